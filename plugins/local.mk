@@ -1,0 +1,3 @@
+include plugins/openssl/local.mk
+include plugins/kernel-null/local.mk
+include plugins/kernel-userland/local.mk

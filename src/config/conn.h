@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BEWICK_CONFIG_CONN_H
+#define BEWICK_CONFIG_CONN_H
+
+#include <stdatomic.h>
+
+#include "config/tree.h"
+#include "proto/id.h"
+#include "proto/proposal.h"
+#include "proto/ts.h"
+#include "util/arena.h"
+
+/*
+ * A connection as load-conn gave it: immutable after conn_parse, counted. SAs hold a
+ * reference to the one they were made with; a reload makes a new object.
+ */
+
+/* local_addrs / remote_addrs entry. */
+enum endpoint_kind { ENDPOINT_ANY, ENDPOINT_ADDR, ENDPOINT_PREFIX, ENDPOINT_RANGE, ENDPOINT_NAME };
+struct endpoint {
+	enum endpoint_kind kind;
+	struct addr addr;     /* ADDR; RANGE: first */
+	struct addr addr_to;  /* RANGE: last */
+	struct prefix prefix; /* PREFIX */
+	const char *text;     /* as configured; NAME: to be resolved */
+};
+
+enum conn_unique { UNIQUE_NO, UNIQUE_REPLACE, UNIQUE_KEEP, UNIQUE_NEVER };
+enum conn_auth { CONN_AUTH_ANY, CONN_AUTH_PUBKEY, CONN_AUTH_PSK, CONN_AUTH_EAP };
+enum conn_fragmentation { FRAGMENTATION_YES, FRAGMENTATION_ACCEPT, FRAGMENTATION_NO, FRAGMENTATION_FORCE };
+enum conn_childless { CHILDLESS_ALLOW, CHILDLESS_NEVER, CHILDLESS_FORCE, CHILDLESS_PREFER };
+enum child_action { ACTION_NONE = 0, ACTION_TRAP = 1, ACTION_START = 2 }; /* bits */
+
+/* One authentication round of one side. */
+struct conn_round {
+	int round;
+	enum conn_auth auth;
+	const char *auth_text; /* as configured */
+	struct id id;          /* local: may be any (then our address); remote: a pattern */
+};
+
+struct child_conf {
+	const char *name;
+	enum ipsec_mode_conf { CHILD_TUNNEL, CHILD_TRANSPORT, CHILD_BEET, CHILD_PASS, CHILD_DROP } mode;
+	struct proposal_list esp; /* never empty unless ah is used */
+	bool sha256_96;
+	struct ts_list local_ts, remote_ts; /* dynamic entries unresolved */
+	uint64_t rekey_time, life_time, rand_time;          /* s, 0 = off */
+	uint64_t rekey_bytes, life_bytes, rand_bytes;
+	uint64_t rekey_packets, life_packets, rand_packets;
+	unsigned start_action, dpd_action, close_action; /* enum child_action bits */
+	uint32_t reqid, priority, replay_window;
+	uint64_t inactivity; /* s */
+	bool policies, copy_df, copy_ecn;
+	const char *updown, *interface;
+};
+
+struct conn {
+	atomic_uint refs;
+	struct arena arena; /* owns everything below */
+	uint64_t serial;    /* place in the order of loading, kept over reloads of the same name */
+	const char *name;
+	int version; /* 0 or 2 */
+	size_t n_local, n_remote;
+	const struct endpoint *local_addrs, *remote_addrs; /* at least one each */
+	uint16_t local_port, remote_port;
+	struct proposal_list proposals;
+	bool encap, mobike;
+	uint64_t dpd_delay; /* s, 0 off */
+	enum conn_fragmentation fragmentation;
+	enum conn_childless childless;
+	enum conn_unique unique;
+	int keyingtries; /* 0 = for ever */
+	uint64_t rekey_time, reauth_time, over_time, rand_time; /* s */
+	size_t n_local_rounds, n_remote_rounds; /* at least one each, in effective order */
+	const struct conn_round *local_rounds, *remote_rounds;
+	size_t n_children;
+	const struct child_conf *children;
+	struct tree *source; /* what it was loaded from, for comparing on reload */
+};
+
+/* What parsing needs to know of the host. */
+struct conn_env {
+	transform_have_fn *have; /* which transforms the crypto providers have */
+	void *have_arg;
+	uint32_t default_replay_window;
+	bool transport_mode; /* the kernel backend can */
+};
+
+/*
+ * Builds a connection from the section `name` of a load-conn message. All keys of swanctl.conf are known: those that this version cannot obey yet and that are set to other than
+ * their default are refused, with "unsupported: KEY ..." so that nothing is parsed and ignored. err: exactly
+ * VICI's words ("unknown option: colour, config discarded", "invalid value for: proposals, config discarded",
+ * "invalid section: foo"). Nothing else changes on failure.
+ */
+EXPORT struct conn *conn_parse(const struct tree *section, const struct conn_env *env, struct errtext *err);
+EXPORT struct conn *conn_ref(const struct conn *c);
+EXPORT void conn_unref(const struct conn *c);
+EXPORT const struct child_conf *conn_child(const struct conn *c, const char *name);
+/* Whether the IKE parts (all but children) of both are the same. */
+EXPORT bool conn_ike_equal(const struct conn *a, const struct conn *b);
+EXPORT bool child_conf_equal(const struct conn *a, const struct child_conf *ca, const struct conn *b, const struct child_conf *cb);
+/* How well an address fits the entries: 0 not, 1 any, 2 prefix or range, 3 exact (or name: resolved ones do not count here). */
+EXPORT int endpoints_match(const struct endpoint *e, size_t n, const struct addr *a);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BEWICK_CONFIG_STORE_H
+#define BEWICK_CONFIG_STORE_H
+
+#include "config/conn.h"
+#include "util/secret.h"
+
+/*
+ * Snapshots of what was loaded over VICI: connections in order of first loading, shared secrets. A snapshot is
+ * immutable and counted; the store replaces it as a whole. Workers hold one and get the next as
+ * mail: look-ups take no lock.
+ */
+struct shared_secret {
+	const char *unique_id; /* may be NULL */
+	enum shared_type { SHARED_IKE, SHARED_EAP, SHARED_NTLM, SHARED_PPK } type;
+	size_t n_owners; /* 0: anyone */
+	const struct id *owners;
+	struct secret data;
+	atomic_uint refs;
+};
+
+struct config {
+	atomic_uint refs;
+	size_t n_conns;
+	struct conn *const *conns; /* in order */
+	size_t n_secrets;
+	struct shared_secret *const *secrets;
+};
+
+EXPORT struct config *config_ref(const struct config *c);
+EXPORT void config_unref(const struct config *c);
+EXPORT const struct conn *config_conn(const struct config *c, const char *name);
+/* PSK for a pair of identities: both owners > one > any; among equal ones the latest loaded. Borrowed from c. */
+EXPORT const struct shared_secret *config_find_psk(const struct config *c, const struct id *local, const struct id *remote);
+/*
+ * Responder's choice for an IKE_SA_INIT: connections whose local and remote addresses match, best match first
+ * (exact before prefix before any), then loading order. Iterate with *pos = 0. NULL at the end.
+ */
+EXPORT const struct conn *config_match_addrs(const struct config *c, const struct addr *local, const struct addr *remote, size_t rank);
+
+/* The writer's side: control thread only. */
+struct config_store;
+EXPORT struct config_store *config_store_new(void);
+EXPORT void config_store_free(struct config_store *s);
+EXPORT struct config *config_store_snapshot(struct config_store *s); /* a reference */
+/* Takes conn; replaces one of the same name at its place. Returns the old one (reference passes) or NULL. */
+EXPORT struct conn *config_store_put_conn(struct config_store *s, struct conn *conn);
+EXPORT struct conn *config_store_remove_conn(struct config_store *s, const char *name); /* or NULL */
+/* Copies data and owners. */
+EXPORT void config_store_put_secret(struct config_store *s, const char *unique_id, enum shared_type type,
+				    const struct id *owners, size_t n_owners, struct bytes data);
+EXPORT bool config_store_remove_secret(struct config_store *s, const char *unique_id);
+EXPORT void config_store_clear_secrets(struct config_store *s);
+
+#endif

@@ -1,0 +1,2 @@
+libbewick_la_SOURCES += \
+	src/crypto/crypto.h

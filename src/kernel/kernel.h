@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BEWICK_KERNEL_KERNEL_H
+#define BEWICK_KERNEL_KERNEL_H
+
+#include "crypto/crypto.h"
+#include "proto/ts.h"
+#include "util/addr.h"
+
+/*
+ * What the protocol asks of an IPsec backend, and what the backend tells. Backends
+ * are plugins. Requests come from worker threads, any of them, and must not block for
+ * longer than a short lock: a backend that needs time says KERNEL_PENDING and calls
+ * `done` later, from any thread.
+ */
+enum kernel_status {
+	KERNEL_OK,
+	KERNEL_PENDING, /* done will be called exactly once */
+	KERNEL_FAILED,  /* err says why */
+};
+
+enum ipsec_mode { IPSEC_MODE_TUNNEL, IPSEC_MODE_TRANSPORT, IPSEC_MODE_BEET, IPSEC_MODE_PASS, IPSEC_MODE_DROP };
+
+/* How an asynchronous request ends. Borrowed data is copied by the backend before it returns PENDING. */
+struct kernel_done {
+	void (*fn)(void *arg, uint64_t token, enum kernel_status status, const struct errtext *err);
+	void *arg;
+	uint64_t token;
+};
+
+/* One direction's SA. */
+struct kernel_sa {
+	uint32_t spi;
+	struct addr src, dst; /* outer, with UDP ports when encapsulated */
+	struct bytes encr_key; /* key | salt */
+	struct bytes integ_key;
+};
+
+/*
+ * A pair of SAs with its policies, installed in one request. The backend copies what
+ * it needs. Inbound: packets from remote_ts to local_ts under `in`; outbound the reverse.
+ */
+struct kernel_child {
+	uint32_t unique_id; /* of the CHILD_SA */
+	uint32_t reqid;
+	uint8_t protocol; /* PROTOCOL_ESP */
+	enum ipsec_mode mode;
+	bool encap; /* ESP in UDP */
+	bool initiator;
+	struct suite suite; /* encr, integ, esn */
+	struct protect protect;
+	uint32_t replay_window;
+	uint32_t priority; /* 0: computed, narrower wins */
+	bool copy_df, copy_ecn;
+	struct kernel_sa in, out;
+	struct ts_list local_ts, remote_ts;
+	const struct addr *vips; /* own virtual addresses to prefer as route source */
+	size_t n_vips;
+	const char *name; /* "net-net", for log lines */
+};
+
+struct kernel_usage {
+	uint64_t bytes, packets;
+	uint64_t last_use_ms; /* CLOCK_MONOTONIC of the last packet, 0 = never */
+};
+
+/* Backend -> daemon; called from the backend's threads. */
+enum kernel_event_kind {
+	KERNEL_EVENT_EXPIRE_SOFT, /* rekey */
+	KERNEL_EVENT_EXPIRE_HARD, /* gone */
+	KERNEL_EVENT_ACQUIRE,
+	KERNEL_EVENT_INVALID_SPI, /* ESP for an SPI nobody has */
+	KERNEL_EVENT_DEAD,        /* the backend cannot go on */
+};
+
+struct kernel_event {
+	enum kernel_event_kind kind;
+	uint32_t spi; /* inbound SPI of the CHILD_SA */
+	uint32_t reqid;
+	struct addr src, dst;
+};
+
+typedef void kernel_event_fn(void *arg, const struct kernel_event *ev);
+
+/* What a backend gets at start. All of it outlives the backend. */
+struct kernel_env {
+	const struct settings *settings;
+	const struct crypto_registry *crypto;
+	kernel_event_fn *event;
+	void *event_arg;
+	/* UDP sockets for ESP on the NAT-T port, steered to by net/ (kernel-userland): esp_n pairs, -1 = no such family. */
+	const int *esp_fds4, *esp_fds6;
+	unsigned esp_n;
+	uint32_t mark; /* fwmark that keeps our own packets out of our policies, 0 none */
+	unsigned generation_seed;
+};
+
+struct kernel; /* a running backend; each backend has its own struct behind it */
+
+/* A child's handle in the backend, from install to remove. */
+struct kernel_handle;
+
+struct kernel_ops {
+	const char *name; /* "kernel-userland" */
+	bool force_encap; /* cannot carry plain ESP: NAT detection is faked, all runs on the NAT-T port */
+	unsigned esp_sockets; /* how many ESP socket pairs it wants from net/ (0: none) */
+	bool supports_transport;
+	/* Whether it could work here; err says why not. */
+	bool (*probe)(const struct settings *settings, struct errtext *err);
+	struct kernel *(*start)(const struct kernel_env *env, struct errtext *err);
+	void (*stop)(struct kernel *k); /* removes all it made */
+	/* An inbound SPI nobody uses, with `segment` as its top byte; reserved until install or spi_free. */
+	enum kernel_status (*spi_alloc)(struct kernel *k, uint8_t segment, struct kernel_done done, uint32_t *ret_spi,
+					struct errtext *err);
+	void (*spi_free)(struct kernel *k, uint32_t spi);
+	/* Both SAs and all policies, or nothing. Two calls in a rekey: `in` first, `out` later: see parts. */
+	enum kernel_status (*install)(struct kernel *k, const struct kernel_child *child, struct kernel_done done,
+				      struct kernel_handle **ret_handle, struct errtext *err);
+	/* Frees the handle; never fails, never pends. */
+	void (*remove)(struct kernel *k, struct kernel_handle *h);
+	/* Cheap; never pends. False: not known. */
+	bool (*query)(struct kernel *k, struct kernel_handle *h, struct kernel_usage *ret_in, struct kernel_usage *ret_out);
+	/* For an established child whose peer moved (NAT rebinding, MOBIKE). */
+	enum kernel_status (*update)(struct kernel *k, struct kernel_handle *h, const struct addr *local,
+				     const struct addr *remote, struct kernel_done done, struct errtext *err);
+	/* One line per counter for logs and statistics ("drop-replay", 12). May be NULL. */
+	void (*stats)(struct kernel *k, void (*fn)(void *arg, const char *name, uint64_t value), void *arg);
+};
+
+/* ---- registry: plugins add, the daemon chooses ---- */
+struct kernel_registry;
+EXPORT struct kernel_registry *kernel_registry_new(void);
+EXPORT void kernel_registry_free(struct kernel_registry *r);
+EXPORT bool kernel_add_backend(struct kernel_registry *r, const struct kernel_ops *ops); /* borrowed */
+/* name NULL or "auto": the first whose probe succeeds, in the order netlink, userland (never null). err tells what
+ * every candidate said. */
+EXPORT const struct kernel_ops *kernel_choose(struct kernel_registry *r, const char *name,
+					      const struct settings *settings, struct errtext *err);
+
+#endif

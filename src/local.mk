@@ -1,0 +1,16 @@
+include src/util/local.mk
+include src/proto/local.mk
+include src/loop/local.mk
+include src/plugin/local.mk
+include src/wire/local.mk
+include src/vici/local.mk
+include src/crypto/local.mk
+include src/net/local.mk
+include src/kernel/local.mk
+include src/config/local.mk
+include src/auth/local.mk
+include src/sa/local.mk
+include src/worker/local.mk
+include src/control/local.mk
+include src/daemon/local.mk
+include src/ctl/local.mk

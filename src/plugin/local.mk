@@ -1,0 +1,2 @@
+libbewick_la_SOURCES += \
+	src/plugin/plugin.h

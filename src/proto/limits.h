@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BEWICK_PROTO_LIMITS_H
+#define BEWICK_PROTO_LIMITS_H
+
+/* Every bound on what a peer, a file or a client can make us hold or do. */
+
+/* wire */
+#define LIMIT_DATAGRAM 65535          /* bytes of one UDP datagram */
+#define LIMIT_MESSAGE 65535           /* bytes of one IKE message, also after reassembly */
+#define LIMIT_PAYLOADS 128            /* payloads in one message */
+#define LIMIT_PROPOSALS 64            /* proposals in one SA payload */
+#define LIMIT_TRANSFORMS 255          /* transforms in one proposal (a count byte) */
+#define LIMIT_TRANSFORM_ATTRS 8       /* attributes of one transform */
+#define LIMIT_SELECTORS 255           /* selectors in one TS payload (a count byte) */
+#define LIMIT_DELETE_SPIS 1024        /* SPIs in one Delete payload */
+#define LIMIT_CP_ATTRS 128            /* attributes in one CP payload */
+#define LIMIT_NONCE_MIN 16            /* RFC 7296, 3.9 */
+#define LIMIT_NONCE_MAX 256
+#define LIMIT_COOKIE 64               /* RFC 7296, 2.6 */
+#define LIMIT_ID 1024                 /* bytes of an identity */
+#define LIMIT_CERT 32768
+
+/* negotiation */
+#define LIMIT_COOKIE_ROUNDS 3         /* COOKIE answers obeyed for one IKE_SA_INIT */
+#define LIMIT_INVALID_KE_ROUNDS 5     /* INVALID_KE_PAYLOAD answers obeyed in one exchange */
+#define LIMIT_CHILDREN 4096           /* CHILD_SAs of one IKE_SA */
+#define LIMIT_TASKS 4096              /* queued tasks of one IKE_SA */
+#define LIMIT_WINDOW 1                /* our own window; larger ones of the peer are used up to this */
+
+/* control socket */
+#define LIMIT_VICI_SEGMENT 524288     /* bytes of one packet */
+#define LIMIT_VICI_DEPTH 64           /* nesting of sections */
+#define LIMIT_VICI_CLIENTS 1024
+#define LIMIT_VICI_QUEUE (16u << 20)  /* bytes of output a client may leave unread */
+
+/* settings */
+#define LIMIT_CONF_DEPTH 64
+#define LIMIT_CONF_INCLUDE_DEPTH 10
+#define LIMIT_CONF_FILE (64u << 20)
+
+#endif

@@ -1,0 +1,6 @@
+libbewick_la_SOURCES += \
+	src/proto/iana.h \
+	src/proto/id.h \
+	src/proto/limits.h \
+	src/proto/proposal.h \
+	src/proto/ts.h

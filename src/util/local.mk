@@ -1,0 +1,14 @@
+libbewick_la_SOURCES += \
+	src/util/mem.c \
+	src/util/addr.h \
+	src/util/arena.h \
+	src/util/bytes.h \
+	src/util/hash.h \
+	src/util/list.h \
+	src/util/log.h \
+	src/util/mem.h \
+	src/util/ratelimit.h \
+	src/util/reader.h \
+	src/util/result.h \
+	src/util/secret.h \
+	src/util/writer.h

@@ -1,0 +1,3 @@
+libbewick_la_SOURCES += \
+	src/wire/builder.h \
+	src/wire/message.h

@@ -1,0 +1,20 @@
+if HAVE_CHECK
+include testing/unit/util/local.mk
+include testing/unit/proto/local.mk
+include testing/unit/loop/local.mk
+include testing/unit/plugin/local.mk
+include testing/unit/wire/local.mk
+include testing/unit/vici/local.mk
+include testing/unit/crypto/local.mk
+include testing/unit/net/local.mk
+include testing/unit/kernel/local.mk
+include testing/unit/config/local.mk
+include testing/unit/sa/local.mk
+include testing/unit/worker/local.mk
+include testing/unit/control/local.mk
+include testing/unit/daemon/local.mk
+include testing/unit/ctl/local.mk
+include testing/exchange/local.mk
+endif
+include testing/fuzz/local.mk
+include testing/bench/local.mk
