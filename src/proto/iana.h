@@ -27,13 +27,16 @@ enum notify_type { IANA_NOTIFY_LIST(IANA_ENUM) };        /* NOTIFY_NO_PROPOSAL_C
 enum id_type { IANA_ID_LIST(IANA_ENUM) };                /* ID_TYPE_IPV4_ADDR ... */
 enum auth_method { IANA_AUTH_LIST(IANA_ENUM) };          /* AUTH_METHOD_SHARED_KEY ... */
 enum ts_type { TS_TYPE_IPV4_ADDR_RANGE = 7, TS_TYPE_IPV6_ADDR_RANGE = 8 };
-enum cp_type { CP_REQUEST = 1, CP_REPLY = 2, CP_SET = 3, CP_ACK = 4 };
+enum cp_type { IANA_CP_TYPE_LIST(IANA_ENUM) };           /* CP_REQUEST, CP_REPLY, CP_SET, CP_ACK */
 enum cp_attr { IANA_CP_ATTR_LIST(IANA_ENUM) };           /* CP_ATTR_INTERNAL_IP4_ADDRESS ... */
 enum cert_encoding { IANA_CERT_LIST(IANA_ENUM) };        /* CERT_X509_SIGNATURE ... */
+enum eap_code { IANA_EAP_CODE_LIST(IANA_ENUM) };         /* EAP_REQUEST ... */
+enum eap_type { IANA_EAP_TYPE_LIST(IANA_ENUM) };         /* EAP_TYPE_IDENTITY ... */
 
 /* Names as logs and VICI print them ("IKE_SA_INIT", "AES_GCM_16",
  * "PRF_HMAC_SHA2_256", "ECP_256", "CURVE_25519", "TS_UNACCEPTABLE"); for a number
- * without a name "(12345)" in a static per-thread buffer. Never NULL. */
+ * without a name "(12345)" in a per-thread buffer that is reused eight
+ * calls later. Never NULL. */
 EXPORT const char *exchange_name(unsigned v);
 EXPORT const char *payload_name(unsigned v);       /* "SECURITY_ASSOCIATION"-like long name */
 EXPORT const char *payload_short_name(unsigned v); /* "SA", "KE", "No", "IDi": as in the ENC log lines */
@@ -47,7 +50,15 @@ EXPORT const char *notify_name(unsigned v);
 EXPORT const char *notify_short_name(unsigned v); /* "NATD_S_IP", "INVAL_KE": as in the ENC log lines */
 EXPORT const char *id_type_name(unsigned v);
 EXPORT const char *auth_method_name(unsigned v);
+EXPORT const char *cp_attr_name(unsigned v);       /* "INTERNAL_IP4_DNS" */
 EXPORT const char *cp_attr_short_name(unsigned v); /* "ADDR", "DNS" */
+EXPORT const char *cp_type_name(unsigned v);
+EXPORT const char *cp_type_short_name(unsigned v); /* "CPRQ", "CPRP": with the attributes in brackets in ENC lines */
+EXPORT const char *cert_encoding_name(unsigned v);
+EXPORT const char *eap_code_name(unsigned v);
+EXPORT const char *eap_code_short_name(unsigned v); /* "REQ", "SUCC": "EAP/REQ/ID" in ENC lines */
+EXPORT const char *eap_type_name(unsigned v);
+EXPORT const char *eap_type_short_name(unsigned v); /* "ID", "MSCHAPV2" */
 
 /* Notify types below 16384 report errors (RFC 7296, 3.10.1). */
 #define NOTIFY_FIRST_STATUS 16384
