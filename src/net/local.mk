@@ -1,1 +1,3 @@
-# no sources yet
+libbewick_la_SOURCES += \
+	src/net/net.h \
+	src/net/steer.h
