@@ -67,6 +67,8 @@ struct ke_impl {
 	/* Initiator, with the responder's value: the shared secret. Validates it (RFC 6989). Frees nothing. */
 	bool (*finish)(const struct ke_impl *impl, void *key, struct bytes peer, struct secret *ret_secret);
 	void (*key_free)(void *key);
+	/* A key of the given private value, for known answers; `finish` needs no more of it. May be NULL. */
+	void *(*import)(const struct ke_impl *impl, struct bytes private_value);
 	/* Responder in one step: validates peer, writes resp_len bytes and the secret. */
 	bool (*respond)(const struct ke_impl *impl, struct bytes peer, uint8_t *ret_public, struct secret *ret_secret);
 };
@@ -83,14 +85,19 @@ enum hash_id { HASH_SHA1 = 1, HASH_SHA2_256 = 2, HASH_SHA2_384 = 3, HASH_SHA2_51
 
 struct rng_impl {
 	const char *plugin;
-	bool (*random)(uint8_t *out, size_t n); /* key quality */
+	bool (*random)(uint8_t *out, size_t n); /* key quality; any thread */
 };
+
+/* What implementations may not exceed: larger ones are refused when they register. */
+#define CRYPTO_MAX_MAC 64 /* output of a MAC, PRF or hash */
+#define CRYPTO_MAX_IV 32  /* salt and IV together */
+#define CRYPTO_MAX_KEY 64 /* key and salt of a cipher; key of an integrity algorithm */
 
 EXPORT struct crypto_registry *crypto_registry_new(void);
 EXPORT void crypto_registry_free(struct crypto_registry *r);
 /* Run the known-answer test for that algorithm (where we have one) and add. The impl is
  * borrowed for the life of the registry. False: the test failed (logged), or frozen. A second
- * implementation of the same algorithm is kept for listing but not used. */
+ * implementation of the same algorithm is tested, but neither used nor listed. */
 EXPORT bool crypto_add_cipher(struct crypto_registry *r, const struct cipher_impl *impl);
 EXPORT bool crypto_add_integ(struct crypto_registry *r, const struct mac_impl *impl);
 EXPORT bool crypto_add_prf(struct crypto_registry *r, const struct mac_impl *impl);
@@ -104,7 +111,10 @@ EXPORT const struct cipher_impl *crypto_cipher(const struct crypto_registry *r, 
 EXPORT const struct mac_impl *crypto_integ(const struct crypto_registry *r, unsigned id);
 EXPORT const struct mac_impl *crypto_prf(const struct crypto_registry *r, unsigned id);
 EXPORT const struct ke_impl *crypto_ke(const struct crypto_registry *r, unsigned id);
-/* transform_have_fn over a registry: arg is the struct crypto_registry. ESN and KE_NONE are always there. */
+EXPORT const struct hash_impl *crypto_hasher(const struct crypto_registry *r, unsigned id);
+/* Never NULL: without a provider it is the kernel's generator. */
+EXPORT const struct rng_impl *crypto_rng(const struct crypto_registry *r);
+/* transform_have_fn over a registry: arg is the struct crypto_registry. ESN, KE_NONE and INTEG_NONE are always there. */
 EXPORT bool crypto_have(void *registry, const struct transform *t);
 /* For get-algorithms: calls fn(section, name, plugin) with VICI's section words ("encryption", "integrity",
  * "aead", "hasher", "prf", "ke", "rng", "nonce-gen"). */
@@ -137,6 +147,7 @@ EXPORT MUST_CHECK struct result crypto_mac(struct crypto_ctx *c, const struct ma
 struct protect {
 	const struct cipher_impl *cipher;
 	const struct mac_impl *integ; /* NULL with AEAD */
+	const struct rng_impl *rng;   /* for the IVs of CBC */
 };
 
 EXPORT MUST_CHECK struct result protect_init(const struct crypto_registry *r, const struct suite *s, struct protect *ret);
@@ -153,15 +164,15 @@ static inline size_t protect_icv_len(const struct protect *p)
 	return p->integ ? p->integ->out_len : p->cipher->icv_len;
 }
 /*
- * Seals in place: `packet` is aad | IV | plaintext | room for the ICV. aad_len, then iv_len, then n
- * bytes of (padded) plaintext. encr_key: key | salt. For classic ciphers the MAC covers aad | IV | ciphertext
- * (IKE: RFC 7296, 3.14; ESP: RFC 4303). extra: ESN's high half for classic ESP MACs (appended to
- * the MAC input), else empty. The IV was put in by the caller.
- * AEAD: aad for the cipher is `aead_aad` (IKE: the same as packet's aad; ESP with ESN: SPI|high|low).
+ * IKE messages. (ESP has contexts of its own: crypto/esp_crypt.h.)
+ * Seals in place: `packet` is aad | IV | plaintext | room for the ICV: aad_len, then iv_len, then n bytes of
+ * (padded) plaintext, n > 0 and a multiple of the cipher's block. encr_key: key | salt. The IV was put in by the
+ * caller. Classic: the MAC covers aad | IV | ciphertext (RFC 7296, 3.14). AEAD: RFC 5282.
  */
 EXPORT MUST_CHECK struct result protect_seal(struct crypto_ctx *c, const struct protect *p, const uint8_t *encr_key,
 					     const uint8_t *integ_key, uint8_t *packet, size_t aad_len, size_t n);
-/* The reverse; verifies before it decrypts. RESULT_AUTH when the check fails; the packet's content is then undefined. */
+/* The reverse; n is the ciphertext's. Verifies before it decrypts (classic). RESULT_AUTH when the check fails; the
+ * packet's content is then undefined. RESULT_INVALID for an n that cannot be. */
 EXPORT MUST_CHECK struct result protect_open(struct crypto_ctx *c, const struct protect *p, const uint8_t *encr_key,
 					     const uint8_t *integ_key, uint8_t *packet, size_t aad_len, size_t n);
 

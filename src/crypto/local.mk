@@ -1,2 +1,3 @@
 libbewick_la_SOURCES += \
-	src/crypto/crypto.h
+	src/crypto/crypto.h \
+	src/crypto/esp_crypt.h
