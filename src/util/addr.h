@@ -36,7 +36,7 @@ EXPORT struct addr_text addr_format_port(const struct addr *a); /* 10.0.0.1[500]
 EXPORT bool addr_equal(const struct addr *a, const struct addr *b);    /* with port and scope */
 EXPORT bool addr_equal_ip(const struct addr *a, const struct addr *b); /* family and ip */
 EXPORT bool addr_is_any(const struct addr *a); /* none, 0.0.0.0 or :: */
-EXPORT bool addr_is_link_local(const struct addr *a);
+EXPORT bool addr_is_link_local(const struct addr *a); /* 169.254/16, fe80::/10 */
 EXPORT bool prefix_contains(const struct prefix *p, const struct addr *a);
 EXPORT struct addr addr_from_ip(int family, const uint8_t *ip);
 EXPORT socklen_t addr_to_sockaddr(const struct addr *a, struct sockaddr_storage *ret_sa);

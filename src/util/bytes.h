@@ -31,7 +31,7 @@ static inline struct bytes bytes_str(const char *s)
 EXPORT bool bytes_equal(struct bytes a, struct bytes b);
 EXPORT bool bytes_equal_str(struct bytes a, const char *s);
 EXPORT bool bytes_equal_nocase(struct bytes a, const char *s);
-EXPORT int bytes_cmp(struct bytes a, struct bytes b); /* memcmp order, shorter first */
+EXPORT int bytes_cmp(struct bytes a, struct bytes b); /* memcmp order; a prefix of the other comes first */
 
 /* Owned bytes that grow. A zeroed struct buf is empty and valid. The content is
  * followed by a NUL that does not count, so that text can be used as a string. */
@@ -42,9 +42,11 @@ struct buf {
 };
 
 EXPORT void buf_free(struct buf *b); /* and makes it empty */
-EXPORT void buf_wipe(struct buf *b); /* cleanses the content, then frees */
+/* Cleanses the content, then frees. Growing may have left copies: keys go into a struct secret. */
+EXPORT void buf_wipe(struct buf *b);
 EXPORT void buf_reset(struct buf *b); /* keeps the memory */
 EXPORT uint8_t *buf_extend(struct buf *b, size_t n); /* n more bytes, uninitialised */
+/* What is added must not point into b. */
 EXPORT void buf_add(struct buf *b, const void *p, size_t n);
 EXPORT void buf_add_bytes(struct buf *b, struct bytes x);
 EXPORT void buf_add_str(struct buf *b, const char *s);
@@ -53,7 +55,7 @@ EXPORT void buf_add_u16(struct buf *b, uint16_t v); /* network order */
 EXPORT void buf_add_u32(struct buf *b, uint32_t v);
 EXPORT void buf_add_u64(struct buf *b, uint64_t v);
 EXPORT void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
-EXPORT void buf_vprintf(struct buf *b, const char *fmt, va_list ap);
+EXPORT void buf_vprintf(struct buf *b, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
 EXPORT void buf_add_hex(struct buf *b, struct bytes x); /* lower case */
 EXPORT char *buf_take_str(struct buf *b); /* the text, now the caller's; empties b */
 
@@ -72,10 +74,10 @@ struct text {
 	char s[256];
 };
 
-/* Decodes hex digits (both cases, even count, nothing else) into out.
- * Fails on anything else. */
+/* Decodes hex digits (both cases, even count, nothing else) and adds them to out.
+ * Fails on anything else, and adds nothing then. */
 EXPORT MUST_CHECK bool hex_decode(struct bytes hex, struct buf *out);
-/* RFC 4648 base64 with or without padding; white space is skipped. */
+/* RFC 4648 base64 with or without padding, added to out; white space is skipped. Adds nothing on failure. */
 EXPORT MUST_CHECK bool base64_decode(struct bytes text, struct buf *out);
 
 #endif

@@ -1,5 +1,12 @@
 libbewick_la_SOURCES += \
+	src/util/addr.c \
+	src/util/arena.c \
+	src/util/bytes.c \
+	src/util/hash.c \
+	src/util/log.c \
 	src/util/mem.c \
+	src/util/result.c \
+	src/util/secret.c \
 	src/util/addr.h \
 	src/util/arena.h \
 	src/util/bytes.h \

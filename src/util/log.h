@@ -54,7 +54,7 @@ struct log_event {
 	unsigned thread; /* number of the thread, as printed */
 	struct log_sa sa;
 	struct timespec time; /* CLOCK_REALTIME */
-	const char *msg;      /* no newline at the end; may hold some */
+	const char *msg;      /* may hold newlines, but not at the end; no NUL at msg_len */
 	size_t msg_len;
 };
 
@@ -71,6 +71,12 @@ EXPORT void log_sink_remove(struct log_sink *sink); /* no call to it is running 
 /* The highest level any sink wants, per group: nothing is formatted above it. */
 extern EXPORT int8_t log_wanted[LOG_GROUPS];
 
+/* Relaxed: a line more or less while levels change does not matter. */
+static inline bool log_is_wanted(enum log_group group, int level)
+{
+	return level <= __atomic_load_n(&log_wanted[group], __ATOMIC_RELAXED);
+}
+
 EXPORT void log_set_thread(unsigned number); /* names the calling thread in its lines */
 EXPORT unsigned log_thread(void);            /* threads never named get the next free number */
 EXPORT const char *log_group_name(enum log_group group); /* "IKE" */
@@ -78,18 +84,20 @@ EXPORT MUST_CHECK bool log_group_parse(const char *name, enum log_group *ret_gro
 EXPORT void log_emit(enum log_group group, int level, const struct log_sa *sa, const char *fmt, ...) PRINTF_LIKE(4, 5);
 /* A sink that writes each line to stderr at once; for start-up, tests and tools. */
 EXPORT log_sink_fn log_to_stderr;
-/* "NN[GRP] <name|id> text" with a newline after each line of the message; cut to size. Returns its length. */
+/* "NN[GRP] <name|id> ", for sinks that put something before it on each line; cut to size. Returns its length. */
+EXPORT size_t log_format_prefix(const struct log_event *ev, bool with_name, char *out, size_t size);
+/* Each line of the message with the prefix before and a newline after it; cut to size. Returns its length. */
 EXPORT size_t log_format_line(const struct log_event *ev, bool with_name, char *out, size_t size);
 
 #define LOG(GRP, LEVEL, ...)                                                                       \
 	do {                                                                                       \
-		if ((LEVEL) <= log_wanted[LOG_GROUP_##GRP])                                        \
+		if (log_is_wanted(LOG_GROUP_##GRP, (LEVEL)))                                       \
 			log_emit(LOG_GROUP_##GRP, (LEVEL), NULL, __VA_ARGS__);                     \
 	} while (0)
 /* SA: const struct log_sa * */
 #define LOG_SA(SA, GRP, LEVEL, ...)                                                                \
 	do {                                                                                       \
-		if ((LEVEL) <= log_wanted[LOG_GROUP_##GRP])                                        \
+		if (log_is_wanted(LOG_GROUP_##GRP, (LEVEL)))                                       \
 			log_emit(LOG_GROUP_##GRP, (LEVEL), (SA), __VA_ARGS__);                     \
 	} while (0)
 
