@@ -1,1 +1,3 @@
-# no sources yet
+libbewick_la_SOURCES += \
+	src/auth/psk.c \
+	src/auth/psk.h

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sa/child_sa.h"
+
+#include <stdlib.h>
+
+#include "sa/ike_sa.h"
+
+struct child_sa *child_sa_new(struct ike_sa *ike, const struct conn *conn, const struct child_conf *conf)
+{
+	struct child_sa *c = xcalloc(1, sizeof(*c));
+	struct sa_ctx *ctx = ike->ctx;
+
+	c->ike = ike;
+	c->conn = conn_ref(conn);
+	c->conf = conf;
+	c->id = ctx->ops->next_number(ctx->host, SA_NUMBER_CHILD);
+	c->reqid = conf->reqid ? conf->reqid : ctx->ops->next_number(ctx->host, SA_NUMBER_REQID);
+	c->next = ike->children;
+	ike->children = c;
+	return c;
+}
+
+void child_sa_free(struct child_sa *c)
+{
+	struct sa_ctx *ctx;
+	struct child_sa **at;
+
+	if (!c)
+		return;
+	ctx = c->ike->ctx;
+	for (at = &c->ike->children; *at && *at != c; at = &(*at)->next)
+		;
+	if (*at)
+		*at = c->next;
+	if (c->handle)
+		ctx->kernel_ops->remove(ctx->kernel, c->handle);
+	else if (c->spi_in)
+		ctx->kernel_ops->spi_free(ctx->kernel, c->spi_in);
+	conn_unref(c->conn);
+	free(c->ts);
+	free(c);
+}
+
+bool child_sa_move(struct child_sa *c, enum child_event event)
+{
+	const struct child_transition *row = child_transition_find(c->state, event);
+
+	if (!row) {
+		LOG_SA(&c->ike->log, CHD, LOG_LEVEL_AUDIT, "CHILD_SA %s{%u}: no move from %s on %s",
+		       c->conf->name, c->id, child_state_name(c->state), child_event_name(event));
+		expect(!"a declared transition of the CHILD_SA");
+		return false;
+	}
+	LOG_SA(&c->ike->log, CHD, LOG_LEVEL_DETAIL, "CHILD_SA %s{%u} state change: %s => %s (%s)",
+	       c->conf->name, c->id, child_state_name(c->state), child_state_name(row->next), row->meaning);
+	c->state = row->next;
+	return true;
+}
+
+void child_sa_set_ts(struct child_sa *c, struct ts_list local, struct ts_list remote)
+{
+	struct ts *ts = xmalloc((local.count + remote.count) * sizeof(*ts));
+
+	if (local.count)
+		memcpy(ts, local.p, local.count * sizeof(*ts));
+	if (remote.count)
+		memcpy(ts + local.count, remote.p, remote.count * sizeof(*ts));
+	free(c->ts);
+	c->ts = ts;
+	c->n_local = (uint16_t)local.count;
+	c->n_remote = (uint16_t)remote.count;
+}
+
+/* KEYMAT is encr_i | integ_i | encr_r | integ_r (RFC 7296, 2.17), "i" being who began the exchange. */
+static void child_sa_split_keys(const struct child_sa *c, struct bytes keymat, const struct protect *p,
+				struct kernel_child *k)
+{
+	size_t e = protect_encr_key_len(p), a = protect_integ_key_len(p);
+	struct kernel_sa *first = c->initiator ? &k->out : &k->in;
+	struct kernel_sa *second = c->initiator ? &k->in : &k->out;
+
+	first->encr_key = bytes_of(keymat.p, e);
+	first->integ_key = bytes_of(keymat.p + e, a);
+	second->encr_key = bytes_of(keymat.p + e + a, e);
+	second->integ_key = bytes_of(keymat.p + e + a + e, a);
+}
+
+enum kernel_status child_sa_install(struct child_sa *c, struct bytes keymat, const struct protect *protect,
+				    struct errtext *err)
+{
+	struct ike_sa *ike = c->ike;
+	struct sa_ctx *ctx = ike->ctx;
+	struct kernel_child k = {
+		.unique_id = c->id,
+		.reqid = c->reqid,
+		.protocol = PROTOCOL_ESP,
+		.mode = IPSEC_MODE_TUNNEL,
+		.encap = c->encap,
+		.initiator = c->initiator,
+		.suite = c->suite,
+		.protect = *protect,
+		.replay_window = c->conf->replay_window,
+		.priority = c->conf->priority,
+		.copy_df = c->conf->copy_df,
+		.copy_ecn = c->conf->copy_ecn,
+		.in = { .spi = c->spi_in, .src = ike->remote, .dst = ike->local },
+		.out = { .spi = c->spi_out, .src = ike->local, .dst = ike->remote },
+		.local_ts = child_sa_local_ts(c),
+		.remote_ts = child_sa_remote_ts(c),
+		.name = c->conf->name,
+	};
+
+	child_sa_split_keys(c, keymat, protect, &k);
+	child_sa_move(c, CHILD_EVENT_INSTALL);
+	return ctx->kernel_ops->install(ctx->kernel, &k, ctx->ops->kernel_done(ctx->host, ike, c->id),
+					&c->handle, err);
+}
+
+void child_sa_established(struct child_sa *c)
+{
+	struct ike_sa *ike = c->ike;
+
+	child_sa_move(c, CHILD_EVENT_INSTALL_OK);
+	c->installed_ms = sa_now(ike->ctx);
+	if (log_wanted[LOG_GROUP_IKE] >= LOG_LEVEL_AUDIT) {
+		struct buf text = { 0 };
+
+		child_sa_format_ts(&text, c);
+		LOG_SA(&ike->log, IKE, LOG_LEVEL_AUDIT, "CHILD_SA %s{%u} established with SPIs %08x_i %08x_o and TS %s",
+		       c->conf->name, c->id, c->spi_in, c->spi_out, buf_str(&text));
+		buf_free(&text);
+	}
+	ike->ctx->ops->event(ike->ctx->host, SA_EVENT_CHILD_UP, ike, c);
+}
+
+void child_sa_format_ts(struct buf *out, const struct child_sa *c)
+{
+	ts_list_format(out, child_sa_local_ts(c));
+	buf_add_str(out, " === ");
+	ts_list_format(out, child_sa_remote_ts(c));
+}
+
+void child_sa_usage(const struct child_sa *c, struct kernel_usage *ret_in, struct kernel_usage *ret_out)
+{
+	struct sa_ctx *ctx = c->ike->ctx;
+
+	memset(ret_in, 0, sizeof(*ret_in));
+	memset(ret_out, 0, sizeof(*ret_out));
+	if (c->handle && ctx->kernel_ops->query)
+		(void)ctx->kernel_ops->query(ctx->kernel, c->handle, ret_in, ret_out);
+}

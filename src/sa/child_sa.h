@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BEWICK_SA_CHILD_SA_H
+#define BEWICK_SA_CHILD_SA_H
+
+#include "kernel/kernel.h"
+#include "sa/child_sa_states.h"
+#include "sa/host.h"
+
+/* A CHILD_SA: a pair of ESP SAs. Owned by its IKE_SA. Holds no keys: the backend does. */
+struct child_sa {
+	struct child_sa *next; /* of the IKE_SA */
+	struct ike_sa *ike;
+	const struct conn *conn; /* a reference: the configuration it was made with */
+	const struct child_conf *conf; /* in conn */
+	struct kernel_handle *handle;  /* when installed */
+	uint64_t installed_ms;
+	uint32_t id, reqid;
+	uint32_t spi_in, spi_out; /* host order; 0 = none yet */
+	uint8_t state; /* enum child_state */
+	bool encap;
+	bool initiator;  /* of the exchange that made it */
+	bool own_ke;     /* suite.ke tells the key exchange it was made with */
+	struct suite suite;
+	uint16_t n_local, n_remote;
+	struct ts *ts; /* n_local, then n_remote: owned */
+};
+
+struct child_sa *child_sa_new(struct ike_sa *ike, const struct conn *conn, const struct child_conf *conf);
+/* Takes it out of its IKE_SA, removes it from the backend, frees it. */
+void child_sa_free(struct child_sa *c);
+/* Moves by the table; an undeclared move is logged and refused. */
+bool child_sa_move(struct child_sa *c, enum child_event event);
+void child_sa_set_ts(struct child_sa *c, struct ts_list local, struct ts_list remote);
+static inline struct ts_list child_sa_local_ts(const struct child_sa *c)
+{
+	return (struct ts_list){ c->n_local, c->ts };
+}
+static inline struct ts_list child_sa_remote_ts(const struct child_sa *c)
+{
+	return (struct ts_list){ c->n_remote, c->ts ? c->ts + c->n_local : NULL };
+}
+/* Hands keys and policies to the backend. KEYMAT as keys_derive_child gives it. */
+enum kernel_status child_sa_install(struct child_sa *c, struct bytes keymat, const struct protect *protect,
+				    struct errtext *err);
+/* After KERNEL_OK, at once or later: INSTALLED, logged, announced. */
+void child_sa_established(struct child_sa *c);
+/* "10.2.0.0/16 === 10.1.0.0/16" */
+void child_sa_format_ts(struct buf *out, const struct child_sa *c);
+/* Counters of the backend; zero if it does not know. */
+void child_sa_usage(const struct child_sa *c, struct kernel_usage *ret_in, struct kernel_usage *ret_out);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sa/child_sa_states.h"
+
+#include "util/mem.h"
+
+#define ROW(STATE, EVENT, NEXT, MEANING)                                                           \
+	{ CHILD_STATE_##STATE, CHILD_EVENT_##EVENT, CHILD_STATE_##NEXT, MEANING }
+
+/* Every move a CHILD_SA can make. */
+const struct child_transition child_transitions[] = {
+	ROW(CREATED, INSTALL, INSTALLING, "negotiated, keys derived"),
+	ROW(CREATED, FAILED, DESTROYING, "refused by the peer or by us"),
+	ROW(CREATED, RETRY, RETRYING, "the peer wants another key exchange method"),
+	ROW(CREATED, DESTROY, DESTROYING, "the IKE_SA went away"),
+
+	ROW(RETRYING, RETRIED, CREATED, "asked again"),
+	ROW(RETRYING, FAILED, DESTROYING, "the other method is not ours"),
+	ROW(RETRYING, DESTROY, DESTROYING, "the IKE_SA went away"),
+
+	ROW(INSTALLING, INSTALL_OK, INSTALLED, "traffic flows"),
+	ROW(INSTALLING, INSTALL_FAILED, DESTROYING, "the backend refused"),
+	ROW(INSTALLING, DESTROY, DESTROYING, "the IKE_SA went away"),
+
+	ROW(INSTALLED, DELETE_SENT, DELETING, "we close it"),
+	ROW(INSTALLED, DELETE_RECEIVED, DELETED, "the peer closes it"),
+	ROW(INSTALLED, DESTROY, DESTROYING, "the IKE_SA went away"),
+
+	/* RFC 7296, 1.4.1: a half-closed SA; deletes may cross */
+	ROW(DELETING, DELETE_DONE, DELETED, "the peer answered"),
+	ROW(DELETING, DELETE_RECEIVED, DELETED, "deletes crossed"),
+	ROW(DELETING, DESTROY, DESTROYING, "the IKE_SA went away"),
+
+	ROW(DELETED, DELETE_DONE, DELETED, "the answer to our Delete after the peer's own"),
+	ROW(DELETED, DESTROY, DESTROYING, "all is said"),
+};
+const size_t child_transitions_count = ARRAY_LEN(child_transitions);
+
+#define NAME(SYMBOL) #SYMBOL,
+static const char *const state_names[] = { CHILD_STATE_LIST(NAME) };
+static const char *const event_names[] = { CHILD_EVENT_LIST(NAME) };
+
+const char *child_state_name(enum child_state s)
+{
+	return (size_t)s < ARRAY_LEN(state_names) ? state_names[s] : "?";
+}
+
+const char *child_event_name(enum child_event e)
+{
+	return (size_t)e < ARRAY_LEN(event_names) ? event_names[e] : "?";
+}
+
+const struct child_transition *child_transition_find(enum child_state s, enum child_event e)
+{
+	for (size_t i = 0; i < ARRAY_LEN(child_transitions); i++)
+		if (child_transitions[i].state == s && child_transitions[i].event == e)
+			return &child_transitions[i];
+	return NULL;
+}

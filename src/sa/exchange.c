@@ -1,0 +1,548 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sa/exchange.h"
+
+#include <stdlib.h>
+
+#include "sa/seal.h"
+#include "sa/task.h"
+
+/*
+ * The engine: which tasks take part in an exchange, the order of their steps, what becomes of the
+ * exchange when they end in one way or another. Tasks decide, this carries out.
+ */
+
+static uint8_t *exchange_inner(struct ike_sa *sa)
+{
+	return sa->ctx->out;
+}
+
+static uint8_t *exchange_packet(struct ike_sa *sa)
+{
+	return sa->ctx->out + LIMIT_MESSAGE;
+}
+
+static void exchange_count_out(struct ike_sa *sa, unsigned exchange, bool response)
+{
+	if (exchange >= EXCHANGE_IKE_SA_INIT && exchange <= EXCHANGE_INFORMATIONAL)
+		sa->ctx->counters[(exchange - EXCHANGE_IKE_SA_INIT) * 4 + 2 + (response ? 1 : 0)]++;
+}
+
+static struct ike_header exchange_header(const struct ike_sa *sa, unsigned exchange, uint32_t message_id,
+					 bool response)
+{
+	return (struct ike_header){
+		.spi_i = sa->spi_i,
+		.spi_r = sa->spi_r,
+		.version = IKE_VERSION,
+		.exchange = (uint8_t)exchange,
+		.flags = (uint8_t)((sa->initiator ? IKE_FLAG_INITIATOR : 0) | (response ? IKE_FLAG_RESPONSE : 0)),
+		.message_id = message_id,
+	};
+}
+
+static void exchange_log_built(struct ike_sa *sa, const struct ike_header *h, struct buf *desc, size_t n,
+			       const struct addr *local, const struct addr *remote)
+{
+	int level = desc->n ? LOG_LEVEL_CONTROL : LOG_LEVEL_DETAIL;
+
+	LOG_SA(&sa->log, ENC, level, "generating %s %s %u [%s ]", exchange_name(h->exchange),
+	       h->flags & IKE_FLAG_RESPONSE ? "response" : "request", h->message_id, buf_str(desc));
+	LOG_SA(&sa->log, NET, level, "sending packet: from %s to %s (%zu bytes)", addr_format_port(local).s,
+	       addr_format_port(remote).s, n);
+	buf_free(desc);
+}
+
+/* A builder for the payloads of a message: behind the header for IKE_SA_INIT, by themselves for what is sealed. */
+static struct builder exchange_begin(struct ike_sa *sa, const struct ike_header *h, struct buf *desc)
+{
+	struct builder b;
+
+	if (h->exchange == EXCHANGE_IKE_SA_INIT || !sa->protect.cipher) {
+		b = builder_of(exchange_packet(sa), LIMIT_MESSAGE);
+		builder_header(&b, h);
+	} else {
+		b = builder_of(exchange_inner(sa), LIMIT_MESSAGE);
+	}
+	if (log_wanted[LOG_GROUP_ENC] >= LOG_LEVEL_CONTROL)
+		b.desc = desc;
+	return b;
+}
+
+/* The message to send; empty when it could not be built. */
+static struct bytes exchange_end(struct ike_sa *sa, const struct ike_header *h, struct builder *b)
+{
+	if (h->exchange == EXCHANGE_IKE_SA_INIT || !sa->protect.cipher)
+		return builder_finish(b);
+	if (!writer_ok(&b->w))
+		return BYTES_NONE;
+	return seal_message(sa, h, b->first, writer_done(&b->w), exchange_packet(sa), LIMIT_MESSAGE);
+}
+
+void exchange_notify_once(struct ike_sa *sa, unsigned notify)
+{
+	struct ike_header h = exchange_header(sa, EXCHANGE_INFORMATIONAL, sa->out.next++, false);
+	struct buf desc = { 0 };
+	struct builder b = exchange_begin(sa, &h, &desc);
+	struct bytes msg;
+
+	builder_notify(&b, PROTOCOL_NONE, BYTES_NONE, notify, BYTES_NONE);
+	msg = exchange_end(sa, &h, &b);
+	exchange_log_built(sa, &h, &desc, msg.n, &sa->local, &sa->remote);
+	exchange_count_out(sa, h.exchange, false);
+	if (msg.n)
+		sa->ctx->ops->send(sa->ctx->host, &sa->local, &sa->remote, msg);
+}
+
+/* ---- ends of tasks ---- */
+
+static void exchange_task_ended(struct ike_sa *sa, struct task *t, enum outcome o)
+{
+	t->finished = true;
+	t->child_failed = o == OUTCOME_CHILD_FAILED;
+	(void)sa;
+}
+
+/* Frees the finished tasks of a list; the others stay. Their last words are said after the list
+ * is clean, because they may end the IKE_SA. */
+static void exchange_clean(struct ike_sa *sa, struct task **list)
+{
+	struct task *done = NULL, **tail = &done;
+
+	for (struct task **at = list; *at;) {
+		struct task *t = *at;
+
+		if (!t->finished) {
+			at = &t->next;
+			continue;
+		}
+		*at = t->next;
+		t->next = NULL;
+		*tail = t;
+		tail = &t->next;
+	}
+	while (done) {
+		struct task *t = done;
+
+		done = t->next;
+		if (t->ops->after)
+			t->ops->after(sa, t);
+		task_request_done(sa, t, t->child_failed ? CAUSE_POLICY : CAUSE_NONE, NULL);
+		task_free(sa, t);
+	}
+}
+
+static bool exchange_waiting(const struct task *list)
+{
+	for (; list; list = list->next)
+		if (list->waiting && !list->finished)
+			return true;
+	return false;
+}
+
+static void exchange_fatal(struct ike_sa *sa)
+{
+	ike_sa_finish(sa, IKE_EVENT_FAILED, sa->cause ? sa->cause : CAUSE_POLICY,
+		      sa->why ? sa->why : "the exchange failed");
+}
+
+/* ---- initiator ---- */
+
+/* Moves the tasks that make up the next exchange from the queue to `active`. */
+static bool exchange_pick(struct ike_sa *sa)
+{
+	struct task **at = &sa->queued;
+	unsigned exchange = 0;
+	bool child_taken = false;
+
+	while (*at) {
+		struct task *t = *at;
+		unsigned begins = t->ops->exchange;
+
+		/* the first child rides on IKE_AUTH (RFC 7296, 1.2) */
+		if (sa->state == IKE_STATE_CONNECTING && t->type == TASK_CHILD_CREATE && !child_taken &&
+		    exchange == EXCHANGE_IKE_AUTH)
+			begins = EXCHANGE_IKE_AUTH;
+		if (!exchange_allowed(sa->state, begins, false) || (exchange && begins != exchange) ||
+		    (exchange && sa->state == IKE_STATE_ESTABLISHED)) {
+			at = &t->next;
+			continue;
+		}
+		if (sa->state == IKE_STATE_CONNECTING && begins == EXCHANGE_IKE_AUTH && !sa->protect.cipher) {
+			at = &t->next;
+			continue;
+		}
+		exchange = begins;
+		child_taken |= t->type == TASK_CHILD_CREATE;
+		*at = t->next;
+		t->next = NULL;
+		for (struct task **tail = &sa->active;; tail = &(*tail)->next) {
+			if (!*tail) {
+				*tail = t;
+				break;
+			}
+		}
+	}
+	return sa->active != NULL;
+}
+
+static unsigned exchange_active_type(const struct ike_sa *sa)
+{
+	for (struct task *t = sa->active; t; t = t->next)
+		if (t->type != TASK_CHILD_CREATE)
+			return t->ops->exchange;
+	return EXCHANGE_CREATE_CHILD_SA;
+}
+
+static void exchange_build_request(struct ike_sa *sa)
+{
+	unsigned type = exchange_active_type(sa);
+	struct ike_header h = exchange_header(sa, type, sa->out.next, false);
+	struct buf desc = { 0 };
+	struct builder b = exchange_begin(sa, &h, &desc);
+	struct bytes msg;
+	bool any = false;
+
+	for (struct task *t = sa->active; t; t = t->next) {
+		enum outcome o = t->finished ? OUTCOME_CHILD_FAILED : t->ops->build_request(sa, t, &b);
+
+		if (o == OUTCOME_IKE_FATAL) {
+			buf_free(&desc);
+			exchange_fatal(sa);
+			return;
+		}
+		if (o == OUTCOME_CHILD_FAILED)
+			exchange_task_ended(sa, t, o);
+		else
+			any = true;
+	}
+	if (!any) {
+		buf_free(&desc);
+		exchange_clean(sa, &sa->active);
+		return;
+	}
+	msg = exchange_end(sa, &h, &b);
+	if (!msg.n) {
+		buf_free(&desc);
+		sa->cause = CAUSE_CRYPTO;
+		sa->why = "a request could not be built or encrypted";
+		exchange_fatal(sa);
+		return;
+	}
+	if (type == EXCHANGE_IKE_SA_INIT) {
+		buf_reset(&sa->setup->init_request);
+		buf_add_bytes(&sa->setup->init_request, msg);
+	}
+	exchange_log_built(sa, &h, &desc, msg.n, &sa->local, &sa->remote);
+	exchange_count_out(sa, type, false);
+	outstanding_send(sa, type, msg);
+}
+
+bool exchange_start(struct ike_sa *sa)
+{
+	if (sa->finished || sa->outstanding || sa->active || sa->park)
+		return false;
+	if (!exchange_pick(sa))
+		return false;
+	for (struct task *t = sa->active; t; t = t->next) {
+		enum outcome o = t->ops->prepare ? t->ops->prepare(sa, t) : OUTCOME_DONE;
+
+		if (sa->finished)
+			return false;
+		if (o == OUTCOME_IKE_FATAL) {
+			exchange_fatal(sa);
+			return false;
+		}
+		t->waiting = o == OUTCOME_WAIT;
+		if (o == OUTCOME_CHILD_FAILED)
+			exchange_task_ended(sa, t, o);
+	}
+	if (exchange_waiting(sa->active)) {
+		sa->park = PARK_PREPARE;
+		return false;
+	}
+	exchange_build_request(sa);
+	return !sa->finished && !sa->outstanding;
+}
+
+/* IKE_AUTH is over: what was only for it goes. */
+static void exchange_settle(struct ike_sa *sa)
+{
+	if (!sa->setup || sa->state != IKE_STATE_ESTABLISHED)
+		return;
+	ike_setup_free(sa->setup);
+	sa->setup = NULL;
+}
+
+static void exchange_response_done(struct ike_sa *sa)
+{
+	exchange_settle(sa);
+	struct task *again = NULL, **tail = &again;
+
+	/* what takes part in another exchange goes back to the front */
+	for (struct task **at = &sa->active; *at;) {
+		struct task *t = *at;
+
+		if (t->finished) {
+			at = &t->next;
+			continue;
+		}
+		*at = t->next;
+		t->next = NULL;
+		*tail = t;
+		tail = &t->next;
+	}
+	*tail = sa->queued;
+	sa->queued = again;
+	exchange_clean(sa, &sa->active);
+	if (!sa->finished && sa->state != IKE_STATE_CLOSED)
+		ike_sa_run_queue(sa);
+}
+
+void exchange_response(struct ike_sa *sa, const struct ike_header *h, const struct payload_list *in)
+{
+	(void)h;
+	for (struct task *t = sa->active; t; t = t->next) {
+		enum outcome o = t->ops->process_response(sa, t, in);
+
+		switch (o) {
+		case OUTCOME_IGNORE:
+			return; /* the request stays outstanding */
+		case OUTCOME_IKE_FATAL:
+			exchange_fatal(sa);
+			return;
+		case OUTCOME_DONE:
+		case OUTCOME_CHILD_FAILED:
+			exchange_task_ended(sa, t, o);
+			break;
+		case OUTCOME_WAIT:
+			t->waiting = true;
+			break;
+		case OUTCOME_MORE:
+			break;
+		}
+		if (sa->finished)
+			return;
+	}
+	outstanding_free(sa);
+	if (exchange_waiting(sa->active)) {
+		sa->park = PARK_RESPONSE;
+		return;
+	}
+	exchange_response_done(sa);
+}
+
+/* ---- responder ---- */
+
+static void exchange_send_reply(struct ike_sa *sa, const struct ike_header *h, struct bytes msg, struct buf *desc)
+{
+	struct incoming *i = sa->incoming;
+
+	if (!msg.n) {
+		LOG_SA(&sa->log, ENC, LOG_LEVEL_AUDIT, "a response to %s could not be built", exchange_name(h->exchange));
+		buf_free(desc);
+		return;
+	}
+	exchange_log_built(sa, h, desc, msg.n, &i->local, &i->remote);
+	exchange_count_out(sa, h->exchange, true);
+	window_in_store(&sa->in, i->message_id, i->hash, msg);
+	sa->ctx->ops->send(sa->ctx->host, &i->local, &i->remote, msg);
+}
+
+static void exchange_incoming_done(struct ike_sa *sa)
+{
+	free(sa->incoming);
+	sa->incoming = NULL;
+}
+
+void exchange_reply_notify(struct ike_sa *sa, const struct ike_header *h, unsigned notify, struct bytes data)
+{
+	struct ike_header reply = exchange_header(sa, h->exchange, h->message_id, true);
+	struct buf desc = { 0 };
+	struct builder b = exchange_begin(sa, &reply, &desc);
+
+	builder_notify(&b, PROTOCOL_NONE, BYTES_NONE, notify, data);
+	exchange_send_reply(sa, &reply, exchange_end(sa, &reply, &b), &desc);
+	exchange_incoming_done(sa);
+}
+
+static void exchange_reply_empty(struct ike_sa *sa, const struct ike_header *h)
+{
+	struct ike_header reply = exchange_header(sa, h->exchange, h->message_id, true);
+	struct buf desc = { 0 };
+	struct builder b = exchange_begin(sa, &reply, &desc);
+
+	exchange_send_reply(sa, &reply, exchange_end(sa, &reply, &b), &desc);
+}
+
+/* IKE_FATAL as responder: the peer is told, the answer is kept for its repeats, the SA is over. */
+static void exchange_refuse(struct ike_sa *sa)
+{
+	uint8_t data[2] = { (uint8_t)(sa->fatal_data >> 8), (uint8_t)sa->fatal_data };
+	struct ike_header h = { .exchange = sa->incoming->exchange, .message_id = sa->incoming->message_id };
+	bool init = h.exchange == EXCHANGE_IKE_SA_INIT;
+
+	if (sa->fatal_notify)
+		exchange_reply_notify(sa, &h, sa->fatal_notify, bytes_of(data, sa->fatal_data ? 2 : 0));
+	else
+		exchange_reply_empty(sa, &h); /* the peer told us of the end */
+	exchange_incoming_done(sa);
+	/* an IKE_SA_INIT that is refused leaves no state (RFC 7296, 2.21.1) */
+	if (init) {
+		ike_sa_finish(sa, IKE_EVENT_FAILED, sa->cause, sa->why);
+		return;
+	}
+	if (sa->cause == CAUSE_NONE)
+		sa->cause = CAUSE_POLICY;
+	if (sa->why)
+		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "IKE_SA %s[%u] with %s ends: %s", sa->log.name, sa->log.id,
+		       addr_format_port(&sa->remote).s, sa->why);
+	ike_sa_close(sa);
+}
+
+static void exchange_build_response(struct ike_sa *sa)
+{
+	struct ike_header h = exchange_header(sa, sa->incoming->exchange, sa->incoming->message_id, true);
+	struct buf desc = { 0 };
+	struct builder b = exchange_begin(sa, &h, &desc);
+	struct bytes msg;
+
+	for (struct task *t = sa->passive; t; t = t->next) {
+		enum outcome o = t->ops->build_response(sa, t, &b);
+
+		if (o == OUTCOME_IKE_FATAL) {
+			buf_free(&desc);
+			exchange_refuse(sa);
+			return;
+		}
+		exchange_task_ended(sa, t, o);
+	}
+	msg = exchange_end(sa, &h, &b);
+	if (h.exchange == EXCHANGE_IKE_SA_INIT && msg.n) {
+		buf_reset(&sa->setup->init_response);
+		buf_add_bytes(&sa->setup->init_response, msg);
+	}
+	exchange_send_reply(sa, &h, msg, &desc);
+	exchange_incoming_done(sa);
+	exchange_settle(sa);
+	exchange_clean(sa, &sa->passive);
+	if (!sa->finished && sa->state != IKE_STATE_CLOSED)
+		ike_sa_run_queue(sa);
+}
+
+static void exchange_add_passive(struct ike_sa *sa, struct task *t)
+{
+	struct task **at = &sa->passive;
+
+	while (*at)
+		at = &(*at)->next;
+	*at = t;
+}
+
+/* The tasks that answer a request, by exchange and payloads. */
+static void exchange_make_passive(struct ike_sa *sa, const struct ike_header *h, const struct payload_list *in)
+{
+	const struct payload *d;
+
+	switch (h->exchange) {
+	case EXCHANGE_IKE_SA_INIT:
+		exchange_add_passive(sa, task_new(sa, TASK_IKE_INIT));
+		break;
+	case EXCHANGE_IKE_AUTH:
+		exchange_add_passive(sa, task_new(sa, TASK_IKE_AUTH));
+		if (payload_find(in, PAYLOAD_SA, NULL))
+			exchange_add_passive(sa, task_new(sa, TASK_CHILD_CREATE));
+		break;
+	case EXCHANGE_CREATE_CHILD_SA:
+		exchange_add_passive(sa, task_new(sa, TASK_CHILD_CREATE));
+		break;
+	case EXCHANGE_INFORMATIONAL:
+		d = payload_find(in, PAYLOAD_D, NULL);
+		if (d && d->del.protocol == PROTOCOL_IKE)
+			exchange_add_passive(sa, task_new(sa, TASK_IKE_DELETE));
+		else if (d)
+			exchange_add_passive(sa, task_new(sa, TASK_CHILD_DELETE));
+		else
+			exchange_add_passive(sa, task_new(sa, TASK_IKE_DPD));
+		break;
+	default:
+		break;
+	}
+}
+
+void exchange_request(struct ike_sa *sa, const struct ike_header *h, const struct payload_list *in)
+{
+	exchange_make_passive(sa, h, in);
+	for (struct task *t = sa->passive; t; t = t->next) {
+		enum outcome o = t->ops->process_request(sa, t, in);
+
+		if (sa->finished)
+			return;
+		if (o == OUTCOME_IKE_FATAL) {
+			exchange_refuse(sa);
+			return;
+		}
+		t->waiting = o == OUTCOME_WAIT;
+	}
+	if (exchange_waiting(sa->passive)) {
+		sa->park = PARK_REQUEST;
+		return;
+	}
+	exchange_build_response(sa);
+}
+
+/* ---- completions ---- */
+
+void exchange_resume(struct ike_sa *sa, struct task *t, enum kernel_status status, const struct errtext *err)
+{
+	enum outcome o = t->ops->resume(sa, t, status, err);
+	enum park park = sa->park;
+
+	if (sa->finished)
+		return;
+	if (o == OUTCOME_IKE_FATAL) {
+		sa->park = PARK_NONE;
+		if (park == PARK_REQUEST)
+			exchange_refuse(sa);
+		else
+			exchange_fatal(sa);
+		return;
+	}
+	t->waiting = o == OUTCOME_WAIT;
+	if (!t->waiting && park != PARK_REQUEST && (o == OUTCOME_CHILD_FAILED || park == PARK_RESPONSE))
+		exchange_task_ended(sa, t, o);
+	if (exchange_waiting(park == PARK_REQUEST ? sa->passive : sa->active))
+		return;
+	sa->park = PARK_NONE;
+	switch (park) {
+	case PARK_PREPARE:
+		exchange_build_request(sa);
+		if (!sa->finished && !sa->outstanding)
+			ike_sa_run_queue(sa);
+		break;
+	case PARK_RESPONSE:
+		exchange_response_done(sa);
+		break;
+	case PARK_REQUEST:
+		exchange_build_response(sa);
+		break;
+	case PARK_NONE:
+		break;
+	}
+}
+
+void ike_sa_kernel_done(struct ike_sa *sa, uint32_t child_id, enum kernel_status status, const struct errtext *err)
+{
+	struct task *lists[] = { sa->active, sa->passive };
+
+	if (sa->finished)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+		for (struct task *t = lists[i]; t; t = t->next) {
+			if (t->waiting && task_child_id(t) == child_id) {
+				exchange_resume(sa, t, status, err);
+				arena_reset(&sa->ctx->arena);
+				return;
+			}
+		}
+	}
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BEWICK_SA_EXCHANGE_H
+#define BEWICK_SA_EXCHANGE_H
+
+#include "sa/ike_sa.h"
+
+/* Whether a request of this type may come in, or our own go out, in a state: a table. */
+EXPORT bool exchange_allowed(enum ike_state state, unsigned exchange, bool incoming);
+
+/* Builds and sends a request of all queued tasks that go together; false if nothing was to send. */
+bool exchange_start(struct ike_sa *sa);
+/* A verified message (or an IKE_SA_INIT) with its payloads. */
+void exchange_request(struct ike_sa *sa, const struct ike_header *h, const struct payload_list *in);
+void exchange_response(struct ike_sa *sa, const struct ike_header *h, const struct payload_list *in);
+/* A parked task may go on. */
+void exchange_resume(struct ike_sa *sa, struct task *t, enum kernel_status status, const struct errtext *err);
+/* An answer that is just one notify; unprotected when there are no keys yet. */
+void exchange_reply_notify(struct ike_sa *sa, const struct ike_header *h, unsigned notify, struct bytes data);
+/* An INFORMATIONAL request with one notify that nobody waits to be answered: the SA is about to end. */
+void exchange_notify_once(struct ike_sa *sa, unsigned notify);
+/* The outstanding request ended, by its answer or with the SA. */
+void outstanding_free(struct ike_sa *sa);
+/* Sends a request and keeps repeating it. */
+void outstanding_send(struct ike_sa *sa, unsigned exchange, struct bytes msg);
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BEWICK_SA_HOST_H
+#define BEWICK_SA_HOST_H
+
+#include "config/store.h"
+#include "crypto/crypto.h"
+#include "kernel/kernel.h"
+#include "loop/wheel.h"
+#include "sa/outcome.h"
+#include "util/addr.h"
+#include "util/arena.h"
+#include "util/hash.h"
+
+struct ike_sa;
+struct child_sa;
+
+/* What happened to an SA, for control's events. */
+enum sa_event {
+	SA_EVENT_IKE_UP,
+	SA_EVENT_IKE_DOWN, /* the children are still there */
+	SA_EVENT_CHILD_UP,
+	SA_EVENT_CHILD_DOWN,
+};
+
+/* Kinds of numbers that are unique in the process. */
+enum sa_number { SA_NUMBER_IKE, SA_NUMBER_CHILD, SA_NUMBER_REQID, SA_NUMBERS };
+
+/* Someone who waits for an initiate or terminate; 0 is nobody. */
+struct sa_request {
+	uint64_t id;
+};
+
+/* Counters of what drops packets and of messages, per worker; gathered for statistics. */
+enum sa_counter {
+	SA_COUNTER_INIT_IN_REQ,
+	SA_COUNTER_INIT_IN_RESP,
+	SA_COUNTER_INIT_OUT_REQ,
+	SA_COUNTER_INIT_OUT_RESP,
+	SA_COUNTER_AUTH_IN_REQ,
+	SA_COUNTER_AUTH_IN_RESP,
+	SA_COUNTER_AUTH_OUT_REQ,
+	SA_COUNTER_AUTH_OUT_RESP,
+	SA_COUNTER_CHILD_IN_REQ,
+	SA_COUNTER_CHILD_IN_RESP,
+	SA_COUNTER_CHILD_OUT_REQ,
+	SA_COUNTER_CHILD_OUT_RESP,
+	SA_COUNTER_INFO_IN_REQ,
+	SA_COUNTER_INFO_IN_RESP,
+	SA_COUNTER_INFO_OUT_REQ,
+	SA_COUNTER_INFO_OUT_RESP,
+	SA_COUNTER_RETRANSMIT,
+	SA_COUNTER_REPEAT,     /* requests that were answered from the store */
+	SA_COUNTER_STALE,      /* outside the window */
+	SA_COUNTER_INVALID,    /* malformed, or against the rules */
+	SA_COUNTER_AUTH_FAILED, /* integrity check failed */
+	SA_COUNTERS
+};
+
+/*
+ * What an IKE_SA needs of the world. The worker implements it; tests put a mock
+ * in its place. All calls are made on the SA's own thread and return at once.
+ */
+struct sa_host_ops {
+	/* Queues one IKE message; copies it. The non-ESP marker is the host's. */
+	void (*send)(void *host, const struct addr *local, const struct addr *remote, struct bytes msg);
+	void (*event)(void *host, enum sa_event event, const struct ike_sa *sa, const struct child_sa *child);
+	/* A new SPI of our own, that leads packets to this thread. */
+	uint64_t (*make_spi)(void *host);
+	uint32_t (*next_number)(void *host, enum sa_number kind);
+	/* The SA's own SPI changed (spi 0: none any more): the table follows. */
+	void (*own_spi)(void *host, struct ike_sa *sa, uint64_t old_spi, uint64_t new_spi);
+	/* The identities are known and proven: from now on uniqueness sees the SA. */
+	void (*established)(void *host, struct ike_sa *sa);
+	/* The peer says that this is its only IKE_SA with us, or policy says so: others between the
+	 * same identities end, on any thread. */
+	void (*replace_others)(void *host, struct ike_sa *sa);
+	/* Whether another IKE_SA with these identities is known. */
+	bool (*has_other)(void *host, const struct id *local, const struct id *remote);
+	/* The SA must not be used after this call; the host frees it (ike_sa_free) when its own
+	 * references are gone. */
+	void (*finished)(void *host, struct ike_sa *sa);
+	/* A responder's SA is no longer half-open (or ended as such). */
+	void (*half_open)(void *host, struct ike_sa *sa, bool is);
+	/* How a request of control ended. */
+	void (*request_done)(void *host, struct sa_request request, enum cause cause, const char *why);
+	/* Completion of a backend request: to be passed to the backend, comes back as
+	 * ike_sa_kernel_done. */
+	struct kernel_done (*kernel_done)(void *host, struct ike_sa *sa, uint32_t child_id);
+	/* Address of a name: comes back as ike_sa_resolved. False: at once not possible. */
+	bool (*resolve)(void *host, struct ike_sa *sa, const char *name, int family);
+	/* The source address for a destination; port untouched. */
+	bool (*source_address)(void *host, const struct addr *remote, struct addr *ret_local);
+	/* Brings up a child (NULL: only the IKE_SA) of a connection again, on any thread. */
+	void (*reinitiate)(void *host, const struct conn *conn, const struct child_conf *child);
+};
+
+/* The settings that the protocol obeys; a reload gives a new one. Times in ms. */
+struct sa_options {
+	uint16_t port, port_nat_t;
+	double retransmit_timeout, retransmit_base; /* s */
+	unsigned retransmit_tries, retransmit_jitter; /* count, percent */
+	uint32_t retransmit_limit;                    /* s, 0 none */
+	uint32_t half_open_timeout;                   /* s */
+	uint32_t closed_linger;                       /* s */
+	bool prefer_peer_proposals;
+	bool close_ike_on_child_failure;
+	bool reuse_ikesa;
+	uint8_t segment;
+};
+
+EXPORT void sa_options_default(struct sa_options *o);
+
+/* The context of one thread that runs SAs; not owned by them. */
+struct sa_ctx {
+	const struct sa_host_ops *ops;
+	void *host;
+	struct wheel *wheel;
+	struct crypto_ctx *crypto;
+	struct kernel *kernel;
+	const struct kernel_ops *kernel_ops;
+	struct config *config; /* the snapshot in force */
+	struct sa_options options;
+	struct hash_key hash;
+	struct arena arena; /* of the message at work */
+	uint8_t *out;       /* LIMIT_MESSAGE bytes to build messages in */
+	uint64_t counters[SA_COUNTERS];
+};
+
+EXPORT void sa_ctx_init(struct sa_ctx *ctx); /* zeroes; allocates `out`; default options */
+EXPORT void sa_ctx_clear(struct sa_ctx *ctx);
+
+static inline uint64_t sa_now(const struct sa_ctx *ctx)
+{
+	return wheel_now(ctx->wheel);
+}
+
+#endif

@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sa/ike_sa.h"
+
+#include <stdlib.h>
+
+#include "sa/exchange.h"
+#include "sa/task.h"
+
+static void ike_sa_timer(struct timer *t);
+
+void sa_options_default(struct sa_options *o)
+{
+	*o = (struct sa_options){
+		.port = IKE_PORT,
+		.port_nat_t = IKE_NATT_PORT,
+		.retransmit_timeout = 4.0,
+		.retransmit_base = 1.8,
+		.retransmit_tries = 5,
+		.half_open_timeout = 30,
+		.closed_linger = 10,
+		.reuse_ikesa = true,
+	};
+}
+
+void sa_ctx_init(struct sa_ctx *ctx)
+{
+	memset(ctx, 0, sizeof(*ctx));
+	sa_options_default(&ctx->options);
+	ctx->out = xmalloc(2 * LIMIT_MESSAGE);
+}
+
+void sa_ctx_clear(struct sa_ctx *ctx)
+{
+	arena_free(&ctx->arena);
+	free(ctx->out);
+	ctx->out = NULL;
+}
+
+/* ---- life ---- */
+
+static struct ike_sa *ike_sa_new(struct sa_ctx *ctx, uint32_t id, bool initiator)
+{
+	struct ike_sa *sa = xcalloc(1, sizeof(*sa));
+
+	sa->ctx = ctx;
+	sa->initiator = initiator;
+	sa->log.name = "(unnamed)";
+	sa->log.id = id ? id : ctx->ops->next_number(ctx->host, SA_NUMBER_IKE);
+	sa->setup = xcalloc(1, sizeof(*sa->setup));
+	sa->setup->attempt = 1;
+	crypto_random(ctx->crypto, &sa->seal_salt, sizeof(sa->seal_salt));
+	if (initiator)
+		sa->spi_i = ctx->ops->make_spi(ctx->host);
+	else
+		sa->spi_r = ctx->ops->make_spi(ctx->host);
+	ctx->ops->own_spi(ctx->host, sa, 0, ike_sa_own_spi(sa));
+	return sa;
+}
+
+struct ike_sa *ike_sa_new_responder(struct sa_ctx *ctx, uint64_t spi_i, const struct addr *local,
+				    const struct addr *remote)
+{
+	struct ike_sa *sa = ike_sa_new(ctx, 0, false);
+
+	sa->spi_i = spi_i;
+	sa->local = *local;
+	sa->remote = *remote;
+	sa->half_open = true;
+	ctx->ops->half_open(ctx->host, sa, true);
+	ike_sa_schedule(sa);
+	return sa;
+}
+
+struct ike_sa *ike_sa_new_initiator(struct sa_ctx *ctx, const struct conn *conn, uint32_t id)
+{
+	struct ike_sa *sa = ike_sa_new(ctx, id, true);
+
+	ike_sa_set_conn(sa, conn);
+	return sa;
+}
+
+void ike_sa_set_conn(struct ike_sa *sa, const struct conn *conn)
+{
+	const struct conn *old = sa->conn;
+
+	sa->conn = conn_ref(conn);
+	sa->log.name = conn->name;
+	conn_unref(old);
+}
+
+void ike_setup_free(struct ike_setup *s)
+{
+	if (!s)
+		return;
+	secret_clear(&s->ni);
+	secret_clear(&s->nr);
+	buf_free(&s->init_request);
+	buf_free(&s->init_response);
+	buf_free(&s->cookie);
+	if (s->ke_key)
+		s->ke->key_free(s->ke_key);
+	free(s);
+}
+
+static void ike_sa_free_tasks(struct ike_sa *sa, struct task **list)
+{
+	while (*list) {
+		struct task *t = *list;
+
+		*list = t->next;
+		task_request_done(sa, t, sa->cause ? sa->cause : CAUSE_CLOSED, sa->why ? sa->why : "the IKE_SA is gone");
+		task_free(sa, t);
+	}
+}
+
+/* All that a CLOSED shell does not need. */
+static void ike_sa_strip(struct ike_sa *sa)
+{
+	ike_sa_free_tasks(sa, &sa->active);
+	ike_sa_free_tasks(sa, &sa->passive);
+	ike_sa_free_tasks(sa, &sa->queued);
+	outstanding_free(sa);
+	while (sa->children)
+		child_sa_free(sa->children);
+	ike_setup_free(sa->setup);
+	sa->setup = NULL;
+	secret_clear(&sa->keys.all);
+	memset(&sa->protect, 0, sizeof(sa->protect));
+	id_free(&sa->local_id);
+	id_free(&sa->remote_id);
+}
+
+void ike_sa_free(struct ike_sa *sa)
+{
+	if (!sa)
+		return;
+	timer_stop(sa->ctx->wheel, &sa->timer);
+	ike_sa_strip(sa);
+	free(sa->incoming);
+	window_in_clear(&sa->in);
+	conn_unref(sa->conn);
+	free(sa);
+}
+
+bool ike_sa_move(struct ike_sa *sa, enum ike_event event)
+{
+	const struct ike_transition *row = ike_transition_find(sa->state, event);
+
+	if (!row) {
+		LOG_SA(&sa->log, IKE, LOG_LEVEL_AUDIT, "IKE_SA %s[%u]: no move from %s on %s", sa->log.name,
+		       sa->log.id, ike_state_name(sa->state), ike_event_name(event));
+		expect(!"a declared transition of the IKE_SA");
+		return false;
+	}
+	LOG_SA(&sa->log, MGR, LOG_LEVEL_DETAIL, "IKE_SA %s[%u] state change: %s => %s (%s)", sa->log.name,
+	       sa->log.id, ike_state_name(sa->state), ike_state_name(row->next), row->meaning);
+	sa->state = row->next;
+	return true;
+}
+
+void ike_sa_describe(struct buf *out, const struct ike_sa *sa)
+{
+	buf_printf(out, "%s[%u] between %s[%s]...%s[%s]", sa->log.name, sa->log.id,
+		   addr_format(&sa->local).s, id_text(&sa->local_id).s, addr_format(&sa->remote).s,
+		   id_text(&sa->remote_id).s);
+}
+
+static void ike_sa_not_half_open(struct ike_sa *sa)
+{
+	if (!sa->half_open)
+		return;
+	sa->half_open = false;
+	sa->ctx->ops->half_open(sa->ctx->host, sa, false);
+}
+
+void ike_sa_established(struct ike_sa *sa)
+{
+	struct sa_ctx *ctx = sa->ctx;
+
+	ike_sa_move(sa, IKE_EVENT_AUTHENTICATED);
+	ike_sa_not_half_open(sa);
+	sa->established_ms = sa->last_in_ms = sa_now(ctx);
+	if (log_wanted[LOG_GROUP_IKE] >= LOG_LEVEL_AUDIT) {
+		struct buf text = { 0 };
+
+		ike_sa_describe(&text, sa);
+		LOG_SA(&sa->log, IKE, LOG_LEVEL_AUDIT, "IKE_SA %s established", text.p);
+		buf_free(&text);
+	}
+	ctx->ops->established(ctx->host, sa);
+	/* RFC 7296, 2.4: INITIAL_CONTACT ends what the peer does not remember */
+	if ((sa->init_contact && sa->conn->unique != UNIQUE_NEVER) || sa->conn->unique == UNIQUE_REPLACE)
+		ctx->ops->replace_others(ctx->host, sa);
+	sa->announced = true;
+	ctx->ops->event(ctx->host, SA_EVENT_IKE_UP, sa, NULL);
+	ctx->ops->request_done(ctx->host, sa->init_request, CAUSE_NONE, NULL);
+	sa->init_request.id = 0;
+	ike_sa_schedule(sa);
+}
+
+/* Children whose configuration wants them up are set up again when the peer is gone. */
+static void ike_sa_reinitiate(struct ike_sa *sa, unsigned (*action)(const struct child_conf *conf))
+{
+	for (struct child_sa *c = sa->children; c; c = c->next)
+		if (c->state == CHILD_STATE_INSTALLED && (action(c->conf) & ACTION_START))
+			sa->ctx->ops->reinitiate(sa->ctx->host, c->conn, c->conf);
+}
+
+static unsigned ike_sa_dpd_action(const struct child_conf *conf)
+{
+	return conf->dpd_action;
+}
+
+static unsigned ike_sa_close_action(const struct child_conf *conf)
+{
+	return conf->close_action;
+}
+
+/* Down events: the IKE_SA first, its children still as they were. */
+static void ike_sa_announce_end(struct ike_sa *sa)
+{
+	struct sa_ctx *ctx = sa->ctx;
+
+	ike_sa_not_half_open(sa);
+	if (!sa->announced)
+		return;
+	sa->announced = false;
+	ctx->ops->event(ctx->host, SA_EVENT_IKE_DOWN, sa, NULL);
+	for (struct child_sa *c = sa->children; c; c = c->next)
+		if (c->state == CHILD_STATE_INSTALLED || c->state == CHILD_STATE_DELETING)
+			ctx->ops->event(ctx->host, SA_EVENT_CHILD_DOWN, sa, c);
+}
+
+/* Who waits for the IKE_SA, and who waits for its end. */
+static void ike_sa_tell_waiters(struct ike_sa *sa)
+{
+	struct sa_ctx *ctx = sa->ctx;
+
+	if (sa->init_request.id)
+		ctx->ops->request_done(ctx->host, sa->init_request, sa->cause, sa->why);
+	if (sa->delete_request.id)
+		ctx->ops->request_done(ctx->host, sa->delete_request, CAUSE_NONE, NULL);
+	sa->init_request.id = sa->delete_request.id = 0;
+}
+
+void ike_sa_finish(struct ike_sa *sa, enum ike_event event, enum cause cause, const char *why)
+{
+	struct sa_ctx *ctx = sa->ctx;
+	bool was_connecting = sa->state == IKE_STATE_CONNECTING || sa->state == IKE_STATE_CREATED;
+
+	if (sa->finished)
+		return;
+	sa->cause = (uint8_t)cause;
+	sa->why = why;
+	if (cause != CAUSE_NONE && why && sa->state != IKE_STATE_CLOSED)
+		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "%s IKE_SA %s[%u] with %s %s: %s",
+		       was_connecting ? "establishing" : "ending", sa->log.name, sa->log.id,
+		       addr_format_port(&sa->remote).s, was_connecting ? "failed" : "", why);
+	ike_sa_announce_end(sa);
+	if (event == IKE_EVENT_SILENT && !was_connecting)
+		ike_sa_reinitiate(sa, ike_sa_dpd_action);
+	ike_sa_move(sa, event);
+	sa->finished = true;
+	timer_stop(ctx->wheel, &sa->timer);
+	ike_sa_free_tasks(sa, &sa->active);
+	ike_sa_free_tasks(sa, &sa->passive);
+	ike_sa_free_tasks(sa, &sa->queued);
+	ike_sa_tell_waiters(sa);
+	ctx->ops->finished(ctx->host, sa);
+}
+
+void ike_sa_close(struct ike_sa *sa)
+{
+	struct sa_ctx *ctx = sa->ctx;
+
+	if (sa->finished || sa->state == IKE_STATE_CLOSED)
+		return;
+	if (sa->cause == CAUSE_NONE)
+		ike_sa_reinitiate(sa, ike_sa_close_action);
+	ike_sa_move(sa, sa->cause == CAUSE_NONE ? IKE_EVENT_DELETE_ANSWERED : IKE_EVENT_REFUSED);
+	ike_sa_announce_end(sa);
+	ike_sa_tell_waiters(sa);
+	/* identity and children are free at once: uniqueness no longer sees the SA */
+	ctx->ops->own_spi(ctx->host, sa, ike_sa_own_spi(sa), ike_sa_own_spi(sa));
+	ike_sa_strip(sa);
+	ike_sa_schedule(sa);
+}
+
+/* ---- timers ---- */
+
+/* When the peer was last heard of, by IKE or by ESP (RFC 7296, 2.4: any protected packet is a sign of life). */
+static uint64_t ike_sa_last_heard(const struct ike_sa *sa)
+{
+	uint64_t last = sa->last_in_ms;
+
+	for (struct child_sa *c = sa->children; c; c = c->next) {
+		struct kernel_usage in, out;
+
+		child_sa_usage(c, &in, &out);
+		if (in.last_use_ms > last)
+			last = in.last_use_ms;
+	}
+	return last;
+}
+
+void ike_sa_schedule(struct ike_sa *sa)
+{
+	struct sa_ctx *ctx = sa->ctx;
+	uint64_t now = sa_now(ctx);
+
+	switch ((enum ike_state)sa->state) {
+	case IKE_STATE_CREATED:
+	case IKE_STATE_CONNECTING:
+		if (!sa->initiator && ctx->options.half_open_timeout)
+			timer_start(ctx->wheel, &sa->timer, now + 1000ull * ctx->options.half_open_timeout,
+				    ike_sa_timer);
+		return;
+	case IKE_STATE_ESTABLISHED:
+		if (sa->conn->dpd_delay)
+			timer_start(ctx->wheel, &sa->timer, sa->last_in_ms + 1000 * sa->conn->dpd_delay,
+				    ike_sa_timer);
+		else
+			timer_stop(ctx->wheel, &sa->timer);
+		return;
+	case IKE_STATE_CLOSED:
+		timer_start(ctx->wheel, &sa->timer, now + 1000ull * ctx->options.closed_linger, ike_sa_timer);
+		return;
+	case IKE_STATE_REKEYING:
+	case IKE_STATE_REKEYED:
+	case IKE_STATE_DELETING:
+	case IKE_STATE_PASSIVE:
+	case IKE_STATE_DESTROYING:
+	case IKE_STATES:
+		timer_stop(ctx->wheel, &sa->timer);
+		return;
+	}
+}
+
+static void ike_sa_check_alive(struct ike_sa *sa)
+{
+	struct sa_ctx *ctx = sa->ctx;
+	uint64_t delay = 1000 * sa->conn->dpd_delay;
+	uint64_t last = ike_sa_last_heard(sa);
+
+	if (!delay)
+		return;
+	if (sa_now(ctx) < last + delay) {
+		timer_start(ctx->wheel, &sa->timer, last + delay, ike_sa_timer);
+		return;
+	}
+	timer_start(ctx->wheel, &sa->timer, sa_now(ctx) + delay, ike_sa_timer);
+	/* an outstanding request is a probe by itself */
+	if (sa->outstanding || sa->queued || sa->park)
+		return;
+	LOG_SA(&sa->log, IKE, LOG_LEVEL_DETAIL, "sending DPD request");
+	ike_sa_queue(sa, task_new(sa, TASK_IKE_DPD));
+	ike_sa_run_queue(sa);
+}
+
+static void ike_sa_timer(struct timer *t)
+{
+	struct ike_sa *sa = container_of(t, struct ike_sa, timer);
+
+	switch ((enum ike_state)sa->state) {
+	case IKE_STATE_CREATED:
+	case IKE_STATE_CONNECTING:
+		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL,
+		       "deleting half-open IKE_SA %s[%u] with %s: no complete IKE_AUTH within %us", sa->log.name,
+		       sa->log.id, addr_format_port(&sa->remote).s, sa->ctx->options.half_open_timeout);
+		ike_sa_finish(sa, sa->state == IKE_STATE_CREATED ? IKE_EVENT_DESTROY : IKE_EVENT_SILENT, CAUSE_NONE,
+			      NULL);
+		return;
+	case IKE_STATE_ESTABLISHED:
+		ike_sa_check_alive(sa);
+		return;
+	case IKE_STATE_CLOSED:
+		ike_sa_finish(sa, IKE_EVENT_LINGERED, CAUSE_NONE, NULL);
+		return;
+	case IKE_STATE_REKEYING:
+	case IKE_STATE_REKEYED:
+	case IKE_STATE_DELETING:
+	case IKE_STATE_PASSIVE:
+	case IKE_STATE_DESTROYING:
+	case IKE_STATES:
+		return;
+	}
+}
+
+/* ---- what the operator wants ---- */
+
+void ike_sa_add_child(struct ike_sa *sa, const struct conn *conn, const struct child_conf *child,
+		      struct sa_request request)
+{
+	if (sa->finished || sa->state == IKE_STATE_DELETING || sa->state == IKE_STATE_CLOSED) {
+		sa->ctx->ops->request_done(sa->ctx->host, request, CAUSE_CLOSED, "the IKE_SA is being closed");
+		return;
+	}
+	ike_sa_queue(sa, child_create_new(sa, conn, child, request));
+	ike_sa_run_queue(sa);
+}
+
+void ike_sa_terminate_child(struct ike_sa *sa, struct child_sa *child, struct sa_request request)
+{
+	ike_sa_queue(sa, child_delete_new(sa, child->id, request));
+	ike_sa_run_queue(sa);
+}
+
+void ike_sa_terminate(struct ike_sa *sa, bool force, struct sa_request request)
+{
+	if (sa->delete_request.id)
+		sa->ctx->ops->request_done(sa->ctx->host, request, CAUSE_NONE, NULL);
+	else
+		sa->delete_request = request;
+	if (sa->state != IKE_STATE_ESTABLISHED && sa->state != IKE_STATE_DELETING) {
+		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "destroying IKE_SA in state %s without notification",
+		       ike_state_name(sa->state));
+		ike_sa_finish(sa, IKE_EVENT_DESTROY, CAUSE_CLOSED, "terminated by the operator");
+		return;
+	}
+	if (sa->state == IKE_STATE_ESTABLISHED) {
+		if (log_wanted[LOG_GROUP_IKE] >= LOG_LEVEL_AUDIT) {
+			struct buf text = { 0 };
+
+			ike_sa_describe(&text, sa);
+			LOG_SA(&sa->log, IKE, LOG_LEVEL_AUDIT, "deleting IKE_SA %s", buf_str(&text));
+			buf_free(&text);
+		}
+		ike_sa_queue(sa, task_new(sa, TASK_IKE_DELETE));
+		ike_sa_run_queue(sa);
+	}
+	if (force && !sa->finished)
+		ike_sa_finish(sa, IKE_EVENT_DESTROY, CAUSE_CLOSED, "terminated by force");
+}
+
+void ike_sa_child_expired(struct ike_sa *sa, struct child_sa *child)
+{
+	if (sa->state != IKE_STATE_ESTABLISHED || child->state != CHILD_STATE_INSTALLED)
+		return;
+	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "CHILD_SA %s{%u} reached its limit and is closed",
+	       child->conf->name, child->id);
+	ike_sa_terminate_child(sa, child, (struct sa_request){ 0 });
+}
+
+/* ---- questions ---- */
+
+struct child_sa *ike_sa_child(const struct ike_sa *sa, uint32_t id)
+{
+	for (struct child_sa *c = sa->children; c; c = c->next)
+		if (c->id == id)
+			return c;
+	return NULL;
+}
+
+struct child_sa *ike_sa_child_by_spi_out(const struct ike_sa *sa, uint32_t spi_out)
+{
+	for (struct child_sa *c = sa->children; c; c = c->next)
+		if (c->spi_out == spi_out && c->state != CHILD_STATE_CREATED)
+			return c;
+	return NULL;
+}
+
+bool ike_sa_has_child(const struct ike_sa *sa, const char *name, uint32_t *ret_id)
+{
+	for (struct child_sa *c = sa->children; c; c = c->next) {
+		if (strcmp(c->conf->name, name) == 0 &&
+		    (c->state == CHILD_STATE_INSTALLED || c->state == CHILD_STATE_INSTALLING)) {
+			*ret_id = c->id;
+			return true;
+		}
+	}
+	return false;
+}

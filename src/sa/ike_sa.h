@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BEWICK_SA_IKE_SA_H
+#define BEWICK_SA_IKE_SA_H
+
+#include "sa/child_sa.h"
+#include "sa/host.h"
+#include "sa/ike_sa_states.h"
+#include "sa/window.h"
+#include "util/log.h"
+#include "wire/message.h"
+
+struct task;
+
+/* Only while IKE_SA_INIT and IKE_AUTH run; freed when the SA is established. */
+struct ike_setup {
+	struct secret ni, nr;
+	struct buf init_request, init_response; /* whole messages, for AUTH (RFC 7296, 2.15) */
+	struct buf cookie;                      /* to be returned (RFC 7296, 2.6) */
+	const struct ke_impl *ke;
+	void *ke_key;    /* initiator's half */
+	uint16_t ke_id;  /* method of the KE payload to send */
+	uint64_t peer_spi; /* of the IKE_SA_INIT response at hand */
+	uint8_t cookie_rounds, ke_rounds;
+	uint8_t attempt; /* of keyingtries, from 1 */
+	/* An unauthenticated error in answer to IKE_SA_INIT: remembered, not obeyed. */
+	uint16_t error_notify;
+	uint8_t error_repeats;
+	uint8_t n_answers; /* log limits of what is not authenticated */
+};
+
+/* A request of ours that is under way. Exists only then. */
+struct outstanding {
+	struct timer timer;
+	struct ike_sa *sa;
+	struct buf data; /* the message */
+	uint32_t message_id;
+	uint8_t exchange;
+	uint8_t tries; /* retransmissions made */
+};
+
+/* A request of the peer that is being answered; outlives its message when parked. */
+struct incoming {
+	struct addr local, remote; /* where it came to and from: where the answer goes */
+	uint64_t hash;             /* of its bytes */
+	uint32_t message_id;
+	uint8_t exchange;
+};
+
+enum park { PARK_NONE, PARK_PREPARE, PARK_RESPONSE, PARK_REQUEST };
+
+/*
+ * An IKE_SA. Owned by one worker thread. What is needed only for a while hangs on pointers and is freed: an idle SA
+ * is this struct, its keys, its identities, one stored reply and its children.
+ */
+struct ike_sa {
+	struct hashnode by_spi;  /* the host's tables */
+	struct hashnode by_id;
+	struct hashnode by_peer;
+	struct sa_ctx *ctx;
+	const struct conn *conn; /* a reference; NULL: responder before the choice */
+	struct log_sa log;       /* name (borrowed from conn) and unique id */
+	uint64_t spi_i, spi_r;
+	struct addr local, remote;
+	struct id local_id, remote_id; /* owned */
+	struct protect protect;
+	struct ike_keys keys;
+	struct window_in in;
+	struct window_out out;
+	struct outstanding *outstanding;
+	struct incoming *incoming;
+	struct ike_setup *setup;
+	struct child_sa *children;
+	struct task *queued, *active, *passive;
+	struct timer timer; /* half-open limit, DPD, linger: whatever is next */
+	uint64_t established_ms;
+	uint64_t last_in_ms; /* last message that passed its check */
+	uint64_t seal_counter; /* of the IVs of our messages; never the message id */
+	uint64_t seal_salt;    /* mixed into them */
+	struct sa_request delete_request; /* who waits for the end of the SA */
+	struct sa_request init_request;   /* who waits for the IKE_SA itself */
+	struct suite suite;
+	uint8_t state;    /* enum ike_state */
+	uint8_t park;     /* enum park */
+	uint8_t cause;    /* enum cause: why it ends */
+	uint16_t fatal_notify; /* to be sent with an IKE_FATAL answer, 0 none */
+	uint16_t fatal_data;   /* 2 bytes of notify data if not 0 */
+	const char *why;       /* constant sentence: why it ends */
+	bool initiator : 1;
+	bool half_open : 1;
+	bool nat_local : 1, nat_remote : 1, nat_fake : 1;
+	bool childless : 1;  /* the peer allows IKE_AUTH without a child (RFC 6023) */
+	bool init_contact : 1; /* the peer said so */
+	bool finished : 1;   /* handed to host->finished: do nothing any more */
+	bool announced : 1;  /* IKE_UP was told */
+};
+
+/* ---- life ---- */
+
+/* A responder's SA for a new IKE_SA_INIT request. Pass the message by ike_sa_receive next. */
+EXPORT struct ike_sa *ike_sa_new_responder(struct sa_ctx *ctx, uint64_t spi_i, const struct addr *local,
+					   const struct addr *remote);
+/*
+ * An initiator's SA. `child` (borrowed from conn) is set up with it; NULL: childless. id 0: a new number. Call
+ * ike_sa_initiate next.
+ */
+EXPORT struct ike_sa *ike_sa_new_initiator(struct sa_ctx *ctx, const struct conn *conn, uint32_t id);
+EXPORT void ike_sa_initiate(struct ike_sa *sa, const struct child_conf *child, struct sa_request request);
+/* Frees everything, tells nobody. Only the host calls it, after finished (or at its own end). */
+EXPORT void ike_sa_free(struct ike_sa *sa);
+
+/* ---- what comes in ---- */
+
+/* One IKE message for this SA; the bytes are changed in place. */
+EXPORT void ike_sa_receive(struct ike_sa *sa, const struct ike_header *h, const struct addr *local,
+			   const struct addr *remote, uint8_t *msg, size_t n);
+EXPORT void ike_sa_kernel_done(struct ike_sa *sa, uint32_t child_id, enum kernel_status status,
+			       const struct errtext *err);
+/* addr NULL: no such address. */
+EXPORT void ike_sa_resolved(struct ike_sa *sa, const struct addr *addr);
+/* The backend's time or volume limit of a child was reached. */
+EXPORT void ike_sa_child_expired(struct ike_sa *sa, struct child_sa *child);
+
+/* ---- what the operator wants ---- */
+
+/* Another child on an established (or connecting) SA. */
+EXPORT void ike_sa_add_child(struct ike_sa *sa, const struct conn *conn, const struct child_conf *child,
+			     struct sa_request request);
+EXPORT void ike_sa_terminate_child(struct ike_sa *sa, struct child_sa *child, struct sa_request request);
+/* force: without waiting for the peer. */
+EXPORT void ike_sa_terminate(struct ike_sa *sa, bool force, struct sa_request request);
+
+/* ---- questions ---- */
+EXPORT struct child_sa *ike_sa_child(const struct ike_sa *sa, uint32_t id);
+EXPORT struct child_sa *ike_sa_child_by_spi_out(const struct ike_sa *sa, uint32_t spi_out);
+/* A child of this configuration that is up, or being set up. ret_id gets its id or 0. */
+EXPORT bool ike_sa_has_child(const struct ike_sa *sa, const char *name, uint32_t *ret_id);
+static inline uint64_t ike_sa_own_spi(const struct ike_sa *sa)
+{
+	return sa->initiator ? sa->spi_i : sa->spi_r;
+}
+
+/* ---- for the parts of sa/ and the tasks ---- */
+bool ike_sa_move(struct ike_sa *sa, enum ike_event event);
+/* Sends what is queued if nothing is outstanding. */
+void ike_sa_run_queue(struct ike_sa *sa);
+void ike_sa_queue(struct ike_sa *sa, struct task *t);
+/* The end: tasks and waiters are told the cause, the host frees the SA. */
+void ike_sa_finish(struct ike_sa *sa, enum ike_event event, enum cause cause, const char *why);
+/* After our answer to a Delete: only the stored reply stays (design: CLOSED). */
+void ike_sa_close(struct ike_sa *sa);
+/* All that an established SA needs no more, and what it starts. */
+void ike_sa_established(struct ike_sa *sa);
+void ike_setup_free(struct ike_setup *s);
+/* Says to who waits for `t` how it ended; once. */
+void task_request_done(struct ike_sa *sa, struct task *t, enum cause cause, const char *why);
+/* Starts the timer for the next thing that is due. */
+void ike_sa_schedule(struct ike_sa *sa);
+void ike_sa_set_conn(struct ike_sa *sa, const struct conn *conn);
+/* "site[1] between 192.0.2.2[sun]...192.0.2.1[moon]" */
+void ike_sa_describe(struct buf *out, const struct ike_sa *sa);
+/* A new own SPI and a new try, for keyingtries. */
+void ike_sa_restart(struct ike_sa *sa);
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sa/info.h"
+
+#include <stdlib.h>
+
+#include "sa/task.h"
+
+static const char *info_id(struct arena *a, const struct id *id)
+{
+	struct buf text = { 0 };
+	const char *s;
+
+	id_format(&text, id);
+	s = arena_dup(a, buf_str(&text), text.n + 1);
+	buf_free(&text);
+	return s;
+}
+
+static struct ts_list info_ts(struct arena *a, struct ts_list list)
+{
+	return (struct ts_list){ list.count, arena_dup(a, list.p, list.count * sizeof(*list.p)) };
+}
+
+static size_t info_tasks(struct arena *a, const struct task *list, const char ***ret_names)
+{
+	size_t n = 0, i = 0;
+
+	for (const struct task *t = list; t; t = t->next)
+		n++;
+	*ret_names = arena_array(a, const char *, n ? n : 1);
+	for (const struct task *t = list; t; t = t->next)
+		(*ret_names)[i++] = task_name(t->type);
+	return n;
+}
+
+static int64_t info_since(uint64_t now, uint64_t then)
+{
+	return then == 0 ? -1 : now < then ? 0 : (int64_t)((now - then) / 1000);
+}
+
+static void info_child(struct arena *a, const struct child_sa *c, struct child_info *out)
+{
+	uint64_t now = sa_now(c->ike->ctx);
+
+	out->name = arena_dup(a, c->conf->name, strlen(c->conf->name) + 1);
+	out->id = c->id;
+	out->reqid = c->reqid;
+	out->state = c->state;
+	out->encap = c->encap;
+	out->own_ke = c->own_ke;
+	out->installed = c->installed_ms != 0;
+	out->spi_in = c->spi_in;
+	out->spi_out = c->spi_out;
+	out->suite = c->suite;
+	child_sa_usage(c, &out->in, &out->out);
+	out->use_in_s = info_since(now, out->in.last_use_ms);
+	out->use_out_s = info_since(now, out->out.last_use_ms);
+	out->install_s = c->installed_ms ? (now - c->installed_ms) / 1000 : 0;
+	out->local_ts = info_ts(a, child_sa_local_ts(c));
+	out->remote_ts = info_ts(a, child_sa_remote_ts(c));
+}
+
+static void info_children(const struct ike_sa *sa, const struct child_sa *only, struct ike_info *info)
+{
+	size_t n = 0;
+
+	for (const struct child_sa *c = sa->children; c; c = c->next)
+		n++;
+	info->children = arena_array(&info->arena, struct child_info, n ? n : 1);
+	/* the list has the newest first; users see the oldest first */
+	for (const struct child_sa *c = sa->children; c; c = c->next)
+		if (!only || c == only)
+			info_child(&info->arena, c, &info->children[only ? 0 : --n]);
+	for (const struct child_sa *c = sa->children; c; c = c->next)
+		info->n_children += !only || c == only;
+}
+
+struct ike_info *ike_info_new(const struct ike_sa *sa, const struct child_sa *child, bool no_children)
+{
+	struct ike_info *info = xcalloc(1, sizeof(*info));
+	struct arena *a = &info->arena;
+
+	info->name = arena_dup(a, sa->log.name, strlen(sa->log.name) + 1);
+	info->id = sa->log.id;
+	info->state = sa->state;
+	info->initiator = sa->initiator;
+	info->local = sa->local;
+	info->remote = sa->remote;
+	info->local_id = info_id(a, &sa->local_id);
+	info->remote_id = info_id(a, &sa->remote_id);
+	info->spi_i = sa->spi_i;
+	info->spi_r = sa->spi_r;
+	info->nat_local = sa->nat_local;
+	info->nat_remote = sa->nat_remote;
+	info->nat_fake = sa->nat_fake;
+	info->has_suite = sa->suite.encr != 0;
+	info->suite = sa->suite;
+	if (sa->established_ms)
+		info->established_s = (sa_now(sa->ctx) - sa->established_ms) / 1000;
+	info->n_queued = info_tasks(a, sa->queued, &info->queued);
+	info->n_active = info_tasks(a, sa->active, &info->active);
+	info->n_passive = info_tasks(a, sa->passive, &info->passive);
+	if (!no_children)
+		info_children(sa, child, info);
+	return info;
+}
+
+void ike_info_free(struct ike_info *info)
+{
+	if (!info)
+		return;
+	arena_free(&info->arena);
+	free(info);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "sa/exchange.h"
+
+/* n-th wait of a request in ms: timeout * base^n, capped, less a random part (RFC 7296, 2.4). */
+static uint64_t outstanding_wait(struct ike_sa *sa, unsigned n)
+{
+	const struct sa_options *o = &sa->ctx->options;
+	double ms = o->retransmit_timeout * 1000.0;
+	uint32_t random;
+
+	for (unsigned i = 0; i < n && ms < 1e9; i++)
+		ms *= o->retransmit_base;
+	if (o->retransmit_limit && ms > o->retransmit_limit * 1000.0)
+		ms = o->retransmit_limit * 1000.0;
+	if (o->retransmit_jitter) {
+		crypto_random(sa->ctx->crypto, &random, sizeof(random));
+		ms -= ms * o->retransmit_jitter / 100.0 * ((double)random / UINT32_MAX);
+	}
+	return ms < 1 ? 1 : (uint64_t)ms;
+}
+
+/* All retransmits are over. */
+static void outstanding_silent(struct ike_sa *sa)
+{
+	struct outstanding *o = sa->outstanding;
+
+	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "giving up after %u retransmits: %s gave no %sanswer to %s %u",
+	       sa->ctx->options.retransmit_tries, addr_format_port(&sa->remote).s,
+	       sa->setup && sa->setup->error_notify ? "acceptable " : "", exchange_name(o->exchange), o->message_id);
+	if (sa->state == IKE_STATE_CONNECTING && sa->initiator &&
+	    (sa->conn->keyingtries == 0 || sa->setup->attempt < sa->conn->keyingtries)) {
+		ike_sa_restart(sa);
+		return;
+	}
+	ike_sa_finish(sa, IKE_EVENT_SILENT, CAUSE_PEER_SILENT, "the peer does not answer");
+}
+
+static void outstanding_timer(struct timer *t)
+{
+	struct outstanding *o = container_of(t, struct outstanding, timer);
+	struct ike_sa *sa = o->sa;
+
+	if (o->tries >= sa->ctx->options.retransmit_tries) {
+		outstanding_silent(sa);
+		return;
+	}
+	o->tries++;
+	sa->ctx->counters[SA_COUNTER_RETRANSMIT]++;
+	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "retransmit %u of request with message ID %u", o->tries, o->message_id);
+	LOG_SA(&sa->log, NET, LOG_LEVEL_CONTROL, "sending packet: from %s to %s (%zu bytes)",
+	       addr_format_port(&sa->local).s, addr_format_port(&sa->remote).s, o->data.n);
+	sa->ctx->ops->send(sa->ctx->host, &sa->local, &sa->remote, buf_bytes(&o->data));
+	timer_start(sa->ctx->wheel, &o->timer, sa_now(sa->ctx) + outstanding_wait(sa, o->tries), outstanding_timer);
+}
+
+void outstanding_send(struct ike_sa *sa, unsigned exchange, struct bytes msg)
+{
+	struct outstanding *o = xcalloc(1, sizeof(*o));
+
+	o->sa = sa;
+	o->exchange = (uint8_t)exchange;
+	o->message_id = sa->out.next++;
+	buf_add_bytes(&o->data, msg);
+	sa->outstanding = o;
+	sa->ctx->ops->send(sa->ctx->host, &sa->local, &sa->remote, msg);
+	timer_start(sa->ctx->wheel, &o->timer, sa_now(sa->ctx) + outstanding_wait(sa, 0), outstanding_timer);
+}
+
+void outstanding_free(struct ike_sa *sa)
+{
+	struct outstanding *o = sa->outstanding;
+
+	if (!o)
+		return;
+	sa->outstanding = NULL;
+	timer_stop(sa->ctx->wheel, &o->timer);
+	buf_free(&o->data);
+	free(o);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sa/seal.h"
+
+#include "sa/ike_sa.h"
+
+static const uint8_t *seal_encr_key(const struct ike_sa *sa, bool from_initiator)
+{
+	return from_initiator ? ike_keys_ei(&sa->keys) : ike_keys_er(&sa->keys);
+}
+
+static const uint8_t *seal_integ_key(const struct ike_sa *sa, bool from_initiator)
+{
+	return from_initiator ? ike_keys_ai(&sa->keys) : ike_keys_ar(&sa->keys);
+}
+
+/* What stands in front of the SK payload's body: the header, payloads in the clear (none that
+ * we send), the generic header. Finds the SK payload by walking the chain. */
+static bool seal_find_sk(struct bytes msg, size_t *ret_aad_len, uint8_t *ret_inner)
+{
+	struct reader r = reader_of(msg);
+	uint8_t type;
+
+	reader_skip(&r, 16);
+	type = reader_u8(&r);
+	reader_skip(&r, IKE_HEADER_LEN - 17);
+	while (reader_ok(&r) && type != 0) {
+		uint8_t next = reader_u8(&r);
+		uint16_t len;
+
+		reader_skip(&r, 1);
+		len = reader_u16(&r);
+		if (!reader_ok(&r) || len < 4)
+			return false;
+		if (type == PAYLOAD_SK) {
+			*ret_aad_len = msg.n - reader_left(&r);
+			*ret_inner = next;
+			/* RFC 7296, 3.14: the Encrypted payload is the last */
+			return reader_left(&r) == len - 4u;
+		}
+		reader_skip(&r, len - 4u);
+		type = next;
+	}
+	return false;
+}
+
+struct result seal_open(struct ike_sa *sa, uint8_t *msg, size_t n, struct bytes *ret_inner, uint8_t *ret_first)
+{
+	const struct protect *p = &sa->protect;
+	size_t aad_len, left, cipher_len;
+	uint8_t pad;
+
+	if (!p->cipher)
+		return result_fail(RESULT_STATE, "there are no keys yet");
+	if (!seal_find_sk(bytes_of(msg, n), &aad_len, ret_first))
+		return result_fail(RESULT_INVALID, "no Encrypted payload at the end of the message");
+	left = n - aad_len;
+	if (left < (size_t)p->cipher->iv_len + protect_icv_len(p) + 1)
+		return result_fail(RESULT_INVALID, "the Encrypted payload is too short");
+	cipher_len = left - p->cipher->iv_len - protect_icv_len(p);
+	if (cipher_len % p->cipher->block)
+		return result_fail(RESULT_INVALID, "the Encrypted payload is not a number of blocks");
+	TRY(protect_open(sa->ctx->crypto, p, seal_encr_key(sa, !sa->initiator),
+			 seal_integ_key(sa, !sa->initiator), msg, aad_len, cipher_len));
+	pad = msg[aad_len + p->cipher->iv_len + cipher_len - 1];
+	if (pad + 1u > cipher_len)
+		return result_fail(RESULT_INVALID, "the padding is longer than the Encrypted payload");
+	*ret_inner = bytes_of(msg + aad_len + p->cipher->iv_len, cipher_len - pad - 1);
+	return result_ok();
+}
+
+/*
+ * The IV of our next message: a counter of our own under a salt for counter modes and AEAD (RFC 5282, 3.1: unique per key; a
+ * message id would repeat in a RFC 6311 sync), random for CBC (RFC 7296, 3.14).
+ */
+static void seal_write_iv(struct ike_sa *sa, uint8_t *iv)
+{
+	const struct cipher_impl *cipher = sa->protect.cipher;
+
+	if (cipher->iv_len == 8) {
+		uint64_t v = ++sa->seal_counter ^ sa->seal_salt;
+
+		for (int i = 7; i >= 0; i--, v >>= 8)
+			iv[i] = (uint8_t)v;
+	} else {
+		crypto_random(sa->ctx->crypto, iv, cipher->iv_len);
+	}
+}
+
+struct bytes seal_message(struct ike_sa *sa, const struct ike_header *h, uint8_t first, struct bytes inner,
+			  uint8_t *out, size_t cap)
+{
+	const struct protect *p = &sa->protect;
+	struct builder b = builder_of(out, cap);
+	size_t pad, n, aad_len;
+	uint8_t *iv, *text;
+
+	builder_header(&b, h);
+	builder_sk_begin(&b, first, NULL);
+	aad_len = b.w.n;
+	pad = (p->cipher->block - (inner.n + 1) % p->cipher->block) % p->cipher->block;
+	n = inner.n + pad + 1;
+	iv = writer_reserve(&b.w, p->cipher->iv_len);
+	text = writer_reserve(&b.w, n);
+	if (!writer_reserve(&b.w, protect_icv_len(p)))
+		return BYTES_NONE;
+	seal_write_iv(sa, iv);
+	memcpy(text, inner.p, inner.n);
+	memset(text + inner.n, 0, pad);
+	text[n - 1] = (uint8_t)pad;
+	builder_sk_end(&b);
+	if (!builder_finish(&b).n)
+		return BYTES_NONE;
+	if (!result_is_ok(protect_seal(sa->ctx->crypto, p, seal_encr_key(sa, sa->initiator),
+				       seal_integ_key(sa, sa->initiator), out, aad_len, n)))
+		return BYTES_NONE;
+	return bytes_of(out, b.w.n);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BEWICK_SA_TASK_H
+#define BEWICK_SA_TASK_H
+
+#include "sa/ike_sa.h"
+#include "wire/builder.h"
+
+/*
+ * A task does one thing and has two sides. Each task is one file in sa/tasks with a constant
+ * table of operations; tasks.c lists them all. A task never sees the others.
+ */
+
+/* X(symbol, name as VICI prints it) */
+#define TASK_LIST(X)                                                                               \
+	X(IKE_INIT)                                                                                \
+	X(IKE_AUTH)                                                                                \
+	X(IKE_DELETE)                                                                              \
+	X(IKE_DPD)                                                                                 \
+	X(CHILD_CREATE)                                                                            \
+	X(CHILD_DELETE)
+
+#define TASK_ENUM(NAME) TASK_##NAME,
+enum task_type { TASK_LIST(TASK_ENUM) TASKS };
+
+struct task {
+	struct task *next;
+	const struct task_ops *ops;
+	struct sa_request request; /* who waits for the end, if anyone */
+	uint8_t type;              /* enum task_type */
+	bool waiting;              /* parked: a completion must come first */
+	bool finished;
+	bool child_failed;         /* ended as CHILD_FAILED */
+};
+
+struct task_ops {
+	size_t size; /* of the task's own struct, which begins with struct task */
+	uint8_t exchange; /* the one that the task begins as initiator */
+	/* Initiator, before anything is built: what may have to WAIT. May be NULL. */
+	enum outcome (*prepare)(struct ike_sa *sa, struct task *t);
+	/* Initiator. NULL: the task only answers. */
+	enum outcome (*build_request)(struct ike_sa *sa, struct task *t, struct builder *b);
+	enum outcome (*process_response)(struct ike_sa *sa, struct task *t, const struct payload_list *in);
+	/* Responder. */
+	enum outcome (*process_request)(struct ike_sa *sa, struct task *t, const struct payload_list *in);
+	enum outcome (*build_response)(struct ike_sa *sa, struct task *t, struct builder *b);
+	/* Goes on after WAIT; status and err are the backend's. */
+	enum outcome (*resume)(struct ike_sa *sa, struct task *t, enum kernel_status status,
+			       const struct errtext *err);
+	/* A DELETED, refused or finished task's end; frees what it holds, not itself. May be NULL. */
+	void (*clear)(struct ike_sa *sa, struct task *t);
+	/* After the response is on its way, or the exchange is complete: what must come last (the end of
+	 * the IKE_SA). May be NULL. */
+	void (*after)(struct ike_sa *sa, struct task *t);
+};
+
+/* Defined by sa/tasks/tasks.c. */
+extern const struct task_ops *const task_table[TASKS];
+
+/* Constructors, each in its task's file. The task is not queued yet. */
+struct task *task_new(struct ike_sa *sa, enum task_type type);
+void task_free(struct ike_sa *sa, struct task *t);
+EXPORT const char *task_name(enum task_type type);
+
+/* conf NULL: childless, only as part of the first exchanges. */
+struct task *child_create_new(struct ike_sa *sa, const struct conn *conn, const struct child_conf *conf,
+			      struct sa_request request);
+struct task *child_delete_new(struct ike_sa *sa, uint32_t child_id, struct sa_request request);
+/* The peer is to drop what it made for our inbound SPI, of which there is no CHILD_SA here. Queued. */
+void child_delete_spi(struct ike_sa *sa, uint32_t spi_in);
+/* The configuration a queued or active child_create is for; NULL for other tasks. */
+const struct child_conf *child_create_conf(const struct task *t);
+/* The id of the CHILD_SA that a task works at, 0 if none. */
+uint32_t task_child_id(const struct task *t);
+
+#endif

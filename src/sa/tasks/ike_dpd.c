@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sa/tasks/tasks.h"
+
+/* Liveness check: an INFORMATIONAL exchange without payloads (RFC 7296, 2.4). As responder it also
+ * answers INFORMATIONAL requests that carry only notifies we have no use for. */
+
+static enum outcome dpd_build(struct ike_sa *sa, struct task *t, struct builder *b)
+{
+	return OUTCOME_DONE;
+}
+
+static enum outcome dpd_process_response(struct ike_sa *sa, struct task *t, const struct payload_list *in)
+{
+	return OUTCOME_DONE;
+}
+
+static enum outcome dpd_process_request(struct ike_sa *sa, struct task *t, const struct payload_list *in)
+{
+	for (size_t i = 0; i < in->count; i++) {
+		const struct payload *p = &in->p[i];
+
+		if (p->type != PAYLOAD_N)
+			continue;
+		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "received %s notify from %s", notify_name(p->notify.type),
+		       addr_format_port(&sa->remote).s);
+		/* RFC 7296, 2.21.2: who could not authenticate us after the fact says so like this */
+		if (p->notify.type == NOTIFY_AUTHENTICATION_FAILED) {
+			sa->cause = CAUSE_AUTHENTICATION;
+			sa->why = "the peer could not authenticate us";
+			return OUTCOME_IKE_FATAL;
+		}
+	}
+	return OUTCOME_DONE;
+}
+
+const struct task_ops task_ike_dpd = {
+	.size = sizeof(struct task),
+	.exchange = EXCHANGE_INFORMATIONAL,
+	.build_request = dpd_build,
+	.process_response = dpd_process_response,
+	.process_request = dpd_process_request,
+	.build_response = dpd_build,
+};

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sa/tasks/tasks.h"
+
+/* The one place that knows all tasks. */
+const struct task_ops *const task_table[TASKS] = {
+	[TASK_IKE_INIT] = &task_ike_init,
+	[TASK_IKE_AUTH] = &task_ike_auth,
+	[TASK_IKE_DELETE] = &task_ike_delete,
+	[TASK_IKE_DPD] = &task_ike_dpd,
+	[TASK_CHILD_CREATE] = &task_child_create,
+	[TASK_CHILD_DELETE] = &task_child_delete,
+};
+
+uint32_t task_child_id(const struct task *t)
+{
+	return t->type == TASK_CHILD_CREATE ? child_create_id(t) : 0;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BEWICK_SA_TASKS_TASKS_H
+#define BEWICK_SA_TASKS_TASKS_H
+
+#include "sa/task.h"
+
+/* The tasks that tasks.c puts into its table; they do not include each other. */
+extern const struct task_ops task_ike_init, task_ike_auth, task_ike_delete, task_ike_dpd, task_child_create,
+	task_child_delete;
+
+/* The id of the CHILD_SA a child_create works at, 0 before it has one. */
+uint32_t child_create_id(const struct task *t);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sa/window.h"
+
+enum window_verdict window_in_check(const struct window_in *w, uint32_t message_id)
+{
+	uint32_t behind = w->next - message_id;
+
+	if (message_id - w->next < LIMIT_WINDOW)
+		return WINDOW_NEW;
+	if (behind <= LIMIT_WINDOW && message_id < w->next)
+		return WINDOW_REPEAT;
+	return message_id < w->next ? WINDOW_STALE : WINDOW_FUTURE;
+}
+
+void window_in_accept(struct window_in *w, uint32_t message_id)
+{
+	if (message_id == w->next)
+		w->next++;
+}
+
+void window_in_store(struct window_in *w, uint32_t message_id, uint64_t request_hash, struct bytes reply)
+{
+	struct stored_reply *r = &w->reply[message_id % LIMIT_WINDOW];
+
+	/* exactly sized: an idle SA keeps it */
+	if (r->data.cap < reply.n || r->data.cap > reply.n + 64)
+		buf_free(&r->data);
+	buf_reset(&r->data);
+	buf_add_bytes(&r->data, reply);
+	r->message_id = message_id;
+	r->request_hash = request_hash;
+}
+
+const struct stored_reply *window_in_reply(const struct window_in *w, uint32_t message_id)
+{
+	const struct stored_reply *r = &w->reply[message_id % LIMIT_WINDOW];
+
+	return r->data.n && r->message_id == message_id ? r : NULL;
+}
+
+void window_in_clear(struct window_in *w)
+{
+	for (unsigned i = 0; i < LIMIT_WINDOW; i++)
+		buf_free(&w->reply[i].data);
+}
