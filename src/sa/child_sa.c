@@ -48,7 +48,7 @@ bool child_sa_move(struct child_sa *c, enum child_event event)
 	if (!row) {
 		LOG_SA(&c->ike->log, CHD, LOG_LEVEL_AUDIT, "CHILD_SA %s{%u}: no move from %s on %s",
 		       c->conf->name, c->id, child_state_name(c->state), child_event_name(event));
-		expect(!"a declared transition of the CHILD_SA");
+		(void)expect(!"a declared transition of the CHILD_SA");
 		return false;
 	}
 	LOG_SA(&c->ike->log, CHD, LOG_LEVEL_DETAIL, "CHILD_SA %s{%u} state change: %s => %s (%s)",

@@ -456,7 +456,7 @@ static void exchange_make_passive(struct ike_sa *sa, const struct ike_header *h,
 		exchange_add_passive(sa, task_new(sa, TASK_CHILD_CREATE));
 		break;
 	case EXCHANGE_INFORMATIONAL:
-		d = payload_find(in, PAYLOAD_D, NULL);
+		d = payload_find(in, PAYLOAD_DELETE, NULL);
 		if (d && d->del.protocol == PROTOCOL_IKE)
 			exchange_add_passive(sa, task_new(sa, TASK_IKE_DELETE));
 		else if (d)

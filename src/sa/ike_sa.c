@@ -149,7 +149,7 @@ bool ike_sa_move(struct ike_sa *sa, enum ike_event event)
 	if (!row) {
 		LOG_SA(&sa->log, IKE, LOG_LEVEL_AUDIT, "IKE_SA %s[%u]: no move from %s on %s", sa->log.name,
 		       sa->log.id, ike_state_name(sa->state), ike_event_name(event));
-		expect(!"a declared transition of the IKE_SA");
+		(void)expect(!"a declared transition of the IKE_SA");
 		return false;
 	}
 	LOG_SA(&sa->log, MGR, LOG_LEVEL_DETAIL, "IKE_SA %s[%u] state change: %s => %s (%s)", sa->log.name,

@@ -46,7 +46,7 @@ void nat_detect(struct ike_sa *sa, const struct payload_list *in, uint64_t spi_i
 	for (size_t i = 0; i < in->count; i++) {
 		const struct payload *p = &in->p[i];
 
-		if (p->type != PAYLOAD_N)
+		if (p->type != PAYLOAD_NOTIFY)
 			continue;
 		if (p->notify.type == NOTIFY_NAT_DETECTION_SOURCE_IP) {
 			any_source = true;

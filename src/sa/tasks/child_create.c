@@ -274,7 +274,7 @@ static enum outcome create_refused(struct ike_sa *sa, struct task_child_create *
 static const struct payload_notify *create_error(const struct payload_list *in)
 {
 	for (size_t i = 0; i < in->count; i++)
-		if (in->p[i].type == PAYLOAD_N && in->p[i].notify.type < NOTIFY_FIRST_STATUS)
+		if (in->p[i].type == PAYLOAD_NOTIFY && in->p[i].notify.type < NOTIFY_FIRST_STATUS)
 			return &in->p[i].notify;
 	return NULL;
 }

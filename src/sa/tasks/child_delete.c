@@ -90,7 +90,7 @@ static void delete_finish(struct ike_sa *sa, uint32_t id, enum child_event event
 
 static enum outcome delete_process_response(struct ike_sa *sa, struct task *t, const struct payload_list *in)
 {
-	const struct payload *d = payload_find(in, PAYLOAD_D, NULL);
+	const struct payload *d = payload_find(in, PAYLOAD_DELETE, NULL);
 
 	if (d && d->del.count) {
 		struct reader r = reader_of(d->del.spis);
@@ -107,12 +107,12 @@ static enum outcome delete_process_request(struct ike_sa *sa, struct task *t, co
 	struct task_child_delete *d = delete_of(t);
 	size_t max = 0;
 
-	for (const struct payload *p = NULL; (p = payload_find(in, PAYLOAD_D, p));)
+	for (const struct payload *p = NULL; (p = payload_find(in, PAYLOAD_DELETE, p));)
 		max += p->del.count;
 	d->peer_began = true;
 	d->ids = xcalloc(max ? max : 1, sizeof(*d->ids));
 	d->spis = xcalloc(max ? max : 1, sizeof(*d->spis));
-	for (const struct payload *p = NULL; (p = payload_find(in, PAYLOAD_D, p));) {
+	for (const struct payload *p = NULL; (p = payload_find(in, PAYLOAD_DELETE, p));) {
 		struct reader r = reader_of(p->del.spis);
 
 		for (unsigned i = 0; p->del.protocol == PROTOCOL_ESP && i < p->del.count; i++) {

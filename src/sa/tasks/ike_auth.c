@@ -120,7 +120,7 @@ static enum outcome auth_peer_error(struct ike_sa *sa, const struct payload_list
 	for (size_t i = 0; i < in->count; i++) {
 		const struct payload *p = &in->p[i];
 
-		if (p->type != PAYLOAD_N || p->notify.type >= NOTIFY_FIRST_STATUS)
+		if (p->type != PAYLOAD_NOTIFY || p->notify.type >= NOTIFY_FIRST_STATUS)
 			continue;
 		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "received %s notify error from %s",
 		       notify_name(p->notify.type), addr_format_port(&sa->remote).s);

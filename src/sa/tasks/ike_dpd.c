@@ -19,7 +19,7 @@ static enum outcome dpd_process_request(struct ike_sa *sa, struct task *t, const
 	for (size_t i = 0; i < in->count; i++) {
 		const struct payload *p = &in->p[i];
 
-		if (p->type != PAYLOAD_N)
+		if (p->type != PAYLOAD_NOTIFY)
 			continue;
 		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "received %s notify from %s", notify_name(p->notify.type),
 		       addr_format_port(&sa->remote).s);

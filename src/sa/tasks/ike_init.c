@@ -191,7 +191,7 @@ static enum outcome init_check_notifies(struct ike_sa *sa, const struct payload_
 	if ((n = payload_notify(in, NOTIFY_INVALID_KE_PAYLOAD)))
 		return init_got_invalid_ke(sa, n->data);
 	for (size_t i = 0; i < in->count; i++)
-		if (in->p[i].type == PAYLOAD_N && in->p[i].notify.type < NOTIFY_FIRST_STATUS)
+		if (in->p[i].type == PAYLOAD_NOTIFY && in->p[i].notify.type < NOTIFY_FIRST_STATUS)
 			return init_got_error(sa, in->p[i].notify.type);
 	return OUTCOME_IGNORE;
 }

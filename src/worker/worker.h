@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BEWICK_WORKER_WORKER_H
+#define BEWICK_WORKER_WORKER_H
+
+#include "loop/helper.h"
+#include "sa/info.h"
+
+struct net;
+
+/*
+ * The pool of workers: the threads that own IKE_SAs. From outside everything is mail: a request goes in, values come
+ * back to the mailbox that the request names. Nothing here blocks, but workers_start and workers_stop.
+ */
+struct workers;
+
+struct workers_options {
+	unsigned count; /* threads; must be what net was opened with */
+	struct net *net;
+	const struct crypto_registry *crypto;
+	const struct kernel_ops *kernel_ops;
+	struct kernel *kernel;
+	struct helper_pool *helpers; /* for names */
+	struct config *config;       /* the first snapshot; a reference is taken */
+	struct mailbox *events;      /* gets WORKER_EVENT mail: control's box */
+	struct sa_options sa;
+	/* limits of half-open IKE_SAs, over all workers; 0 off */
+	unsigned cookie_threshold, cookie_threshold_ip, block_threshold, ikesa_limit;
+	bool initiator_only;
+};
+
+/* ret is running when this returns. On failure err says why. */
+EXPORT struct workers *workers_start(const struct workers_options *options, struct errtext *err);
+/* Sends deletes for all SAs, waits up to limit_ms for the answers, ends the threads, frees everything. */
+EXPORT void workers_stop(struct workers *w, unsigned limit_ms);
+EXPORT unsigned workers_count(const struct workers *w);
+
+/* Kernel events of the backend (kernel_event_fn; arg is the struct workers). Any thread. */
+EXPORT void workers_kernel_event(void *workers, const struct kernel_event *ev);
+
+/* The next snapshot and options for all workers. Take a reference, copy. */
+EXPORT void workers_set_config(struct workers *w, struct config *config);
+EXPORT void workers_set_options(struct workers *w, const struct workers_options *options);
+/* Which events are mailed: bits 1 << enum sa_event. Nothing is made for those nobody wants. */
+EXPORT void workers_want_events(struct workers *w, unsigned mask);
+
+/* ---- requests of control ---- */
+
+enum worker_reply_kind {
+	WORKER_REPLY_SA = 1,  /* list: one IKE_SA; terminate and initiate never */
+	WORKER_REPLY_FOUND,   /* find: one match */
+	WORKER_REPLY_MATCHES, /* terminate: one worker's count, before any ENDED */
+	WORKER_REPLY_ENDED,   /* initiate, terminate: one SA's end of the story */
+	WORKER_REPLY_DONE,    /* list, find, stats: all workers are through; the last mail of the request */
+	WORKER_EVENT,         /* to the events box, without a request */
+	WORKER_REINITIATE,    /* to the events box: bring up `conn`, `child` again */
+};
+
+/* What comes back. The receiver frees it by worker_reply_free. */
+struct worker_reply {
+	struct mail mail; /* kind: enum worker_reply_kind */
+	uint64_t request;
+	struct ike_info *info; /* SA, EVENT */
+	enum sa_event event;   /* EVENT */
+	/* FOUND */
+	uint32_t ike_id;
+	unsigned worker;
+	bool established; /* else still connecting */
+	/* MATCHES */
+	unsigned matches;
+	/* ENDED */
+	enum cause cause; /* CAUSE_NONE: as asked for */
+	const char *why;  /* constant */
+	/* REINITIATE: a reference, and the child's name in it (NULL: only the IKE_SA) */
+	const struct conn *conn;
+	const char *child;
+	/* DONE of stats */
+	struct worker_stats *stats;
+};
+
+EXPORT void worker_reply_free(struct worker_reply *r);
+
+struct worker_stats {
+	uint64_t ike_sas, half_open;
+	uint64_t timers, mail;
+	uint64_t counters[SA_COUNTERS];
+	uint64_t net_received, net_sent, net_dropped;
+};
+
+/* Which SAs a request is about; NULL and 0 match all. Names are copied. */
+struct worker_select {
+	const char *ike, *child;
+	uint32_t ike_id, child_id;
+};
+
+/* All IKE_SAs of all workers (ike and ike_id filter; child filters only their children): SA..., then DONE. Each worker gives
+ * its SAs in slices, so that packets are not kept waiting. */
+EXPORT void workers_list(struct workers *w, uint64_t request, struct mailbox *reply_to, const struct worker_select *sel);
+/* IKE_SAs of a connection that a new child could use: FOUND..., then DONE. */
+EXPORT void workers_find(struct workers *w, uint64_t request, struct mailbox *reply_to, const char *conn);
+/* The sums over all workers: DONE with stats. */
+EXPORT void workers_stats(struct workers *w, uint64_t request, struct mailbox *reply_to);
+/*
+ * Sets up a child of conn (child NULL: only the IKE_SA, which is ended with success when it is up). ike_id, worker: from FOUND to use
+ * that IKE_SA, or worker UINT_MAX and a number of workers_next_ike_id for a new one. Takes a reference to conn. One ENDED follows.
+ * If the IKE_SA went away meanwhile a new one is made.
+ */
+EXPORT void workers_initiate(struct workers *w, uint64_t request, struct mailbox *reply_to, const struct conn *conn,
+			     const char *child, uint32_t ike_id, unsigned worker);
+EXPORT uint32_t workers_next_ike_id(struct workers *w);
+/*
+ * With child or child_id: closes matching CHILD_SAs, else IKE_SAs. One MATCHES per worker (workers_count of them), ENDED for each
+ * match. reply_to NULL: nobody waits.
+ */
+EXPORT void workers_terminate(struct workers *w, uint64_t request, struct mailbox *reply_to,
+			      const struct worker_select *sel, bool force);
+
+#endif
