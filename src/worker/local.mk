@@ -1,1 +1,2 @@
-# no sources yet
+libbewick_la_SOURCES += \
+	src/worker/worker.h
