@@ -1,3 +1,10 @@
 libbewick_la_SOURCES += \
+	src/net/net.c \
 	src/net/net.h \
+	src/net/net_worker.h \
+	src/net/receiver.c \
+	src/net/sender.c \
+	src/net/socket.c \
+	src/net/socket.h \
+	src/net/steer.c \
 	src/net/steer.h

@@ -22,19 +22,19 @@ struct net_worker;
 #define NET_MAX_ESP_SOCKETS 256
 
 struct net_options {
-	uint16_t port;        /* 0: a random one, the same for both families */
-	uint16_t port_nat_t;  /* as above; never equal to `port` unless both are 0 */
-	unsigned workers;     /* 1 to NET_MAX_WORKERS */
-	unsigned esp_sockets; /* per family, for a data plane in user space; 0: the kernel has ESP */
+	uint16_t port; /* 0: a random one, the same for both families */
+	uint16_t port_nat_t; /* as above; never equal to `port` unless both are 0 */
+	unsigned workers; /* 1 to NET_MAX_WORKERS */
+	unsigned esp_sockets; /* per family, for ESP in user space; 0: the kernel has ESP */
 	bool ipv4, ipv6;
-	bool steer; /* attach the BPF program; needed with esp_sockets */
-	uint32_t mark; /* SO_MARK of all packets sent, 0: none */
-	int rcvbuf;    /* bytes, beyond net.core.rmem_max where we may; 0: the system's */
-	unsigned max_packet; /* largest UDP payload received, bytes; larger ones are dropped */
+	bool steer;	       /* attach the BPF program; needed with esp_sockets */
+	uint32_t mark;	       /* SO_MARK of all packets sent, 0: none */
+	int rcvbuf;	       /* bytes, beyond net.core.rmem_max where we may; 0: the system's */
+	unsigned max_packet;   /* largest UDP payload received, bytes; larger ones are dropped */
 	uint64_t steer_secret; /* drawn at boot, so that peers cannot aim at one worker */
 };
 
-/* Ports 500 and 4500, one worker, no ESP sockets, both families, steering on, 8 MiB, 10,000 bytes. */
+/* Ports 500 and 4500, one worker, no ESP sockets, both families, steering, 8 MiB, 10,000 bytes. */
 EXPORT struct net_options net_options_default(void);
 
 /*
@@ -52,12 +52,13 @@ EXPORT uint16_t net_port_nat_t(const struct net *net);
 EXPORT bool net_has_family(const struct net *net, int family);
 EXPORT const struct steer *net_steer(const struct net *net);
 EXPORT struct net_worker *net_worker(struct net *net, unsigned index); /* borrowed */
-/* Socket for ESP on the NAT-T port: bound, nonblocking, PKTINFO on; borrowed. -1 without that family. */
+/* Socket for ESP on the NAT-T port: bound, nonblocking, PKTINFO on; borrowed. -1 without that
+ * family. */
 EXPORT int net_esp_fd(const struct net *net, int family, unsigned index);
 
 /*
- * The source address the kernel would choose towards a destination, with port 0. RESULT_SYSTEM: no route
- * (errno tells). Any thread; a few system calls, nothing is sent.
+ * The source address the kernel would choose towards a destination, with port 0. RESULT_SYSTEM: no
+ * route (errno tells). Any thread; a few system calls, nothing is sent.
  */
 EXPORT MUST_CHECK struct result net_source_address(const struct net *net, const struct addr *remote,
 						   struct addr *ret_local);
@@ -65,13 +66,7 @@ EXPORT MUST_CHECK struct result net_source_address(const struct net *net, const 
 /* ---- one worker's side: its thread only ---- */
 
 /* Places of a worker's sockets, always the same; also bits of net_flush's answer. */
-enum net_sock {
-	NET_SOCK_V4,
-	NET_SOCK_V4_NATT,
-	NET_SOCK_V6,
-	NET_SOCK_V6_NATT,
-	NET_SOCKS
-};
+enum net_sock { NET_SOCK_V4, NET_SOCK_V4_NATT, NET_SOCK_V6, NET_SOCK_V6_NATT, NET_SOCKS };
 
 /* To watch for EPOLLIN, -1 where the family is missing. Borrowed. */
 EXPORT void net_worker_fds(const struct net_worker *w, int ret_fds[NET_SOCKS]);
@@ -92,29 +87,32 @@ struct datagram {
  * max_packet, packets to multicast or broadcast and from port 0, which cannot be answered.
  */
 #define NET_BATCH 64
-EXPORT size_t net_receive(struct net_worker *w, enum net_sock sock, const struct datagram **ret_list);
+EXPORT size_t net_receive(struct net_worker *w, enum net_sock sock,
+			  const struct datagram **ret_list);
 
 /*
  * Queues one IKE message; data is copied. local->port chooses the socket (port_nat_t adds the
- * non-ESP marker, anything else means `port`); its address becomes the source unless it is none or any.
- * Sent at the latest by net_flush. What cannot be sent is dropped, counted, and
- * logged within limits: IKE retransmits.
+ * non-ESP marker, anything else means `port`); its address becomes the source unless it is none or
+ * any. Sent at the latest by net_flush. What cannot be sent is dropped, counted, and logged within
+ * limits: IKE retransmits.
  */
-EXPORT void net_send(struct net_worker *w, const struct addr *local, const struct addr *remote, struct bytes data);
+EXPORT void net_send(struct net_worker *w, const struct addr *local, const struct addr *remote,
+		     struct bytes data);
 /* RFC 3948, 2.3: the one byte that keeps a NAT mapping alive. */
-EXPORT void net_send_keepalive(struct net_worker *w, const struct addr *local, const struct addr *remote);
-/* Sends what is queued. Gives a bit (1u << enum net_sock) for each socket whose buffer is full: watch it for
- * EPOLLOUT and call again then. At most NET_QUEUE messages wait per socket. */
+EXPORT void net_send_keepalive(struct net_worker *w, const struct addr *local,
+			       const struct addr *remote);
+/* Sends what is queued. Gives a bit (1u << enum net_sock) for each socket whose buffer is full:
+ * watch it for EPOLLOUT and call again then. At most NET_QUEUE messages wait per socket. */
 #define NET_QUEUE 1024
 EXPORT unsigned net_flush(struct net_worker *w);
 
 struct net_counters {
-	uint64_t received;   /* given to the caller */
+	uint64_t received; /* given to the caller */
 	uint64_t received_bytes;
 	uint64_t keepalives; /* 0xff */
 	uint64_t drop_runt;
 	uint64_t drop_esp;
-	uint64_t drop_large;        /* beyond max_packet */
+	uint64_t drop_large;	    /* beyond max_packet */
 	uint64_t drop_unanswerable; /* multicast, broadcast, port 0 */
 	uint64_t sent;
 	uint64_t sent_bytes;
