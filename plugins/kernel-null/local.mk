@@ -1,1 +1,7 @@
-# filled by the plugin
+if PLUGIN_KERNEL_NULL
+plugin_LTLIBRARIES += bewick-kernel-null.la
+bewick_kernel_null_la_SOURCES = plugins/kernel-null/null.c
+bewick_kernel_null_la_CFLAGS = $(AM_CFLAGS)
+bewick_kernel_null_la_LDFLAGS = $(plugin_ldflags)
+bewick_kernel_null_la_LIBADD = libbewick.la
+endif

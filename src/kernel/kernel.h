@@ -33,11 +33,20 @@ struct kernel_sa {
 	struct addr src, dst; /* outer, with UDP ports when encapsulated */
 	struct bytes encr_key; /* key | salt */
 	struct bytes integ_key;
+	/* 0 for a new SA. Taken over from elsewhere, out: the last number used, in: the highest received. */
+	uint64_t seq;
+};
+
+/* Limits that the backend counts; time is the core's. 0 = none. Soft and hard give one event each. */
+struct kernel_life {
+	uint64_t soft_bytes, hard_bytes;
+	uint64_t soft_packets, hard_packets;
 };
 
 /*
  * A pair of SAs with its policies, installed in one request. The backend copies what
- * it needs. Inbound: packets from remote_ts to local_ts under `in`; outbound the reverse.
+ * it needs. Of children with the same selectors the newest carries outbound traffic, all of
+ * them inbound. Inbound: packets from remote_ts to local_ts under `in`; outbound the reverse.
  */
 struct kernel_child {
 	uint32_t unique_id; /* of the CHILD_SA */
@@ -51,6 +60,10 @@ struct kernel_child {
 	uint32_t replay_window;
 	uint32_t priority; /* 0: computed, narrower wins */
 	bool copy_df, copy_ecn;
+	/* Responder of a rekey: an older child with the same selectors keeps the outbound traffic until it is
+	 * removed, because the peer may not have installed the new one yet. */
+	bool out_waits;
+	struct kernel_life life; /* each direction by itself */
 	struct kernel_sa in, out;
 	struct ts_list local_ts, remote_ts;
 	const struct addr *vips; /* own virtual addresses to prefer as route source */
@@ -112,7 +125,7 @@ struct kernel_ops {
 	enum kernel_status (*spi_alloc)(struct kernel *k, uint8_t segment, struct kernel_done done, uint32_t *ret_spi,
 					struct errtext *err);
 	void (*spi_free)(struct kernel *k, uint32_t spi);
-	/* Both SAs and all policies, or nothing. Two calls in a rekey: `in` first, `out` later: see parts. */
+	/* Both SAs and all policies, or nothing. */
 	enum kernel_status (*install)(struct kernel *k, const struct kernel_child *child, struct kernel_done done,
 				      struct kernel_handle **ret_handle, struct errtext *err);
 	/* Frees the handle; never fails, never pends. */
@@ -130,9 +143,10 @@ struct kernel_ops {
 struct kernel_registry;
 EXPORT struct kernel_registry *kernel_registry_new(void);
 EXPORT void kernel_registry_free(struct kernel_registry *r);
-EXPORT bool kernel_add_backend(struct kernel_registry *r, const struct kernel_ops *ops); /* borrowed */
-/* name NULL or "auto": the first whose probe succeeds, in the order netlink, userland (never null). err tells what
- * every candidate said. */
+EXPORT bool kernel_add_backend(struct kernel_registry *r, const struct kernel_ops *ops); /* borrowed; false: name taken */
+EXPORT void kernel_remove_backend(struct kernel_registry *r, const struct kernel_ops *ops); /* unload of a plugin */
+/* name NULL or "auto": the first whose probe succeeds, in the order netlink, userland (never null). A given name may
+ * lack "kernel-". NULL: err tells what every candidate said. */
 EXPORT const struct kernel_ops *kernel_choose(struct kernel_registry *r, const char *name,
 					      const struct settings *settings, struct errtext *err);
 
