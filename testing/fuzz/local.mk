@@ -1,1 +1,11 @@
-# fuzz
+# libFuzzer targets, built with --enable-fuzz (clang); unit tests replay the corpora.
+EXTRA_DIST += testing/fuzz/corpus
+
+# settings: strongswan.conf and swanctl.conf
+if FUZZ
+noinst_PROGRAMS += fuzz_settings
+fuzz_settings_SOURCES = testing/fuzz/fuzz_settings.c
+fuzz_settings_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
+fuzz_settings_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_settings_LDADD = libbewick.la
+endif
