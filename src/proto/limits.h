@@ -28,8 +28,7 @@
 #define LIMIT_WINDOW 1                /* our own window; larger ones of the peer are used up to this */
 
 /* control socket */
-#define LIMIT_VICI_SEGMENT 524288     /* bytes of one packet */
-#define LIMIT_VICI_DEPTH 64           /* nesting of sections */
+/* LIMIT_VICI_SEGMENT and LIMIT_VICI_DEPTH: vici/message.h, the public client library knows no proto */
 #define LIMIT_VICI_CLIENTS 1024
 #define LIMIT_VICI_QUEUE (16u << 20)  /* bytes of output a client may leave unread */
 
