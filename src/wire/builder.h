@@ -15,7 +15,9 @@ struct builder {
 	size_t link;      /* offset of the next-payload byte to patch, or SIZE_MAX: `first` gets it */
 	uint8_t first;    /* type of the first payload */
 	size_t start;     /* offset of the open payload */
-	struct buf *desc; /* when not NULL, gets the "SA KE No" summary */
+	bool header;      /* builder_header was called */
+	bool closed;      /* SK or SKF was begun: no payload can follow */
+	struct buf *desc; /* when not NULL, gets "SA KE No ": each name with a blank, for printing "[ %s]" */
 };
 
 EXPORT struct builder builder_of(void *p, size_t cap);

@@ -43,9 +43,9 @@ struct payload_notify {
 	struct bytes data;
 };
 struct payload_delete {
-	uint8_t protocol;
-	uint8_t spi_len; /* 0 or 4 */
-	uint16_t count;
+	uint8_t protocol; /* PROTOCOL_IKE, _AH, _ESP */
+	uint8_t spi_len;  /* 0 for IKE, else 4 */
+	uint16_t count;   /* 0 for IKE */
 	struct bytes spis;
 };
 struct cp_attribute {
@@ -69,7 +69,7 @@ struct payload {
 	struct bytes body; /* behind the generic header; for SK/SKF: IV, ciphertext, ICV (behind the SKF's own header) */
 	uint8_t inner_next; /* SK, SKF: type of the first payload inside */
 	union {
-		struct proposal_list sa;
+		struct proposal_list sa; /* a proposal that we can't understand has count 0 and so matches nothing */
 		struct payload_ke ke;
 		struct id id;          /* IDi, IDr: a view */
 		struct payload_cert cert; /* CERT, CERTREQ */
@@ -78,7 +78,7 @@ struct payload {
 		struct payload_notify notify;
 		struct payload_delete del;
 		struct bytes vendor;
-		struct ts_list ts;
+		struct ts_list ts; /* without selectors of unknown types; check them with ts_is_valid */
 		struct payload_cp cp;
 		struct bytes eap; /* whole EAP packet */
 		struct payload_skf skf;
@@ -109,6 +109,14 @@ EXPORT MUST_CHECK struct result payloads_parse(struct arena *a, struct bytes bod
 
 /* First payload of a type behind `after` (NULL: from the start), or NULL. */
 EXPORT struct payload *payload_find(const struct payload_list *list, unsigned type, const struct payload *after);
+/* SPI number i of a Delete, 0 behind the last one. */
+static inline uint32_t payload_delete_spi(const struct payload_delete *d, size_t i)
+{
+	struct reader r = reader_of(d->spis);
+
+	reader_skip(&r, 4 * i);
+	return reader_u32(&r);
+}
 /* First notify of a type, or NULL. */
 EXPORT const struct payload_notify *payload_notify(const struct payload_list *list, unsigned type);
 /* The "[ SA KE No N(NATD_S_IP) ]" summary of the ENC log lines. */
