@@ -9,3 +9,12 @@ fuzz_settings_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
 fuzz_settings_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_settings_LDADD = libbewick.la
 endif
+
+# wire: IKE messages
+if FUZZ
+noinst_PROGRAMS += fuzz_wire
+fuzz_wire_SOURCES = testing/fuzz/fuzz_wire.c testing/fuzz/fuzz.h
+fuzz_wire_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
+fuzz_wire_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_wire_LDADD = libbewick.la
+endif
