@@ -65,8 +65,9 @@ static void udp_walk(struct pcap_walk *w, struct reader *r, struct pcap_udp *udp
 	reader_skip(r, 2);
 	if (!reader_ok(r) || length < 8)
 		return;
-	udp->payload = reader_bytes(r, length - 8u);
-	if (!reader_ok(r) || !(is_ike_port(udp->sport) || is_ike_port(udp->dport)))
+	udp->cut |= reader_left(r) < length - 8u;
+	udp->payload = reader_bytes(r, udp->cut ? reader_left(r) : length - 8u);
+	if (!(is_ike_port(udp->sport) || is_ike_port(udp->dport)))
 		return;
 	ike = reader_of(udp->payload);
 	udp->ike = BYTES_NONE;
@@ -95,8 +96,9 @@ static void ipv4_walk(struct pcap_walk *w, struct reader r)
 	reader_skip(&r, 2);
 	src = reader_bytes(&r, 4);
 	dst = reader_bytes(&r, 4);
-	if (!reader_ok(&r) || header < 20 || total < header || fragment & 0x3fff || proto != PROTO_UDP)
+	if (!reader_ok(&r) || header < 20 || total < header || fragment & 0x1fff || proto != PROTO_UDP)
 		return;
+	udp.cut = fragment & 0x2000;
 	memcpy(udp.src, src.p, 4);
 	memcpy(udp.dst, dst.p, 4);
 	reader_skip(&r, header - 20);
@@ -185,9 +187,7 @@ static bool pcap_walk_classic(struct pcap_walk *w, struct reader *r)
 		reader_skip(r, 8);
 		stored = file_u32(w, r);
 		reader_skip(r, 4);
-		frame = reader_bytes(r, stored);
-		if (!reader_ok(r))
-			return false;
+		frame = reader_bytes(r, stored < reader_left(r) ? stored : reader_left(r));
 		frame_walk(w, link, frame);
 	}
 	return reader_ok(r);

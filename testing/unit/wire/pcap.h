@@ -6,13 +6,13 @@
 
 /*
  * Reads pcap and pcapng captures for tests: Ethernet (with VLAN tags), raw IP, loopback and Linux
- * cooked frames; IPv4 and IPv6; UDP from or to port 500 or 4500. IP fragments and packets that
- * were cut while capturing are left out.
+ * cooked frames; IPv4 and IPv6; UDP from or to port 500 or 4500. Of IP fragments only the first is seen.
  */
 struct pcap_udp {
 	uint8_t family; /* AF_INET, AF_INET6 */
 	uint8_t src[16], dst[16];
 	uint16_t sport, dport;
+	bool cut;             /* a first fragment, or not captured whole */
 	struct bytes payload; /* of UDP */
 	struct bytes ike;     /* without the non-ESP marker (RFC 3948, 2.2); empty for ESP and keepalives */
 };

@@ -189,7 +189,7 @@ START_TEST(noise)
 
 	for (int i = 0; i < 2000; i++) {
 		struct arena a = { 0 };
-		size_t n = IKE_HEADER_LEN + rng_below(&rng, 100);
+		size_t n = IKE_HEADER_LEN + 4 + rng_below(&rng, 100);
 		uint8_t *at = guard_put(&guard, rng_bytes(&rng, &a, n));
 
 		at[16] = (uint8_t)(33 + rng_below(&rng, 21));

@@ -219,8 +219,12 @@ struct result message_parse(struct arena *a, struct bytes message, struct ike_he
 
 struct bytes message_rewrite(struct arena *a, const struct ike_header *h, const struct payload_list *list)
 {
-	struct builder b = builder_of(arena_alloc(a, LIMIT_MESSAGE), LIMIT_MESSAGE);
+	size_t cap = IKE_HEADER_LEN;
+	struct builder b;
 
+	for (size_t i = 0; i < list->count; i++)
+		cap += list->p[i].body.n + 8; /* what is written again is never longer */
+	b = builder_of(arena_alloc(a, cap), cap);
 	builder_header(&b, h);
 	for (size_t i = 0; i < list->count; i++)
 		builder_payload(&b, &list->p[i]);
