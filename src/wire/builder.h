@@ -17,7 +17,7 @@ struct builder {
 	size_t start;     /* offset of the open payload */
 	bool header;      /* builder_header was called */
 	bool closed;      /* SK or SKF was begun: no payload can follow */
-	struct buf *desc; /* when not NULL, gets "SA KE No ": each name with a blank, for printing "[ %s]" */
+	struct buf *desc; /* when not NULL, gets " SA KE No", for printing "[%s ]" */
 };
 
 EXPORT struct builder builder_of(void *p, size_t cap);

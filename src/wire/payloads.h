@@ -14,7 +14,7 @@ payload_parse_fn sa_payload_parse;
 payload_parse_fn ts_payload_parse;
 payload_parse_fn cp_payload_parse;
 
-/* Parts of the "SA KE N(NATD_S_IP) CPRQ(ADDR DNS)" summary: name and a blank. */
+/* Parts of the "SA KE N(NATD_S_IP) CPRQ(ADDR DNS)" summary: a blank and the name. */
 void describe_name(struct buf *out, unsigned type);
 void describe_notify(struct buf *out, unsigned notify);
 void describe_cp(struct buf *out, unsigned type, const struct cp_attribute *attrs, size_t count);

@@ -29,7 +29,7 @@ static void check_summary(const char *want)
 	ck_assert(result_is_ok(payloads_parse(&a, body, b.first, &list, &err)));
 	payloads_describe(&text, &list);
 	ck_assert_str_eq(buf_str(&text), want);
-	buf_printf(&line, "[ %s]", buf_str(&built));
+	buf_printf(&line, "[%s ]", buf_str(&built));
 	ck_assert_str_eq(buf_str(&line), want);
 	buf_free(&line);
 	arena_free(&a);
