@@ -13,7 +13,8 @@ struct helper_job {
 	struct mail mail; /* first: kind and drop set by the asker */
 	void (*compute)(struct helper_job *job);
 	struct mailbox *reply_to; /* must outlive the pool */
-	uint64_t deadline_ms;     /* CLOCK_MONOTONIC; past it the job is not begun and `late` is set */
+	uint64_t deadline_ms;     /* CLOCK_MONOTONIC, 0 = none; if it passes before the job is begun, the job is posted
+				 * at once, not computed, with `late` set */
 	bool late;
 };
 
@@ -23,7 +24,7 @@ struct helper_pool;
 EXPORT struct helper_pool *helper_pool_new(unsigned max_threads, unsigned max_waiting);
 /* Waits for running jobs; drops waiting ones. */
 EXPORT void helper_pool_free(struct helper_pool *pool);
-/* Takes the job. False: too many wait; the job is still the caller's. */
+/* Takes the job. False: too many wait or no thread could be made; the job is still the caller's. Any thread. */
 EXPORT MUST_CHECK bool helper_submit(struct helper_pool *pool, struct helper_job *job);
 EXPORT unsigned helper_pool_waiting(struct helper_pool *pool);
 

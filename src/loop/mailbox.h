@@ -19,14 +19,15 @@ struct mail {
 
 struct mailbox;
 
-EXPORT struct mailbox *mailbox_new(void);
+EXPORT struct mailbox *mailbox_new(void); /* NULL: errno */
 EXPORT void mailbox_free(struct mailbox *box); /* drops what is left */
 /* Takes the mail. Any thread. After mailbox_close: drops it. */
 EXPORT void mailbox_post(struct mailbox *box, struct mail *m);
-EXPORT int mailbox_fd(const struct mailbox *box); /* readable when there is mail */
-/* All mail in order as a list linked by next, NULL if none. Reader only. Clears the event. */
+EXPORT int mailbox_fd(const struct mailbox *box); /* readable when there is mail to be taken */
+/* All mail in order as a list linked by next, NULL if none, which clears the event: the reader may take until
+ * there is none, or once each time the descriptor (watched level-triggered) is readable. Reader only. */
 EXPORT struct mail *mailbox_take(struct mailbox *box);
 EXPORT size_t mailbox_count(const struct mailbox *box); /* roughly, for statistics */
-EXPORT void mailbox_close(struct mailbox *box); /* later posts are dropped */
+EXPORT void mailbox_close(struct mailbox *box); /* later posts are dropped; what is in it can still be taken */
 
 #endif

@@ -25,9 +25,10 @@ struct timer {
 struct wheel;
 
 EXPORT struct wheel *wheel_new(uint64_t now_ms);
-EXPORT void wheel_free(struct wheel *w); /* running timers are forgotten */
+EXPORT void wheel_free(struct wheel *w); /* running timers are stopped */
 EXPORT uint64_t wheel_now(const struct wheel *w);
-/* Starts, or moves, a timer; one that is due already runs at the next advance. */
+/* Starts, or moves, a timer; one that is due already runs at the next advance, and counts as due
+ * when it was started. */
 EXPORT void timer_start(struct wheel *w, struct timer *t, uint64_t due_ms, timer_fn *fn);
 EXPORT void timer_stop(struct wheel *w, struct timer *t); /* no-op if not running */
 static inline bool timer_running(const struct timer *t)
@@ -35,7 +36,8 @@ static inline bool timer_running(const struct timer *t)
 	return t->link.next != NULL;
 }
 /* Runs all timers due at or before now, in order of their due times (same ms: order of starting).
- * A timer is stopped before fn is called and may start, stop or free any timer. */
+ * In fn the wheel is at now already; a timer is stopped before its fn is called, which may start, stop
+ * or free any timer, but not advance or free the wheel. */
 EXPORT void wheel_advance(struct wheel *w, uint64_t now_ms);
 /* When wheel_advance has to be called next: at or before the first due time (it may be
  * early, never late); UINT64_MAX without timers. */
