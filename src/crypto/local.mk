@@ -1,3 +1,14 @@
 libbewick_la_SOURCES += \
 	src/crypto/crypto.h \
-	src/crypto/esp_crypt.h
+	src/crypto/ctx.c \
+	src/crypto/ctx.h \
+	src/crypto/esp_crypt.c \
+	src/crypto/esp_crypt.h \
+	src/crypto/kat.c \
+	src/crypto/kat_vectors.c \
+	src/crypto/kat_vectors.h \
+	src/crypto/keys.c \
+	src/crypto/prf.c \
+	src/crypto/protect.c \
+	src/crypto/registry.c \
+	src/crypto/registry.h

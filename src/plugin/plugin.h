@@ -19,6 +19,7 @@ struct plugin_descriptor {
 	unsigned abi;     /* PLUGIN_ABI */
 	const char *name; /* "kernel-userland" */
 	const char *summary;
+	const char *version;         /* NULL: that of the host */
 	const char *const *provides; /* NULL-terminated */
 	const char *const *requires; /* NULL-terminated: features that must be loaded before */
 	/* Registers with the domains; on failure undoes everything and says why in err. */

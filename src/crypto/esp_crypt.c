@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "crypto/esp_crypt.h"
+
+#include <stdlib.h>
+
+#include "util/mem.h"
+
+/* IVs for CBC are fetched in batches: most of the cost is the call. */
+#define IV_POOL 256
+
+struct esp_crypt {
+	const struct cipher_impl *cipher;
+	const struct mac_impl *integ;
+	const struct rng_impl *rng;
+	void *cipher_ctx;
+	void *integ_ctx;
+	uint8_t nonce[CRYPTO_MAX_IV]; /* begins with the salt */
+	uint8_t *iv_pool;             /* CBC that sealed something, else NULL */
+	size_t iv_left;               /* bytes at the end of iv_pool not used yet */
+};
+
+static void put_u32(uint8_t *p, uint32_t v)
+{
+	for (int i = 3; i >= 0; i--, v >>= 8)
+		p[i] = (uint8_t)v;
+}
+
+struct esp_crypt *esp_crypt_new(const struct protect *p, const uint8_t *encr_key, const uint8_t *integ_key)
+{
+	struct esp_crypt *c = xcalloc(1, sizeof(*c));
+
+	c->cipher = p->cipher;
+	c->integ = p->integ;
+	c->rng = p->rng;
+	memcpy(c->nonce, encr_key + p->cipher->key_len, p->cipher->salt_len);
+	c->cipher_ctx = p->cipher->ctx_new(p->cipher);
+	if (!c->cipher_ctx || !p->cipher->ctx_key(p->cipher, c->cipher_ctx, encr_key))
+		goto fail;
+	if (!p->integ)
+		return c;
+	c->integ_ctx = p->integ->ctx_new(p->integ);
+	if (c->integ_ctx && p->integ->ctx_key(p->integ, c->integ_ctx, bytes_of(integ_key, p->integ->key_len)))
+		return c;
+fail:
+	esp_crypt_free(c);
+	return NULL;
+}
+
+void esp_crypt_free(struct esp_crypt *c)
+{
+	if (!c)
+		return;
+	if (c->cipher_ctx)
+		c->cipher->ctx_free(c->cipher_ctx);
+	if (c->integ_ctx)
+		c->integ->ctx_free(c->integ_ctx);
+	free(c->iv_pool);
+	secret_wipe(c, sizeof(*c));
+	free(c);
+}
+
+/* RFC 3602, 3: the IV of CBC must be unpredictable. */
+static bool esp_iv_random(struct esp_crypt *c, uint8_t *iv)
+{
+	size_t n = c->cipher->iv_len;
+
+	if (!c->iv_pool)
+		c->iv_pool = xmalloc(IV_POOL);
+	if (c->iv_left < n) {
+		if (!c->rng->random(c->iv_pool, IV_POOL))
+			return false;
+		c->iv_left = IV_POOL;
+	}
+	memcpy(iv, c->iv_pool + IV_POOL - c->iv_left, n);
+	c->iv_left -= n;
+	return true;
+}
+
+/* A cipher with a salt is a counter mode: its IV need only be unique (RFC 4106, 3.1; RFC 3686, 3.1;
+ * RFC 4309, 3.1; RFC 7634, 2), and the 64-bit sequence number is. */
+static bool esp_iv(struct esp_crypt *c, const uint8_t *packet, uint8_t *iv, uint32_t seq_hi)
+{
+	if (!c->cipher->salt_len)
+		return esp_iv_random(c, iv);
+	memset(iv, 0, c->cipher->iv_len);
+	put_u32(iv + c->cipher->iv_len - 8, seq_hi);
+	memcpy(iv + c->cipher->iv_len - 4, packet + 4, 4);
+	return true;
+}
+
+/* RFC 4106, 5: the AAD is SPI | sequence number, the latter in 8 bytes with ESN. */
+static struct bytes esp_aad(const uint8_t *packet, uint32_t seq_hi, bool esn, uint8_t space[12])
+{
+	if (!esn)
+		return bytes_of(packet, ESP_HEADER_LEN);
+	memcpy(space, packet, 4);
+	put_u32(space + 4, seq_hi);
+	memcpy(space + 8, packet + 4, 4);
+	return bytes_of(space, 12);
+}
+
+/* RFC 4303, 3.3.2.1: over the packet up to the ICV, and the upper half of an ESN. */
+static bool esp_mac(struct esp_crypt *c, const uint8_t *packet, size_t n, uint32_t seq_hi, bool esn, uint8_t *icv)
+{
+	uint8_t high[4];
+	struct bytes parts[] = { { packet, n }, { high, 4 } };
+
+	put_u32(high, seq_hi);
+	return c->integ->mac(c->integ, c->integ_ctx, parts, esn ? 2 : 1, icv);
+}
+
+bool esp_crypt_seal(struct esp_crypt *c, uint8_t *packet, size_t n_plain, uint32_t seq_hi, bool esn)
+{
+	const struct cipher_impl *cipher = c->cipher;
+	uint8_t *iv = packet + ESP_HEADER_LEN, *data = iv + cipher->iv_len;
+	uint8_t space[12];
+
+	if (!n_plain || n_plain % cipher->block || !esp_iv(c, packet, iv, seq_hi))
+		return false;
+	memcpy(c->nonce + cipher->salt_len, iv, cipher->iv_len);
+	if (cipher->aead)
+		return cipher->encrypt(cipher, c->cipher_ctx, c->nonce, esp_aad(packet, seq_hi, esn, space), data,
+				       n_plain, data + n_plain);
+	return cipher->encrypt(cipher, c->cipher_ctx, c->nonce, BYTES_NONE, data, n_plain, NULL) &&
+	       esp_mac(c, packet, ESP_HEADER_LEN + cipher->iv_len + n_plain, seq_hi, esn, data + n_plain);
+}
+
+bool esp_crypt_open(struct esp_crypt *c, uint8_t *packet, size_t n_cipher, uint32_t seq_hi, bool esn)
+{
+	const struct cipher_impl *cipher = c->cipher;
+	uint8_t *iv = packet + ESP_HEADER_LEN, *data = iv + cipher->iv_len;
+	uint8_t space[12], icv[CRYPTO_MAX_MAC];
+
+	if (!n_cipher || n_cipher % cipher->block)
+		return false;
+	memcpy(c->nonce + cipher->salt_len, iv, cipher->iv_len);
+	if (cipher->aead)
+		return cipher->decrypt(cipher, c->cipher_ctx, c->nonce, esp_aad(packet, seq_hi, esn, space), data,
+				       n_cipher, data + n_cipher);
+	return esp_mac(c, packet, ESP_HEADER_LEN + cipher->iv_len + n_cipher, seq_hi, esn, icv) &&
+	       secret_equal(bytes_of(icv, c->integ->out_len), bytes_of(data + n_cipher, c->integ->out_len)) &&
+	       cipher->decrypt(cipher, c->cipher_ctx, c->nonce, BYTES_NONE, data, n_cipher, NULL);
+}
