@@ -41,6 +41,7 @@ struct suite {
 	uint16_t integ;
 	uint16_t prf;
 	uint16_t ke;
+	uint16_t addke[7]; /* ADDKE1 to ADDKE7 (RFC 9370) */
 };
 
 /* Whether the crypto providers of this process have a transform. */
@@ -49,14 +50,14 @@ typedef bool transform_have_fn(void *arg, const struct transform *t);
 /*
  * Reads "aes128-sha256-x25519" or "default" (swanctl's keywords) for PROTOCOL_IKE,
  * PROTOCOL_ESP or PROTOCOL_AH. Allocates from the arena. What a proposal needs and what is
- * removed from it: ../doc of the keywords in proposal_keywords.h. "default" gives
+ * removed from it: proposal_keywords.h. "default" gives
  * more than one proposal. `have` (may be NULL) filters the defaults only.
  * On failure err says which token and why.
  */
 EXPORT MUST_CHECK bool proposal_parse(struct arena *a, enum ike_protocol protocol, struct bytes text,
 				      transform_have_fn *have, void *have_arg,
 				      struct proposal_list *ret_list, struct errtext *err);
-/* The built-in proposals. */
+/* The built-in proposals; none for AH, and none if a kind that is needed is missing. */
 EXPORT struct proposal_list proposal_default(struct arena *a, enum ike_protocol protocol,
 					     transform_have_fn *have, void *have_arg);
 /* First transform of the list that is not in `have`, or NULL. */
@@ -64,13 +65,15 @@ EXPORT const struct transform *proposal_first_missing(struct proposal_list list,
 
 enum proposal_select_flags {
 	PROPOSAL_PREFER_PEER = 1, /* the order of `theirs` decides */
-	PROPOSAL_SKIP_KE = 2,     /* no key exchange in this negotiation (first child) */
+	PROPOSAL_SKIP_KE = 2,     /* key exchanges of both sides are ignored (first child) */
 };
 
 /*
  * Chooses the first combination both sides have (RFC 7296, 2.7 and 3.3.6). In a
- * proposal with a type the other lacks there is no match, except integrity with
- * AEAD, and KE_NONE / ESN_NO that stand for absence.
+ * proposal with a type the other lacks there is no match, except that NONE (of integrity,
+ * which AEAD ciphers need to be so, and of key exchanges) and ESN_NO stand for absence.
+ * A classic cipher without integrity, an IKE suite without key exchange and the like are
+ * never chosen. Unknown transform ids are passed over, unknown types refuse the proposal.
  * ret_index: the peer's proposal that was taken.
  */
 EXPORT MUST_CHECK bool proposal_select(struct proposal_list ours, struct proposal_list theirs, unsigned flags,
@@ -82,7 +85,11 @@ EXPORT bool proposal_has(struct proposal_list list, enum transform_type type, un
 /* The first transform id of a type in the list, 0 if none. */
 EXPORT unsigned proposal_first(struct proposal_list list, enum transform_type type);
 EXPORT struct proposal_list proposal_list_dup(struct arena *a, struct proposal_list list);
-/* One proposal with one transform per type, as a responder answers. */
+/* The same without any key exchange (RFC 7296, 1.2: for the child of IKE_AUTH), and without
+ * proposals that then repeat an earlier one. Shares nothing with the list. */
+EXPORT struct proposal_list proposal_list_without_ke(struct arena *a, struct proposal_list list);
+/* One proposal with one transform per type, as a responder answers; number and SPI are the
+ * caller's. NONE is left out (RFC 7296, 3.3.2). */
 EXPORT struct proposal proposal_from_suite(struct arena *a, const struct suite *s);
 
 /* "IKE:AES_CBC_128/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/ECP_256", lists joined by ", ". */
