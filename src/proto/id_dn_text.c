@@ -179,6 +179,21 @@ static struct bytes text_trim(struct bytes t)
 	return t;
 }
 
+/* "2.5.4.3": the library's own reader is less strict. */
+static bool text_is_dotted(struct bytes t)
+{
+	uint8_t last = '.';
+
+	for (size_t i = 0; i < t.n; i++) {
+		bool digit = t.p[i] >= '0' && t.p[i] <= '9';
+
+		if (!digit && (t.p[i] != '.' || last == '.'))
+			return false;
+		last = t.p[i];
+	}
+	return last != '.';
+}
+
 /* The object in front of the '=' at text[at], or NULL. Sets *ret_end behind the '='. */
 static ASN1_OBJECT *attribute_parse(struct bytes text, size_t at, size_t *ret_end)
 {
@@ -201,7 +216,7 @@ static ASN1_OBJECT *attribute_parse(struct bytes text, size_t at, size_t *ret_en
 		if (bytes_equal_nocase(word, attributes[i].name))
 			return OBJ_nid2obj(attributes[i].nid);
 	}
-	return dotted[0] >= '0' && dotted[0] <= '2' ? OBJ_txt2obj(dotted, 1) : NULL;
+	return text_is_dotted(word) ? OBJ_txt2obj(dotted, 1) : NULL;
 }
 
 /* Whether a new RDN starts at text[at]. */

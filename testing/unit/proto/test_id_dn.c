@@ -51,7 +51,7 @@ START_TEST(texts)
 	};
 	static const char *const bad[] = {
 		"=", "=x", "X=y", "CN=a, b", "CN=a,", "C=CH, , O=x", "CN=\"a", "CN=\"a\"b", "CN=a,,O=b",
-		"/", "//CN=a", "1.2.=x", "1=x,", "CN", "/C=CH/",
+		"/", "//CN=a", "1.2.=x", ".1.2=x", "1..2=x", "1.2a=x", "1=x,", "CN",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
@@ -67,7 +67,7 @@ START_TEST(texts)
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		struct id id = id_of(bad[i]);
 
-		ck_assert_msg(id.type != ID_TYPE_DER_ASN1_DN || !strcmp(bad[i], "/C=CH/"), "%s", bad[i]);
+		ck_assert_msg(id.type != ID_TYPE_DER_ASN1_DN, "%s", bad[i]);
 		id_free(&id);
 	}
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test_proto.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "proto/proposal.h"
@@ -136,6 +137,7 @@ static const struct {
 	{ "mlkem1024", "ML_KEM_1024" },
 };
 
+#pragma GCC diagnostic ignored "-Wformat-nonliteral" /* formats of the tests themselves */
 static const char *text(const char *fmt, const char *a, const char *b)
 {
 	char s[256];
@@ -143,8 +145,6 @@ static const char *text(const char *fmt, const char *a, const char *b)
 	snprintf(s, sizeof(s), fmt, a, b ? b : "");
 	return arena_printf(&arena, "%s", s);
 }
-
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
 
 START_TEST(every_cipher)
 {
