@@ -22,6 +22,10 @@ AC_DEFUN([AX_BEWICK_FLAGS], [
 			BEWICK_LDFLAGS="-fsanitize=$enableval"])])
 	AC_SUBST([BEWICK_CFLAGS])
 	AC_SUBST([BEWICK_LDFLAGS])
+
+	dnl clang keeps the sanitizers' runtime in the program: libraries refer to it
+	AS_IF([test -z "$BEWICK_LDFLAGS" && test "$enable_fuzz" != yes], [BEWICK_NO_UNDEFINED="-Wl,-z,defs"])
+	AC_SUBST([BEWICK_NO_UNDEFINED])
 ])
 
 AC_DEFUN([AX_PTHREAD_BEWICK], [

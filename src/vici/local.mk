@@ -17,4 +17,4 @@ libbewick_vici_la_SOURCES = \
 	src/vici/message.c \
 	src/vici/write.c
 libbewick_vici_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 \
-	-export-symbols-regex '^bewick_vici_' -Wl,-Bsymbolic-functions -Wl,-z,defs
+	-export-symbols-regex '^bewick_vici_' -Wl,-Bsymbolic-functions $(BEWICK_NO_UNDEFINED)
