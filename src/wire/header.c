@@ -14,10 +14,8 @@ struct result header_parse(struct bytes datagram, struct ike_header *ret_header)
 	h.flags = reader_u8(&r);
 	h.message_id = reader_u32(&r);
 	h.length = reader_u32(&r);
-	if (!reader_ok(&r))
+	if (!reader_ok(&r)) /* and so the length below is not under 28 either */
 		return result_fail(RESULT_INVALID, "shorter than an IKE header");
-	if (h.length < IKE_HEADER_LEN)
-		return result_fail(RESULT_INVALID, "length in the IKE header is below 28");
 	if (h.length != datagram.n)
 		return result_fail(RESULT_INVALID, "length in the IKE header is not that of the datagram");
 	*ret_header = h;

@@ -125,7 +125,10 @@ EXPORT void payloads_describe(struct buf *out, const struct payload_list *list);
 /*
  * The payloads allowed in an exchange and a direction and how often (RFC 7296, 1.2 to 1.4 and appendix C), as
  * one table in wire/rules.c. Too many, missing or forbidden payloads give RESULT_INVALID with the reason. Unknown
- * notifies and vendor ids are always allowed. Error responses (a Notify of error class) excuse missing ones.
+ * notifies and vendor ids are always allowed. Error responses (a Notify of error class) excuse missing ones, in
+ * IKE_SA_INIT also COOKIE and REDIRECT. An exchange type that we don't have gives RESULT_UNSUPPORTED. A message that
+ * is allowed fits one of the shapes of its exchange; whether now is the time for this shape is the task's to check
+ * (IKE_AUTH: with or without AUTH, EAP, SA; CREATE_CHILD_SA: with TS for a CHILD_SA, without for the IKE_SA).
  */
 EXPORT MUST_CHECK struct result rules_check(const struct ike_header *h, const struct payload_list *list);
 

@@ -244,6 +244,9 @@ START_TEST(values_sk)
 	ck_assert_uint_eq(list.p[1].skf.number, 2);
 	ck_assert_uint_eq(list.p[1].skf.total, 3);
 	check_bytes(list.p[1].body, "a1a2a3a4");
+	/* RFC 7296, 3.14 */
+	ck_assert_int_eq(parse_chain(PAYLOAD_SK, "00000005ff 00000004").code, RESULT_INVALID);
+	ck_assert_str_eq(err.why, "encrypted payload is not the last one");
 }
 END_TEST
 
