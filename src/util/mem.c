@@ -17,8 +17,12 @@ void *xmalloc(size_t n)
 
 void *xcalloc(size_t count, size_t n)
 {
-	void *p = calloc(count ? count : 1, n ? n : 1);
+	size_t total;
+	void *p;
 
+	if (__builtin_mul_overflow(count, n, &total))
+		abort();
+	p = calloc(total ? total : 1, 1);
 	if (!p)
 		abort();
 	return p;
