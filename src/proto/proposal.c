@@ -60,9 +60,9 @@ static bool proposal_offers(const struct proposal *p, struct transform t)
 	return absent && !t.id && !t.key_bits;
 }
 
-/* The first of a's transforms of a type that b has too. */
+/* The first of a's transforms of a type that b has too; not NONE if the caller needs one. */
 static bool proposal_common(const struct proposal *a, const struct proposal *b, unsigned type,
-			    struct transform *ret)
+			    bool need, struct transform *ret)
 {
 	bool absent = true;
 
@@ -70,33 +70,28 @@ static bool proposal_common(const struct proposal *a, const struct proposal *b, 
 		if (a->transforms[i].type != type)
 			continue;
 		absent = false;
+		if (need && !a->transforms[i].id)
+			continue;
 		if (proposal_offers(b, a->transforms[i])) {
 			*ret = a->transforms[i];
 			return true;
 		}
 	}
 	*ret = (struct transform){ (uint8_t)type, 0, 0 };
-	return absent && proposal_offers(b, *ret);
+	return absent && !need && proposal_offers(b, *ret);
 }
 
 /* Integrity for a cipher already chosen: none with AEAD (RFC 5282, 8), a real one else. */
 static bool proposal_common_integ(const struct proposal *a, const struct proposal *b, bool aead,
 				  struct suite *s)
 {
-	const struct transform none = { TRANSFORM_INTEG, INTEG_NONE, 0 };
+	struct transform t = { TRANSFORM_INTEG, INTEG_NONE, 0 };
 
-	s->integ = INTEG_NONE;
-	if (aead)
-		return proposal_offers(a, none) && proposal_offers(b, none);
-	for (size_t i = 0; i < a->count; i++) {
-		const struct transform *t = &a->transforms[i];
-
-		if (t->type == TRANSFORM_INTEG && t->id != INTEG_NONE && proposal_offers(b, *t)) {
-			s->integ = t->id;
-			return true;
-		}
-	}
-	return false;
+	if (aead ? !proposal_offers(a, t) || !proposal_offers(b, t) :
+		   !proposal_common(a, b, TRANSFORM_INTEG, true, &t))
+		return false;
+	s->integ = t.id;
+	return true;
 }
 
 /* The first cipher of a's for which there is integrity, too. */
@@ -118,16 +113,19 @@ static bool proposal_common_cipher(const struct proposal *a, const struct propos
 
 static bool proposal_common_ke(const struct proposal *a, const struct proposal *b, struct suite *s)
 {
+	bool need = s->protocol == PROTOCOL_IKE;
 	struct transform t;
 
-	if (!proposal_common(a, b, TRANSFORM_KE, &t))
-		return false;
-	s->ke = t.id;
 	for (unsigned i = 0; i < ARRAY_LEN(s->addke); i++) {
-		if (!proposal_common(a, b, TRANSFORM_ADDKE1 + i, &t))
+		if (!proposal_common(a, b, TRANSFORM_ADDKE1 + i, false, &t))
 			return false;
 		s->addke[i] = t.id;
+		/* RFC 9370, 2.2.2: additional key exchanges follow a first one */
+		need |= t.id != KE_NONE;
 	}
+	if (!proposal_common(a, b, TRANSFORM_KE, need, &t))
+		return false;
+	s->ke = t.id;
 	return true;
 }
 
@@ -150,21 +148,16 @@ static bool proposal_match(const struct proposal *a, const struct proposal *b, u
 
 	if (a->protocol != b->protocol || !proposal_types_known(a) || !proposal_types_known(b))
 		return false;
-	if (!proposal_common(a, b, TRANSFORM_PRF, &prf) ||
-	    !proposal_common(a, b, TRANSFORM_ESN, &esn))
+	if (!proposal_common(a, b, TRANSFORM_PRF, a->protocol == PROTOCOL_IKE, &prf) ||
+	    !proposal_common(a, b, TRANSFORM_ESN, false, &esn))
 		return false;
 	s.prf = prf.id;
 	s.esn = (uint8_t)esn.id;
 	if (!(flags & PROPOSAL_SKIP_KE) && !proposal_common_ke(a, b, &s))
 		return false;
-	/* RFC 9370, 2.2.2: no additional key exchange without a first one */
-	for (unsigned i = 0; i < ARRAY_LEN(s.addke); i++) {
-		if (s.addke[i] && !s.ke)
-			return false;
-	}
 	switch (s.protocol) {
-	case PROTOCOL_IKE:
-		if (!proposal_common_cipher(a, b, &s) || !s.prf || !s.ke)
+	case PROTOCOL_IKE: /* RFC 7296, 3.3.2 MUST NOT: NONE of these */
+		if (!proposal_common_cipher(a, b, &s) || !s.ke)
 			return false;
 		break;
 	case PROTOCOL_ESP:
@@ -173,7 +166,7 @@ static bool proposal_match(const struct proposal *a, const struct proposal *b, u
 		break;
 	case PROTOCOL_AH:
 		if (!proposal_common_integ(a, b, false, &s) ||
-		    !proposal_common(a, b, TRANSFORM_ENCR, &encr) || encr.id)
+		    !proposal_common(a, b, TRANSFORM_ENCR, false, &encr) || encr.id)
 			return false;
 		break;
 	default:

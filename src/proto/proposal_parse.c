@@ -227,6 +227,18 @@ static const char *draft_check_ah(struct draft *d)
 	return draft_has_type(d, TRANSFORM_INTEG) ? NULL : "needs an integrity algorithm";
 }
 
+/* RFC 9370, 2.2.2: additional key exchanges follow a first one */
+static bool draft_lacks_first_ke(const struct draft *d)
+{
+	bool first = false, additional = false;
+
+	for (size_t i = 0; i < d->count; i++) {
+		first |= d->t[i].type == TRANSFORM_KE && d->t[i].id != KE_NONE;
+		additional |= d->t[i].type >= TRANSFORM_ADDKE1 && d->t[i].type <= TRANSFORM_ADDKE7;
+	}
+	return additional && !first;
+}
+
 /* The rules at the head of proposal_keywords.h; NULL if all is well, else what is wrong. */
 static const char *draft_check(struct draft *d, enum ike_protocol protocol)
 {
@@ -238,13 +250,8 @@ static const char *draft_check(struct draft *d, enum ike_protocol protocol)
 		why = draft_check_esp(d);
 	else if (protocol == PROTOCOL_AH)
 		why = draft_check_ah(d);
-	/* RFC 9370, 2.2.2: additional key exchanges follow a first one */
-	if (!why && !draft_has_type(d, TRANSFORM_KE)) {
-		for (unsigned t = TRANSFORM_ADDKE1; t <= TRANSFORM_ADDKE7; t++) {
-			if (draft_has_type(d, t))
-				return "has an additional key exchange, but no first one";
-		}
-	}
+	if (!why && draft_lacks_first_ke(d))
+		return "has an additional key exchange, but no first one";
 	if (!why && !draft_has_type(d, TRANSFORM_ESN) &&
 	    !draft_add(d, (struct transform){ TRANSFORM_ESN, ESN_NO, 0 }))
 		return "has too many algorithms";

@@ -18,3 +18,12 @@ fuzz_wire_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
 fuzz_wire_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_wire_LDADD = libbewick.la
 endif
+
+# proto: identities, selectors, proposals
+if FUZZ
+noinst_PROGRAMS += fuzz_values
+fuzz_values_SOURCES = testing/fuzz/fuzz_values.c testing/fuzz/fuzz.h
+fuzz_values_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
+fuzz_values_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_values_LDADD = libbewick.la
+endif

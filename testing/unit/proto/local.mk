@@ -1,6 +1,9 @@
 # tests of src/proto
 check_PROGRAMS += test_proto
 test_proto_SOURCES = \
+	testing/fuzz/fuzz.h \
+	testing/fuzz/fuzz_values.c \
+	testing/unit/proto/test_fuzz_values.c \
 	testing/unit/proto/test_iana.c \
 	testing/unit/proto/test_id.c \
 	testing/unit/proto/test_id_dn.c \
@@ -10,5 +13,5 @@ test_proto_SOURCES = \
 	testing/unit/proto/test_proto.h \
 	testing/unit/proto/test_ts.c \
 	testing/unit/proto/test_ts_algebra.c
-test_proto_CFLAGS = $(test_cflags)
+test_proto_CFLAGS = $(test_cflags) -DFUZZ_CORPUS='"$(abs_srcdir)/testing/fuzz/corpus/values"'
 test_proto_LDADD = $(test_ldadd)

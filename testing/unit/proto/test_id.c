@@ -229,6 +229,7 @@ END_TEST
 START_TEST(regular_expressions)
 {
 	struct id good = id_of("fqdn:^a$"), bad = id_of("fqdn:^(a$"), plain = id_of("(a"), nul;
+	struct id dot = id_of("fqdn:^a.b$");
 
 	ck_assert_int_eq(match("moon.x", "fqdn:^(moon|sun)\\.x$"), ID_MATCH_WILDCARD);
 	ck_assert_int_eq(match("SUN.x", "fqdn:^(moon|sun)\\.x$"), ID_MATCH_WILDCARD);
@@ -247,23 +248,27 @@ START_TEST(regular_expressions)
 	/* octets behind a NUL are not lost */
 	nul = (struct id){ ID_TYPE_FQDN, bytes_of("a\0b", 3) };
 	ck_assert_int_eq(id_match(&nul, &good), ID_MATCH_NONE);
+	ck_assert_int_eq(id_match(&nul, &dot), ID_MATCH_NONE);
+	nul.data.p = (const uint8_t *)"axb";
+	ck_assert_int_eq(id_match(&nul, &dot), ID_MATCH_WILDCARD);
 	nul.data.n = 1;
 	ck_assert_int_eq(id_match(&nul, &good), ID_MATCH_WILDCARD);
 	id_free(&good);
 	id_free(&bad);
 	id_free(&plain);
+	id_free(&dot);
 }
 END_TEST
 
 /* Nothing a peer puts into an identity reaches a log or VICI as it is. */
 START_TEST(hostile_text)
 {
-	static const uint8_t raw[] = "a\nb\x1b[0m\x7f\xff\xc3\xa4\xe2\x80\xae\xc0\x80z";
+	static const uint8_t raw[] = "a\nb\x1b[0m\x7f\xff\xc3\xa4\xe2\x80\xae\xc0\x80\xe0\x81\x81z";
 	struct id id = { ID_TYPE_FQDN, bytes_of(raw, sizeof(raw) - 1) };
 	struct buf b = { NULL, 0, 0 };
 
 	id_format(&b, &id);
-	ck_assert_str_eq(buf_str(&b), "a?b?[0m??\xc3\xa4?????z");
+	ck_assert_str_eq(buf_str(&b), "a?b?[0m??\xc3\xa4????????z");
 	buf_free(&b);
 	id.type = ID_TYPE_KEY_ID;
 	id.data.n = 3;

@@ -284,6 +284,7 @@ START_TEST(refused)
 		{ PROTOCOL_ESP, "null", "needs an integrity" },
 		{ PROTOCOL_ESP, "aes128-aes128gcm16-sha256", "mixes" },
 		{ PROTOCOL_ESP, "aes128gcm16-ke1_mlkem768", "no first one" },
+		{ PROTOCOL_ESP, "aes128gcm16-none-ke1_mlkem768", "no first one" },
 		{ PROTOCOL_AH, "aes128", "needs an integrity" },
 		{ PROTOCOL_AH, "default", "no default for AH" },
 	};

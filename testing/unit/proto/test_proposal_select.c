@@ -150,6 +150,13 @@ START_TEST(additional_key_exchanges)
 	ck_assert_str_eq(selected(PROTOCOL_IKE, maybe, base, 0), plain);
 	ck_assert_str_eq(selected(PROTOCOL_IKE, base, maybe, 0), plain);
 	ck_assert_str_eq(selected(PROTOCOL_IKE, maybe, maybe, 0), hybrid);
+	/* RFC 9370, 2.2.2: with an additional one, NONE is no first one */
+	ck_assert_str_eq(selected(PROTOCOL_ESP, "aes128gcm16-none-ecp256-ke1_mlkem768",
+				  "aes128gcm16-none-ecp256-ke1_mlkem768", 0),
+			 "0 ESP:AES_GCM_16_128/ECP_256/KE1_ML_KEM_768/NO_EXT_SEQ");
+	ck_assert_str_eq(selected(PROTOCOL_ESP, "aes128gcm16-none-ecp256-ke1_mlkem768-ke1_none",
+				  "aes128gcm16", 0),
+			 "0 ESP:AES_GCM_16_128/NO_EXT_SEQ");
 }
 END_TEST
 

@@ -16,6 +16,7 @@ int main(void)
 	suite_add_tcase(s, test_ts_algebra());
 	suite_add_tcase(s, test_id());
 	suite_add_tcase(s, test_id_dn());
+	suite_add_tcase(s, test_fuzz_values());
 	runner = srunner_create(s);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

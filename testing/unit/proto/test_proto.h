@@ -5,6 +5,7 @@
 #include <check.h>
 #include <stdint.h>
 
+TCase *test_fuzz_values(void);
 TCase *test_iana(void);
 TCase *test_id(void);
 TCase *test_id_dn(void);

@@ -25,6 +25,7 @@ START_TEST(texts)
 		{ "10.1.2.3/16", "10.1.0.0/16" },
 		{ "10.1.0.1", "10.1.0.1/32" },
 		{ "10.1.0.1/99", "10.1.0.1/32" },
+		{ "10.1.0.1/256", "10.1.0.1/32" },
 		{ "0.0.0.0/0", "0.0.0.0/0" },
 		{ "%any", "0.0.0.0/32" },
 		{ "fec0::/64", "fec0::/64" },
@@ -208,6 +209,7 @@ START_TEST(resolving)
 	/* What is not resolved matches nothing. */
 	ck_assert(!ts_contains(&conf[2], &conf[1]));
 	ck_assert(!ts_contains(&conf[2], &conf[2]));
+	ck_assert(!ts_intersect(&conf[2], &conf[2], &conf[0]));
 	buf_free(&b);
 	arena_free(&arena);
 }
