@@ -166,6 +166,20 @@ bool flow_matches(const struct flow *f, bool out, const struct ts *local, const 
 	return flow_end_matches(f, src, f->src, f->src_port) && flow_end_matches(f, dst, f->dst, f->dst_port);
 }
 
+static bool flow_end_within(const struct flow *f, struct ts_list list, const uint8_t *ip, uint16_t port)
+{
+	for (size_t i = 0; i < list.count; i++)
+		if (flow_end_matches(f, &list.p[i], ip, port))
+			return true;
+	return false;
+}
+
+bool flow_within(const struct flow *f, bool out, struct ts_list local, struct ts_list remote)
+{
+	return flow_end_within(f, out ? local : remote, f->src, f->src_port) &&
+	       flow_end_within(f, out ? remote : local, f->dst, f->dst_port);
+}
+
 static size_t frag_cache_slot(const struct frag_cache *c, const struct flow *f)
 {
 	uint64_t words[5] = { 0 };

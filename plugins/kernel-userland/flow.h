@@ -26,6 +26,8 @@ bool flow_parse(struct bytes packet, struct flow *ret_flow);
 /* Whether local (the source when `out`) and remote fit. Unknown ports fit only selectors
  * that do not ask for any (RFC 4301, 4.4.1.1). */
 bool flow_matches(const struct flow *f, bool out, const struct ts *local, const struct ts *remote);
+/* Whether some pair of the two lists fits. */
+bool flow_within(const struct flow *f, bool out, struct ts_list local, struct ts_list remote);
 
 /* Ports of fragmented packets, so that later fragments go the way of the first (RFC 4301, 7.3). A small
  * cache: a fragment that comes before its first, or whose entry was overwritten, has no ports. */

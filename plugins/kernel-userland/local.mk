@@ -1,1 +1,43 @@
-# filled by the plugin
+# All but the descriptor is a library of its own, which tests and the benchmark link too.
+kernel_userland_sources = \
+	plugins/kernel-userland/batch_in.c \
+	plugins/kernel-userland/batch_out.c \
+	plugins/kernel-userland/child.c \
+	plugins/kernel-userland/child.h \
+	plugins/kernel-userland/dataplane.c \
+	plugins/kernel-userland/dataplane.h \
+	plugins/kernel-userland/drop.h \
+	plugins/kernel-userland/esp.c \
+	plugins/kernel-userland/esp.h \
+	plugins/kernel-userland/flow.c \
+	plugins/kernel-userland/flow.h \
+	plugins/kernel-userland/icmp.c \
+	plugins/kernel-userland/icmp.h \
+	plugins/kernel-userland/pmtu.c \
+	plugins/kernel-userland/pmtu.h \
+	plugins/kernel-userland/policy.c \
+	plugins/kernel-userland/policy.h \
+	plugins/kernel-userland/replay.c \
+	plugins/kernel-userland/replay.h \
+	plugins/kernel-userland/route.c \
+	plugins/kernel-userland/route.h \
+	plugins/kernel-userland/rtnl.c \
+	plugins/kernel-userland/rtnl.h \
+	plugins/kernel-userland/service.c \
+	plugins/kernel-userland/tun.c \
+	plugins/kernel-userland/tun.h \
+	plugins/kernel-userland/userland.c \
+	plugins/kernel-userland/userland.h
+
+EXTRA_LTLIBRARIES = libkernel-userland.la
+libkernel_userland_la_SOURCES = $(kernel_userland_sources)
+libkernel_userland_la_CFLAGS = $(AM_CFLAGS)
+libkernel_userland_la_LIBADD = $(MNL_LIBS)
+
+if PLUGIN_KERNEL_USERLAND
+plugin_LTLIBRARIES += bewick-kernel-userland.la
+bewick_kernel_userland_la_SOURCES = plugins/kernel-userland/plugin.c
+bewick_kernel_userland_la_CFLAGS = $(AM_CFLAGS)
+bewick_kernel_userland_la_LDFLAGS = $(plugin_ldflags)
+bewick_kernel_userland_la_LIBADD = libkernel-userland.la libbewick.la
+endif

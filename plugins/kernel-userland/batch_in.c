@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the peers to the TUN device: receive, open under the gate, write. */
+#include "dataplane.h"
+
+#include <errno.h>
+#include <netinet/udp.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "loop/loop.h"
+#include "util/ratelimit.h"
+#include "util/reader.h"
+
+#define INVALID_SPI_PER_SECOND 10 /* told to the core, of all peers together */
+
+union in_control {
+	struct cmsghdr align;
+	uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct in_pktinfo)) +
+		      2 * CMSG_SPACE(sizeof(int))];
+};
+
+struct batch_in {
+	uint8_t *buffers; /* BATCH_MAX of BATCH_STRIDE */
+	struct bytes writes[BATCH_SEGMENTS]; /* inner packets, in the buffers */
+	size_t n_writes;
+	struct kernel_handle *last; /* of the packet before; valid under the gate of one batch */
+	struct event_list events;
+	struct frag_cache frags;
+	struct ratelimit invalid_spi;
+
+	struct mmsghdr msgs[BATCH_MAX];
+	struct iovec iov[BATCH_MAX];
+	union in_control control[BATCH_MAX];
+	struct sockaddr_storage names[BATCH_MAX];
+};
+
+/* One datagram as it came. */
+struct in_datagram {
+	uint8_t *p;
+	size_t n, segment; /* bytes; of each packet in it but the last */
+	uint8_t tos;
+	const struct sockaddr_storage *from;
+};
+
+struct batch_in *batch_in_new(const struct dataplane *dp)
+{
+	struct batch_in *b = xcalloc(1, sizeof(*b));
+
+	b->buffers = xmalloc((size_t)BATCH_MAX * BATCH_STRIDE);
+	b->frags.key = dp->hash_key;
+	b->invalid_spi = (struct ratelimit){ .per_second = INVALID_SPI_PER_SECOND, .burst = INVALID_SPI_PER_SECOND };
+	for (size_t i = 0; i < BATCH_MAX; i++) {
+		b->iov[i] = (struct iovec){ b->buffers + i * BATCH_STRIDE, 65535 };
+		b->msgs[i].msg_hdr = (struct msghdr){ .msg_name = &b->names[i], .msg_iov = &b->iov[i], .msg_iovlen = 1,
+						      .msg_control = b->control[i].bytes };
+	}
+	return b;
+}
+
+void batch_in_free(struct batch_in *b)
+{
+	free(b->buffers);
+	free(b);
+}
+
+static void in_tell(struct batch_in *b, enum kernel_event_kind kind, uint32_t spi, uint32_t reqid,
+		    const struct sockaddr_storage *from)
+{
+	struct kernel_event ev = { .kind = kind, .spi = spi, .reqid = reqid };
+
+	if (from && !addr_from_sockaddr(from, &ev.src))
+		return;
+	event_list_add(&b->events, &ev);
+}
+
+static struct kernel_handle *in_find(struct dataplane *dp, struct batch_in *b, uint32_t spi)
+{
+	if (!b->last || b->last->in.spi != spi)
+		b->last = dataplane_find_spi(dp, spi);
+	return b->last;
+}
+
+/* What came out must be what the SA is for (RFC 4301, 5.2). */
+static enum drop in_check_inner(struct batch_in *b, struct kernel_handle *c, struct bytes inner, uint8_t next,
+				uint8_t tos, struct flow *ret_flow)
+{
+	if (!flow_parse(inner, ret_flow) || next != (ret_flow->family == AF_INET ? IPPROTO_IPIP : IPPROTO_IPV6))
+		return DROP_MALFORMED;
+	frag_cache_find(&b->frags, ret_flow);
+	/* RFC 4301 5.2 MUST: packets that do not match the SA's selectors are discarded */
+	if (!flow_within(ret_flow, false, c->local_ts, c->remote_ts))
+		return DROP_POLICY_IN;
+	frag_cache_keep(&b->frags, ret_flow);
+	if (c->in.copy_ecn && !esp_inner_ecn((uint8_t *)inner.p, ret_flow->family, tos))
+		return DROP_ECN;
+	return DROP_NONE;
+}
+
+static enum drop in_packet(struct dataplane *dp, struct batch_in *b, const struct in_datagram *d, uint8_t *packet,
+			   size_t n, uint64_t now_ms)
+{
+	struct reader r = reader_of(bytes_of(packet, n));
+	uint32_t spi = reader_u32(&r);
+	struct kernel_handle *c;
+	struct bytes inner;
+	enum esp_limit limit;
+	enum drop drop;
+	struct flow f;
+	uint8_t next;
+
+	if (n == 1 && packet[0] == 0xff)
+		return DROP_KEEPALIVE;
+	if (n < ESP_HEADER_LEN || spi == 0)
+		return DROP_NOT_ESP; /* RFC 3948, 2.2 */
+	c = in_find(dp, b, spi);
+	if (!c) {
+		if (ratelimit_take(&b->invalid_spi, now_ms))
+			in_tell(b, KERNEL_EVENT_INVALID_SPI, spi, 0, d->from);
+		return DROP_NO_SA;
+	}
+	drop = esp_decap(&c->in, packet, n, &inner, &next);
+	if (drop == DROP_NONE)
+		drop = in_check_inner(b, c, inner, next, d->tos, &f);
+	if (drop != DROP_NONE)
+		return drop;
+	limit = esp_in_count(&c->in, f.len, now_ms);
+	if (limit != ESP_LIMIT_NONE)
+		in_tell(b, limit == ESP_LIMIT_SOFT ? KERNEL_EVENT_EXPIRE_SOFT : KERNEL_EVENT_EXPIRE_HARD, spi,
+			c->reqid, NULL);
+	b->writes[b->n_writes++] = bytes_of(inner.p, f.len);
+	return DROP_NONE;
+}
+
+/* The kernel's control data: TOS of the outer header, size of coalesced segments. */
+static void in_datagram_control(struct msghdr *m, struct in_datagram *d)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		int value = 0;
+
+		if (c->cmsg_len < CMSG_LEN(1))
+			continue;
+		memcpy(&value, CMSG_DATA(c), c->cmsg_len >= CMSG_LEN(sizeof(value)) ? sizeof(value) : 1);
+		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS)
+			d->tos = *CMSG_DATA(c);
+		else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS)
+			d->tos = (uint8_t)value;
+		else if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO && value > 0)
+			d->segment = (size_t)value;
+	}
+}
+
+/* Opens all packets of a datagram. */
+static void in_datagram(struct dataplane *dp, struct batch_in *b, const struct in_datagram *d, uint64_t now_ms)
+{
+	if (d->n == 0)
+		drop_count(&dp->drops, DROP_NOT_ESP);
+	for (size_t at = 0; at < d->n; at += d->segment) {
+		size_t n = d->n - at < d->segment ? d->n - at : d->segment;
+		enum drop drop = DROP_MALFORMED;
+
+		if (b->n_writes < BATCH_SEGMENTS)
+			drop = in_packet(dp, b, d, d->p + at, n, now_ms);
+		if (drop != DROP_NONE)
+			drop_count(&dp->drops, drop);
+	}
+}
+
+static void batch_in_write(struct dataplane *dp, struct batch_in *b)
+{
+	for (size_t i = 0; i < b->n_writes; i++) {
+		ssize_t r;
+
+		while ((r = write(dp->tun_fd, b->writes[i].p, b->writes[i].n)) < 0 && errno == EINTR)
+			;
+		if (r < 0)
+			drop_count(&dp->drops, DROP_TUN_WRITE);
+	}
+}
+
+size_t batch_in_run(struct dataplane *dp, struct batch_in *b, int fd)
+{
+	uint64_t now_ms;
+	int n;
+
+	for (size_t i = 0; i < BATCH_MAX; i++) {
+		b->msgs[i].msg_hdr.msg_namelen = sizeof(b->names[i]);
+		b->msgs[i].msg_hdr.msg_controllen = sizeof(b->control[i].bytes);
+	}
+	n = recvmmsg(fd, b->msgs, BATCH_MAX, MSG_DONTWAIT, NULL);
+	if (n <= 0)
+		return 0; /* nothing there, or an error that reading has cleared */
+	atomic_fetch_add_explicit(&dp->batches_in, 1, memory_order_relaxed);
+	now_ms = clock_monotonic_ms();
+	b->n_writes = 0;
+	pthread_mutex_lock(&dp->gate_in);
+	b->last = NULL;
+	for (int i = 0; i < n; i++) {
+		struct msghdr *m = &b->msgs[i].msg_hdr;
+		struct in_datagram d = { .p = b->iov[i].iov_base, .n = b->msgs[i].msg_len, .from = &b->names[i] };
+
+		d.segment = d.n;
+		if (m->msg_flags & MSG_TRUNC) {
+			drop_count(&dp->drops, DROP_MALFORMED);
+			continue;
+		}
+		in_datagram_control(m, &d);
+		in_datagram(dp, b, &d, now_ms);
+	}
+	pthread_mutex_unlock(&dp->gate_in);
+	event_list_tell(dp, &b->events);
+	batch_in_write(dp, b);
+	return (size_t)n;
+}

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the TUN device to the peers: read, seal under the gate, send. */
+#include "dataplane.h"
+
+#include <errno.h>
+#include <netinet/udp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "icmp.h"
+#include "loop/loop.h"
+#include "pmtu.h"
+
+#define PACKET_MAX (65507 - PACKET_TAILROOM - 40) /* what still fits into a UDP datagram when sealed */
+#define IPV4_MTU_MIN 68   /* RFC 791 */
+#define IPV6_MTU_MIN 1280 /* RFC 8200, 5: below, the outer packet is fragmented instead */
+#define GSO_BYTES_MAX 65000
+#define GSO_SEGMENTS_MAX 64
+#define SEND_WAIT_MS 100
+#define ACQUIRE_INTERVAL_MS 1000
+
+/* One packet to be sent; `dest` is an index, runs with the same one can be sent together. */
+struct out_item {
+	struct bytes packet;
+	uint16_t dest;
+	uint8_t tos;
+	bool df;
+};
+
+union out_control {
+	struct cmsghdr align;
+	uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint16_t))];
+};
+
+struct batch_out {
+	uint8_t *buffers; /* BATCH_MAX of BATCH_STRIDE */
+	size_t lens[BATCH_MAX];
+	struct out_item items[BATCH_MAX];
+	size_t n_items;
+	struct bytes replies[BATCH_MAX]; /* ICMP, to the TUN device */
+	size_t n_replies;
+	struct out_dest dests[BATCH_MAX];
+	const struct kernel_handle *dest_of; /* whose the last one is; compared only */
+	size_t n_dests;
+	struct event_list events;
+	struct frag_cache frags;
+	struct pmtu_cache pmtus;
+	int df_now[2]; /* of the IPv4, IPv6 socket; -1 unknown */
+
+	struct mmsghdr msgs[BATCH_MAX];
+	struct iovec iov[BATCH_MAX];
+	union out_control control[BATCH_MAX];
+	const struct out_item *first[BATCH_MAX]; /* item of each message's first segment */
+};
+
+struct batch_out *batch_out_new(const struct dataplane *dp)
+{
+	struct batch_out *b = xcalloc(1, sizeof(*b));
+
+	b->buffers = xmalloc((size_t)BATCH_MAX * BATCH_STRIDE);
+	b->frags.key = b->pmtus.key = dp->hash_key;
+	b->df_now[0] = b->df_now[1] = -1;
+	return b;
+}
+
+void batch_out_free(struct batch_out *b)
+{
+	free(b->buffers);
+	free(b);
+}
+
+static uint8_t *batch_out_buffer(struct batch_out *b, size_t i)
+{
+	return b->buffers + i * BATCH_STRIDE + PACKET_HEADROOM;
+}
+
+static size_t batch_out_read(struct dataplane *dp, struct batch_out *b)
+{
+	size_t n = 0;
+
+	while (n < BATCH_MAX) {
+		ssize_t r = read(dp->tun_fd, batch_out_buffer(b, n), 65535);
+
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r <= 0)
+			break;
+		b->lens[n++] = (size_t)r;
+	}
+	return n;
+}
+
+static void out_tell(struct batch_out *b, const struct kernel_handle *c, enum kernel_event_kind kind,
+		     const struct flow *f)
+{
+	struct kernel_event ev = { .kind = kind, .spi = c->in.spi, .reqid = c->reqid };
+
+	if (f) {
+		ev.src = addr_from_ip(f->family, f->src);
+		ev.dst = addr_from_ip(f->family, f->dst);
+	}
+	event_list_add(&b->events, &ev);
+}
+
+static void out_tell_limit(struct batch_out *b, const struct kernel_handle *c, enum esp_limit limit)
+{
+	if (limit != ESP_LIMIT_NONE)
+		out_tell(b, c, limit == ESP_LIMIT_SOFT ? KERNEL_EVENT_EXPIRE_SOFT : KERNEL_EVENT_EXPIRE_HARD, NULL);
+}
+
+/* A trap met a packet: asks for the tunnel, once a second at most. */
+static enum drop out_acquire(struct batch_out *b, struct kernel_handle *c, const struct flow *f, uint64_t now_ms)
+{
+	if (c->acquire_ms == 0 || now_ms - c->acquire_ms >= ACQUIRE_INTERVAL_MS) {
+		c->acquire_ms = now_ms;
+		out_tell(b, c, KERNEL_EVENT_ACQUIRE, f);
+	}
+	return DROP_ACQUIRE;
+}
+
+/* Whether it fits; decides on the outer "do not fragment". */
+static enum drop out_check_size(struct batch_out *b, const struct kernel_handle *c, uint8_t *packet,
+				const struct flow *f, uint64_t now_ms, bool *ret_df)
+{
+	size_t mtu = pmtu_find(&b->pmtus, &c->dest.remote, now_ms);
+	size_t least = f->family == AF_INET ? IPV4_MTU_MIN : IPV6_MTU_MIN;
+	size_t room = mtu ? esp_inner_max(&c->out, c->dest.remote.family, mtu) : PACKET_MAX;
+
+	*ret_df = f->df && c->out.copy_df;
+	if (f->len <= room)
+		return DROP_NONE;
+	if (f->len <= PACKET_MAX && (!*ret_df || f->len <= least)) {
+		*ret_df = false;
+		return DROP_NONE;
+	}
+	if (*ret_df) {
+		b->replies[b->n_replies] = icmp_too_big(packet, f, room > least ? room : least);
+		b->n_replies += b->replies[b->n_replies].n > 0;
+	}
+	return DROP_TOO_BIG;
+}
+
+static uint16_t out_dest_index(struct batch_out *b, const struct kernel_handle *c)
+{
+	if (b->dest_of != c) {
+		b->dests[b->n_dests++] = c->dest;
+		b->dest_of = c;
+	}
+	return (uint16_t)(b->n_dests - 1);
+}
+
+static enum drop out_packet(struct dataplane *dp, struct batch_out *b, uint8_t *packet, size_t n, uint64_t now_ms)
+{
+	struct out_item *item = &b->items[b->n_items];
+	struct kernel_handle *c;
+	enum esp_limit limit;
+	enum drop drop;
+	struct flow f;
+
+	if (!flow_parse(bytes_of(packet, n), &f))
+		return DROP_BAD_INNER;
+	frag_cache_find(&b->frags, &f);
+	c = policy_find(dp->policies, &f);
+	if (!c)
+		return DROP_NO_POLICY;
+	if (c->out.spi == 0)
+		return out_acquire(b, c, &f, now_ms);
+	drop = out_check_size(b, c, packet, &f, now_ms, &item->df);
+	if (drop != DROP_NONE)
+		return drop;
+	drop = esp_encap(&c->out, packet, f.len, now_ms, &item->packet, &limit);
+	out_tell_limit(b, c, limit);
+	if (drop != DROP_NONE)
+		return drop;
+	frag_cache_keep(&b->frags, &f);
+	item->tos = esp_outer_tos(&c->out, f.tos);
+	item->dest = out_dest_index(b, c);
+	b->n_items++;
+	return DROP_NONE;
+}
+
+/* ---- sending ---- */
+
+static void control_add(struct msghdr *m, int level, int type, const void *data, size_t n)
+{
+	struct cmsghdr *c = (struct cmsghdr *)((uint8_t *)m->msg_control + m->msg_controllen);
+
+	c->cmsg_level = level;
+	c->cmsg_type = type;
+	c->cmsg_len = CMSG_LEN(n);
+	memcpy(CMSG_DATA(c), data, n);
+	m->msg_controllen += CMSG_SPACE(n);
+}
+
+/* Source address and TOS. */
+static void out_msg_control(struct msghdr *m, const struct out_dest *d, uint8_t tos)
+{
+	bool v4 = d->remote.family == AF_INET;
+	int value = tos;
+
+	if (v4 && !addr_is_any(&d->local)) {
+		struct in_pktinfo info = { 0 };
+
+		memcpy(&info.ipi_spec_dst, d->local.ip, 4);
+		control_add(m, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
+	} else if (!v4 && !addr_is_any(&d->local)) {
+		struct in6_pktinfo info = { .ipi6_ifindex = d->local.scope };
+
+		memcpy(&info.ipi6_addr, d->local.ip, 16);
+		control_add(m, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
+	}
+	if (tos)
+		control_add(m, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_TOS : IPV6_TCLASS, &value, sizeof(value));
+}
+
+static void out_msg_begin(struct batch_out *b, size_t i, struct iovec *iov, const struct out_item *item)
+{
+	struct out_dest *d = &b->dests[item->dest];
+	struct msghdr *m = &b->msgs[i].msg_hdr;
+
+	memset(b->control[i].bytes, 0, sizeof(b->control[i].bytes));
+	*m = (struct msghdr){ .msg_name = &d->to, .msg_namelen = d->to_len, .msg_iov = iov, .msg_iovlen = 1,
+			      .msg_control = b->control[i].bytes };
+	*iov = (struct iovec){ (void *)item->packet.p, item->packet.n };
+	b->first[i] = item;
+	out_msg_control(m, d, item->tos);
+}
+
+/* Whether an item can be one more segment of a message (UDP_SEGMENT: all but the last are of one size). */
+static bool out_msg_takes(const struct batch_out *b, size_t i, const struct out_item *item)
+{
+	const struct msghdr *m = &b->msgs[i].msg_hdr;
+	size_t size = m->msg_iov[0].iov_len;
+
+	return b->first[i]->dest == item->dest && b->first[i]->tos == item->tos &&
+	       m->msg_iov[m->msg_iovlen - 1].iov_len == size && item->packet.n <= size &&
+	       m->msg_iovlen < GSO_SEGMENTS_MAX && (m->msg_iovlen + 1) * size <= GSO_BYTES_MAX;
+}
+
+/* Messages of all items of one kind; how many. */
+static size_t out_gather(struct dataplane *dp, struct batch_out *b, uint8_t family, bool df)
+{
+	size_t n = 0, n_iov = 0;
+
+	for (size_t i = 0; i < b->n_items; i++) {
+		const struct out_item *item = &b->items[i];
+
+		if (item->df != df || b->dests[item->dest].remote.family != family)
+			continue;
+		if (dp->use_gso && n && out_msg_takes(b, n - 1, item)) {
+			b->iov[n_iov++] = (struct iovec){ (void *)item->packet.p, item->packet.n };
+			b->msgs[n - 1].msg_hdr.msg_iovlen++;
+			continue;
+		}
+		out_msg_begin(b, n++, &b->iov[n_iov++], item);
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct msghdr *m = &b->msgs[i].msg_hdr;
+		uint16_t size = (uint16_t)m->msg_iov[0].iov_len;
+
+		if (m->msg_iovlen > 1)
+			control_add(m, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size));
+	}
+	return n;
+}
+
+static void out_set_df(struct batch_out *b, int fd, uint8_t family, bool df)
+{
+	bool v4 = family == AF_INET;
+	int value = v4 ? (df ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT) : (df ? IPV6_PMTUDISC_DO : IPV6_PMTUDISC_DONT);
+
+	if (b->df_now[!v4] == df)
+		return;
+	/* Cannot fail with these values; then packets would go as before. */
+	(void)setsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER, &value,
+			 sizeof(value));
+	b->df_now[!v4] = df;
+}
+
+/* The path is narrower than the packet: the next ones like it are answered by ICMP. */
+static enum drop out_learn_mtu(struct dataplane *dp, struct batch_out *b, const struct out_dest *d)
+{
+	uint64_t now_ms = clock_monotonic_ms();
+
+	if (!pmtu_find(&b->pmtus, &d->remote, now_ms)) {
+		size_t mtu = pmtu_ask(&d->remote, dp->mark);
+
+		if (mtu)
+			pmtu_keep(&b->pmtus, &d->remote, mtu, now_ms);
+	}
+	return DROP_TOO_BIG;
+}
+
+/* False: waited in vain, or the end has come. */
+static bool out_wait(struct dataplane *dp, int fd)
+{
+	struct pollfd fds[2] = { { fd, POLLOUT, 0 }, { dp->stop_fd, POLLIN, 0 } };
+
+	return poll(fds, 2, SEND_WAIT_MS) > 0 && !fds[1].revents && (fds[0].revents & POLLOUT);
+}
+
+/* The segments of a message that could not go together, one by one. */
+static void out_send_apart(struct dataplane *dp, struct batch_out *b, int fd, size_t i)
+{
+	struct msghdr m = b->msgs[i].msg_hdr;
+	const struct out_dest *d = &b->dests[b->first[i]->dest];
+	struct iovec *iov = m.msg_iov;
+	size_t n = m.msg_iovlen;
+
+	m.msg_iovlen = 1;
+	m.msg_controllen -= n > 1 ? CMSG_SPACE(sizeof(uint16_t)) : 0;
+	for (size_t s = 0; s < n; s++) {
+		m.msg_iov = &iov[s];
+		while (sendmsg(fd, &m, 0) < 0) {
+			if (errno == EINTR || (errno == EAGAIN && out_wait(dp, fd)))
+				continue;
+			drop_count(&dp->drops, errno == EMSGSIZE ? out_learn_mtu(dp, b, d) : DROP_SEND);
+			break;
+		}
+	}
+}
+
+static void out_send(struct dataplane *dp, struct batch_out *b, int fd, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n) {
+		int sent = sendmmsg(fd, b->msgs + i, (unsigned)(n - i), 0);
+
+		if (sent > 0) {
+			i += (size_t)sent;
+			continue;
+		}
+		if (errno == EINTR || (errno == EAGAIN && out_wait(dp, fd)))
+			continue;
+		/* No offload on this route, or segments larger than its MTU. */
+		if (b->msgs[i].msg_hdr.msg_iovlen > 1 && (errno == EIO || errno == EOPNOTSUPP))
+			dp->use_gso = false;
+		out_send_apart(dp, b, fd, i);
+		i++;
+	}
+}
+
+static void batch_out_send(struct dataplane *dp, struct batch_out *b)
+{
+	static const uint8_t families[] = { AF_INET, AF_INET6 };
+
+	for (int f = 0; f < 2 && b->n_items; f++) {
+		int fd = families[f] == AF_INET ? dp->fds4[0] : dp->fds6[0];
+
+		for (int df = 0; df < 2; df++) {
+			size_t n = out_gather(dp, b, families[f], df);
+
+			if (!n)
+				continue;
+			out_set_df(b, fd, families[f], df);
+			out_send(dp, b, fd, n);
+		}
+	}
+	for (size_t i = 0; i < b->n_replies; i++)
+		if (write(dp->tun_fd, b->replies[i].p, b->replies[i].n) < 0)
+			drop_count(&dp->drops, DROP_TUN_WRITE);
+}
+
+size_t batch_out_run(struct dataplane *dp, struct batch_out *b)
+{
+	size_t n = batch_out_read(dp, b);
+	uint64_t now_ms = clock_monotonic_ms();
+
+	if (n == 0)
+		return 0;
+	atomic_fetch_add_explicit(&dp->batches_out, 1, memory_order_relaxed);
+	b->n_items = b->n_replies = b->n_dests = 0;
+	b->dest_of = NULL;
+	pthread_mutex_lock(&dp->gate_out);
+	for (size_t i = 0; i < n; i++) {
+		enum drop drop = out_packet(dp, b, batch_out_buffer(b, i), b->lens[i], now_ms);
+
+		if (drop != DROP_NONE)
+			drop_count(&dp->drops, drop);
+	}
+	pthread_mutex_unlock(&dp->gate_out);
+	event_list_tell(dp, &b->events);
+	batch_out_send(dp, b);
+	return n;
+}

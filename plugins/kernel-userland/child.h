@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef USERLAND_CHILD_H
+#define USERLAND_CHILD_H
+
+#include "esp.h"
+#include "loop/mailbox.h"
+#include "policy.h"
+
+/* Where the packets of an SA go, ready for sendmsg. */
+struct out_dest {
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} to;
+	socklen_t to_len;
+	struct addr local, remote; /* local: the source address */
+};
+
+void out_dest_set(struct out_dest *d, const struct addr *local, const struct addr *remote);
+
+struct route_use;
+
+/*
+ * A CHILD_SA, or with spi 0 a trap. What is not said to change is set before the service thread
+ * hands it to the data plane.
+ */
+struct kernel_handle {
+	struct mail install_mail, remove_mail; /* embedded: removing cannot fail */
+	struct kernel_done done;               /* of install */
+	uint32_t reqid;
+	char *name;
+	struct ts_list local_ts, remote_ts; /* owned */
+	struct addr *vips;                  /* owned */
+	size_t n_vips;
+	struct policy *policies;
+	size_t n_policies;
+	enum policy_place place;
+
+	struct hashnode spi_node; /* of the inbound table */
+	struct esp_in in;         /* the inbound thread's, usage apart */
+	struct esp_out out;       /* the outbound thread's, usage apart */
+	struct out_dest dest;     /* guarded by the outbound gate */
+	uint64_t acquire_ms;      /* the outbound thread's: when an acquire was told last */
+
+	struct list link;         /* of all that were installed; the service thread's, and below */
+	bool in_tables;
+	struct route_use *routes; /* n_routes */
+	size_t n_routes;
+};
+
+/* Copies what is needed; derives contexts. NULL: err says why. Any thread, takes no lock. */
+struct kernel_handle *child_new(const struct kernel_child *conf, struct errtext *err);
+void child_free(struct kernel_handle *c); /* must be in no table */
+
+#endif

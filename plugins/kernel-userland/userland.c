@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "userland.h"
+
+#include <errno.h>
+#include <netinet/udp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "config/settings.h"
+#include "util/log.h"
+
+#define SETTING "plugins.kernel-userland."
+#define MTU_DEFAULT 1400
+#define MTU_MIN 68
+#define MTU_MAX 65000
+
+static bool userland_probe(const struct settings *settings, struct errtext *err)
+{
+	return tun_probe(err);
+}
+
+/* ---- start and stop ---- */
+
+/* The marks of outer headers, and offloads where the kernel has them. */
+static void userland_prepare_socket(struct kernel *k, int fd, bool v4)
+{
+	int on = 1, off = 0;
+
+	if (fd < 0)
+		return;
+	k->has_fds[!v4] = true;
+	if (setsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_RECVTOS : IPV6_RECVTCLASS, &on, sizeof(on)) < 0)
+		LOG(KNL, LOG_LEVEL_CONTROL, "no congestion marks of outer headers: %s", strerror(errno));
+	(void)setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof(on)); /* only makes it faster */
+	if (setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &off, sizeof(off)) < 0)
+		k->dp.use_gso = false;
+}
+
+static bool userland_prepare_sockets(struct kernel *k, const struct kernel_env *env, struct errtext *err)
+{
+	k->dp.use_gso = true;
+	for (unsigned i = 0; i < env->esp_n; i++) {
+		userland_prepare_socket(k, env->esp_fds4[i], true);
+		userland_prepare_socket(k, env->esp_fds6[i], false);
+	}
+	k->dp.fds4 = env->esp_fds4;
+	k->dp.fds6 = env->esp_fds6;
+	k->dp.n_fds = env->esp_n;
+	k->dp.mark = env->mark;
+	if (k->has_fds[0] || k->has_fds[1])
+		return true;
+	errtext_set(err, "there is no socket for ESP on the NAT-T port");
+	return false;
+}
+
+static bool userland_open_device(struct kernel *k, const struct settings *settings, struct errtext *err)
+{
+	int64_t mtu = settings_int(settings, SETTING "mtu", MTU_DEFAULT);
+	int e;
+
+	if (mtu < MTU_MIN || mtu > MTU_MAX) {
+		errtext_set(err, SETTING "mtu is %lld: %d to %d is possible", (long long)mtu, MTU_MIN, MTU_MAX);
+		return false;
+	}
+	k->mtu = (unsigned)mtu;
+	k->tun_fd = tun_open(settings_str(settings, SETTING "device", "ipsec0"), k->device, err);
+	if (k->tun_fd < 0)
+		return false;
+	k->ifindex = if_nametoindex(k->device);
+	if (!rtnl_open(&k->rtnl, err))
+		return false;
+	tun_quiet_ipv6(k->device);
+	(void)rtnl_link_no_addrgen(&k->rtnl, k->ifindex); /* a system without IPv6 has none anyway */
+	e = rtnl_link_up(&k->rtnl, k->ifindex, k->mtu);
+	if (e)
+		errtext_set(err, "cannot bring up %s with an MTU of %u: %s", k->device, k->mtu, strerror(e));
+	return e == 0;
+}
+
+static bool userland_open_routing(struct kernel *k, const struct settings *settings, struct errtext *err)
+{
+	static const uint8_t families[] = { AF_INET, AF_INET6 };
+	int64_t table = settings_int(settings, "routing_table", 220);
+	int64_t priority = settings_int(settings, "routing_table_prio", 220);
+	int e;
+
+	if (table < 1 || table > UINT32_MAX || priority < 0 || priority > UINT32_MAX) {
+		errtext_set(err, "routing_table or routing_table_prio is out of range");
+		return false;
+	}
+	k->routes = (struct route_table){ .rtnl = &k->rtnl, .hash_key = k->dp.hash_key, .ifindex = k->ifindex,
+					  .table = (uint32_t)table };
+	rtnl_clean(&k->rtnl, k->routes.table);
+	for (size_t i = 0; i < 2; i++) {
+		struct rtnl_rule rule = { families[i], (uint32_t)table, (uint32_t)priority, k->dp.mark };
+
+		e = rtnl_rule_add(&k->rtnl, &rule);
+		if (e == 0) {
+			k->rules[k->n_rules++] = rule;
+		} else if (families[i] == AF_INET || (e != EAFNOSUPPORT && e != EOPNOTSUPP)) {
+			errtext_set(err, "cannot add the rule for routing table %u: %s", rule.table, strerror(e));
+			return false;
+		}
+	}
+	e = rtnl_monitor_open(&k->monitor);
+	if (e) {
+		errtext_set(err, "cannot watch addresses: %s", strerror(e));
+		return false;
+	}
+	routes_refresh(&k->routes);
+	return true;
+}
+
+static void userland_stop(struct kernel *k)
+{
+	dataplane_stop(&k->dp);
+	service_stop(k);
+	for (size_t i = 0; i < k->n_rules; i++)
+		(void)rtnl_rule_del(&k->rtnl, &k->rules[i]);
+	routes_clear(&k->routes);
+	rtnl_close(&k->monitor);
+	rtnl_close(&k->rtnl);
+	dataplane_clear(&k->dp);
+	if (k->tun_fd >= 0)
+		close(k->tun_fd); /* and the device is gone */
+	if (k->stop_fd >= 0)
+		close(k->stop_fd);
+	if (k->box)
+		mailbox_free(k->box);
+	spi_pool_free(k->spis);
+	free(k);
+}
+
+static struct kernel *userland_start(const struct kernel_env *env, struct errtext *err)
+{
+	struct kernel *k = xcalloc(1, sizeof(*k));
+	uint64_t seed;
+
+	if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
+		seed = env->generation_seed;
+	k->tun_fd = -1;
+	list_init(&k->children);
+	k->spis = spi_pool_new(seed);
+	k->install_routes = settings_bool(env->settings, "install_routes", true);
+	k->dp.event = env->event;
+	k->dp.event_arg = env->event_arg;
+	dataplane_init(&k->dp);
+	k->stop_fd = k->dp.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	k->box = mailbox_new();
+	if (k->stop_fd < 0 || !k->box) {
+		errtext_set(err, "cannot make an eventfd: %s", strerror(errno));
+		goto failed;
+	}
+	if (!userland_prepare_sockets(k, env, err) || !userland_open_device(k, env->settings, err) ||
+	    (k->install_routes && !userland_open_routing(k, env->settings, err)))
+		goto failed;
+	k->dp.tun_fd = k->tun_fd;
+	if (!service_start(k, err) || !dataplane_start(&k->dp, err))
+		goto failed;
+	LOG(KNL, LOG_LEVEL_CONTROL, "ESP in user space on %s, MTU %u%s", k->device, k->mtu,
+	    k->dp.use_gso ? ", with segmentation offload" : "");
+	return k;
+failed:
+	userland_stop(k);
+	return NULL;
+}
+
+/* ---- requests ---- */
+
+static enum kernel_status userland_spi_alloc(struct kernel *k, uint8_t segment, struct kernel_done done,
+					     uint32_t *ret_spi, struct errtext *err)
+{
+	if (spi_pool_take(k->spis, segment, ret_spi))
+		return KERNEL_OK;
+	errtext_set(err, "all inbound SPIs of segment %u are in use", segment);
+	return KERNEL_FAILED;
+}
+
+static void userland_spi_free(struct kernel *k, uint32_t spi)
+{
+	spi_pool_give(k->spis, spi);
+}
+
+/* Mail that nobody reads any more; the stop has freed what it was about. */
+static void userland_drop_mail(struct mail *m)
+{
+}
+
+static enum kernel_status userland_install(struct kernel *k, const struct kernel_child *conf, struct kernel_done done,
+					   struct kernel_handle **ret_handle, struct errtext *err)
+{
+	struct kernel_handle *c = child_new(conf, err);
+
+	if (!c)
+		return KERNEL_FAILED;
+	if (c->in.spi)
+		spi_pool_mark(k->spis, c->in.spi);
+	c->done = done;
+	c->install_mail = (struct mail){ .kind = SERVICE_INSTALL, .drop = userland_drop_mail };
+	*ret_handle = c;
+	mailbox_post(k->box, &c->install_mail);
+	return KERNEL_PENDING;
+}
+
+static void userland_remove(struct kernel *k, struct kernel_handle *h)
+{
+	h->remove_mail = (struct mail){ .kind = SERVICE_REMOVE, .drop = userland_drop_mail };
+	mailbox_post(k->box, &h->remove_mail);
+}
+
+static struct kernel_usage usage_read(struct esp_usage *u)
+{
+	return (struct kernel_usage){
+		.bytes = atomic_load_explicit(&u->bytes, memory_order_relaxed),
+		.packets = atomic_load_explicit(&u->packets, memory_order_relaxed),
+		.last_use_ms = atomic_load_explicit(&u->last_use_ms, memory_order_relaxed),
+	};
+}
+
+static bool userland_query(struct kernel *k, struct kernel_handle *h, struct kernel_usage *ret_in,
+			   struct kernel_usage *ret_out)
+{
+	*ret_in = usage_read(&h->in.usage);
+	*ret_out = usage_read(&h->out.usage);
+	return true;
+}
+
+static void userland_drop_update(struct mail *m)
+{
+	free(container_of(m, struct service_update, mail));
+}
+
+static enum kernel_status userland_update(struct kernel *k, struct kernel_handle *h, const struct addr *local,
+					  const struct addr *remote, struct kernel_done done, struct errtext *err)
+{
+	struct service_update *u;
+
+	if (!remote->family || !remote->port) {
+		errtext_set(err, "%s: an update without the peer's address or port", h->name);
+		return KERNEL_FAILED;
+	}
+	u = xcalloc(1, sizeof(*u));
+	*u = (struct service_update){ { .kind = SERVICE_UPDATE, .drop = userland_drop_update }, h, *local, *remote, done };
+	mailbox_post(k->box, &u->mail);
+	return KERNEL_PENDING;
+}
+
+static void userland_stats(struct kernel *k, void (*fn)(void *arg, const char *name, uint64_t value), void *arg)
+{
+	static const char *const names[DROPS] = {
+#define DROP_NAME(SYMBOL, NAME) NAME,
+		DROP_LIST(DROP_NAME)
+	};
+
+	fn(arg, "batches-in", atomic_load_explicit(&k->dp.batches_in, memory_order_relaxed));
+	fn(arg, "batches-out", atomic_load_explicit(&k->dp.batches_out, memory_order_relaxed));
+	for (int i = 0; i < DROPS; i++)
+		if (names[i])
+			fn(arg, names[i], atomic_load_explicit(&k->dp.drops.n[i], memory_order_relaxed));
+}
+
+const struct kernel_ops userland_ops = {
+	.name = "kernel-userland",
+	.force_encap = true,
+	.esp_sockets = 1,
+	.probe = userland_probe,
+	.start = userland_start,
+	.stop = userland_stop,
+	.spi_alloc = userland_spi_alloc,
+	.spi_free = userland_spi_free,
+	.install = userland_install,
+	.remove = userland_remove,
+	.query = userland_query,
+	.update = userland_update,
+	.stats = userland_stats,
+};

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef USERLAND_USERLAND_H
+#define USERLAND_USERLAND_H
+
+#include "dataplane.h"
+#include "kernel/spi_pool.h"
+#include "route.h"
+#include "tun.h"
+
+/*
+ * The backend. Requests of workers are mail to one service thread, which owns the routes, changes the
+ * tables of the data plane and answers; so no worker waits for a system call or a batch.
+ */
+struct kernel {
+	kernel_event_fn *event;
+	struct spi_pool *spis;
+	struct mailbox *box;
+	pthread_t service;
+	bool service_runs;
+	struct dataplane dp;
+	int tun_fd, stop_fd;
+	char device[IFNAMSIZ];
+	unsigned ifindex, mtu;
+	bool has_fds[2]; /* sockets for IPv4, IPv6 */
+
+	/* the service thread's after the start */
+	struct rtnl rtnl, monitor;
+	struct rtnl_rule rules[2];
+	size_t n_rules;
+	struct route_table routes;
+	bool install_routes;
+	bool told_forwarding;
+	struct list children;
+};
+
+/* Mail to the service thread. */
+enum service_mail { SERVICE_INSTALL, SERVICE_REMOVE, SERVICE_UPDATE, SERVICE_STOP };
+
+struct service_update {
+	struct mail mail;
+	struct kernel_handle *child;
+	struct addr local, remote;
+	struct kernel_done done;
+};
+
+bool service_start(struct kernel *k, struct errtext *err);
+void service_stop(struct kernel *k); /* all mail before it is done; children that are left are freed */
+
+EXPORT extern const struct kernel_ops userland_ops;
+
+#endif
