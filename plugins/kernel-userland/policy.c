@@ -264,14 +264,28 @@ static struct policy_pair *pair_get(struct policy_table *t, struct policy_class 
 	return pair;
 }
 
+static bool policy_same(const struct policy *a, const struct policy *b)
+{
+	return ts_equal(a->local, b->local) && ts_equal(a->remote, b->remote);
+}
+
+/* Where a policy that waits goes: behind the first with its selectors. Else it need not wait. */
+static struct policy **pair_waiting_place(struct policy **at, const struct policy *p)
+{
+	for (struct policy **it = at; *it && policy_compare(*it, p) == 0 && !(*it)->trap; it = &(*it)->next)
+		if (policy_same(*it, p))
+			return &(*it)->next;
+	return at;
+}
+
 static void pair_insert(struct policy_pair *pair, struct policy *p, enum policy_place place)
 {
 	struct policy **at = &pair->first;
 
 	while (*at && policy_compare(*at, p) < 0)
 		at = &(*at)->next;
-	if (place == POLICY_WAITS && *at && !(*at)->trap && policy_compare(*at, p) == 0)
-		at = &(*at)->next;
+	if (place == POLICY_WAITS)
+		at = pair_waiting_place(at, p);
 	while (place == POLICY_TRAP && *at && policy_compare(*at, p) == 0)
 		at = &(*at)->next;
 	p->trap = place == POLICY_TRAP;

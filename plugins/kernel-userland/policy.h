@@ -23,9 +23,9 @@ struct policy;
 #define POLICY_MAX_PER_CHILD 4096
 
 enum policy_place {
-	POLICY_NEWEST, /* before equal ones */
-	POLICY_WAITS,  /* behind the first of the equal ones, unless that is a trap */
-	POLICY_TRAP,   /* behind all equal ones */
+	POLICY_NEWEST, /* before those of equal rank */
+	POLICY_WAITS,  /* the same, but behind the first that has the same selectors and is no trap */
+	POLICY_TRAP,   /* behind all of equal rank */
 };
 
 struct policy_table *policy_table_new(const struct hash_key *key);

@@ -1,8 +1,17 @@
 check_PROGRAMS += test_kernel
 test_kernel_SOURCES = \
+	testing/unit/kernel/helpers.c \
+	testing/unit/kernel/test_dataplane.c \
+	testing/unit/kernel/test_esp.c \
+	testing/unit/kernel/test_flow.c \
+	testing/unit/kernel/test_icmp.c \
 	testing/unit/kernel/test_kernel.h \
 	testing/unit/kernel/test_main.c \
+	testing/unit/kernel/test_policy.c \
 	testing/unit/kernel/test_registry.c \
+	testing/unit/kernel/test_replay.c \
+	testing/unit/kernel/test_route.c \
 	testing/unit/kernel/test_spi_pool.c
-test_kernel_CFLAGS = $(test_cflags)
-test_kernel_LDADD = $(test_ldadd)
+test_kernel_CFLAGS = $(test_cflags) -I$(srcdir)/plugins/kernel-userland -DVECTORS='"$(srcdir)/testing/vectors"'
+test_kernel_LDADD = libkernel-userland.la $(test_ldadd)
+EXTRA_DIST += testing/vectors/esp

@@ -11,6 +11,13 @@ int main(void)
 
 	suite_add_tcase(suite, tcase_registry());
 	suite_add_tcase(suite, tcase_spi_pool());
+	suite_add_tcase(suite, tcase_replay());
+	suite_add_tcase(suite, tcase_flow());
+	suite_add_tcase(suite, tcase_policy());
+	suite_add_tcase(suite, tcase_esp());
+	suite_add_tcase(suite, tcase_icmp());
+	suite_add_tcase(suite, tcase_route());
+	suite_add_tcase(suite, tcase_dataplane());
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

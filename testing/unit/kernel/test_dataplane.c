@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Two data planes back to back: a socket pair stands for each TUN device, UDP runs on the loopback. */
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "test_kernel.h"
+
+#include "dataplane.h"
+#include "util/mem.h"
+
+struct end {
+	struct dataplane dp;
+	int tun, fd4, fd6; /* tun: the host's side */
+	uint16_t port4, port6;
+	struct batch_out *out;
+	struct batch_in *in;
+	_Atomic int events[KERNEL_EVENT_DEAD + 1];
+	struct kernel_event last;
+};
+
+static struct end ends[2];
+static const uint8_t keys[2][36] = { { 1, 2, 3 }, { 4, 5, 6 } };
+
+static void on_event(void *arg, const struct kernel_event *ev)
+{
+	struct end *e = arg;
+
+	atomic_fetch_add(&e->events[ev->kind], 1);
+	e->last = *ev;
+}
+
+static int bind_udp(int family, uint16_t *ret_port)
+{
+	struct addr a = test_addr(family == AF_INET ? "127.0.0.1" : "::1", 0);
+	struct sockaddr_storage ss;
+	socklen_t n = addr_to_sockaddr(&a, &ss);
+	int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK, 0), on = 1;
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&ss, n), 0);
+	n = sizeof(ss);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&ss, &n), 0);
+	ck_assert(addr_from_sockaddr(&ss, &a));
+	*ret_port = a.port;
+	ck_assert_int_eq(setsockopt(fd, family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6,
+				    family == AF_INET ? IP_RECVTOS : IPV6_RECVTCLASS, &on, sizeof(on)),
+			 0);
+	return fd;
+}
+
+static void end_open(struct end *e)
+{
+	int pair[2];
+
+	memset(e, 0, sizeof(*e));
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair), 0);
+	e->tun = pair[0];
+	e->fd4 = bind_udp(AF_INET, &e->port4);
+	e->fd6 = bind_udp(AF_INET6, &e->port6);
+	e->dp.tun_fd = pair[1];
+	e->dp.fds4 = &e->fd4;
+	e->dp.fds6 = &e->fd6;
+	e->dp.n_fds = 1;
+	e->dp.stop_fd = eventfd(0, EFD_NONBLOCK);
+	e->dp.event = on_event;
+	e->dp.event_arg = e;
+	e->dp.use_gso = true;
+	dataplane_init(&e->dp);
+	e->out = batch_out_new(&e->dp);
+	e->in = batch_in_new(&e->dp);
+}
+
+static void end_close(struct end *e)
+{
+	batch_out_free(e->out);
+	batch_in_free(e->in);
+	dataplane_clear(&e->dp);
+	close(e->tun);
+	close(e->dp.tun_fd);
+	close(e->fd4);
+	close(e->fd6);
+	close(e->dp.stop_fd);
+}
+
+static void setup(void)
+{
+	end_open(&ends[0]);
+	end_open(&ends[1]);
+}
+
+static void teardown(void)
+{
+	end_close(&ends[0]);
+	end_close(&ends[1]);
+}
+
+/* The child of one end; the SPI of side i is base + i. */
+static struct kernel_handle *child(int side, const char *mine, const char *yours, bool six, uint32_t base)
+{
+	struct ts local = test_ts(mine), remote = test_ts(yours);
+	struct kernel_child c = { .name = "test", .protocol = PROTOCOL_ESP, .mode = IPSEC_MODE_TUNNEL, .encap = true,
+				  .reqid = 7, .replay_window = 32, .copy_df = true, .copy_ecn = true };
+	struct end *peer = &ends[!side];
+	struct errtext err;
+	struct kernel_handle *h;
+
+	c.protect = test_protect(ENCR_AES_GCM_16, 256, 0, &c.suite);
+	c.in = (struct kernel_sa){ .spi = base + (uint32_t)side, .encr_key = bytes_of(keys[side], 36) };
+	c.out = (struct kernel_sa){ .spi = base + (uint32_t)!side, .encr_key = bytes_of(keys[!side], 36) };
+	c.out.src = test_addr(six ? "::1" : "127.0.0.1", 4500);
+	c.out.dst = test_addr(six ? "::1" : "127.0.0.1", six ? peer->port6 : peer->port4);
+	c.local_ts = (struct ts_list){ 1, &local };
+	c.remote_ts = (struct ts_list){ 1, &remote };
+	h = child_new(&c, &err);
+	ck_assert_msg(h != NULL, "%s", err.s);
+	return h;
+}
+
+static void remove_child(struct end *e, struct kernel_handle *h)
+{
+	dataplane_remove(&e->dp, h);
+	child_free(h);
+}
+
+static uint64_t drops(const struct end *e, enum drop why)
+{
+	return e->dp.drops.n[why];
+}
+
+/* Host of one end sends; how many packets went out. */
+static size_t push(struct end *e, const uint8_t *p, size_t n)
+{
+	ck_assert_int_eq(send(e->tun, p, n, 0), (ssize_t)n);
+	return batch_out_run(&e->dp, e->out);
+}
+
+/* What came to the host of an end, 0 if nothing did. */
+static size_t pull(struct end *e, bool six, uint8_t *p)
+{
+	ssize_t n;
+
+	batch_in_run(&e->dp, e->in, six ? e->fd6 : e->fd4);
+	n = recv(e->tun, p, 2048, 0);
+	return n > 0 ? (size_t)n : 0;
+}
+
+static uint8_t sent[2048], got[2048];
+
+START_TEST(test_through)
+{
+	bool outer_six = _i & 1, inner_six = _i & 2;
+	const char *a = inner_six ? "fd01::/64" : "10.1.0.0/16", *b = inner_six ? "fd02::/64" : "10.2.0.0/16";
+	struct kernel_handle *left = child(0, a, b, outer_six, 0x1000), *right = child(1, b, a, outer_six, 0x1000);
+	size_t n;
+
+	ck_assert(dataplane_add(&ends[0].dp, left));
+	ck_assert(dataplane_add(&ends[1].dp, right));
+	n = test_packet(sent, inner_six ? "fd01::5" : "10.1.0.5", inner_six ? "fd02::6" : "10.2.0.6", 17, 1, 2, 60);
+	push(&ends[0], sent, n);
+	ck_assert_uint_eq(pull(&ends[1], outer_six, got), n);
+	ck_assert_mem_eq(got, sent, n);
+	n = test_packet(sent, inner_six ? "fd02::6" : "10.2.0.6", inner_six ? "fd01::5" : "10.1.0.5", 17, 1, 2, 600);
+	push(&ends[1], sent, n);
+	ck_assert_uint_eq(pull(&ends[0], outer_six, got), n);
+	ck_assert_mem_eq(got, sent, n);
+	ck_assert_uint_eq(left->out.usage.bytes, inner_six ? 104 : 84);
+	ck_assert_uint_eq(right->in.usage.bytes, inner_six ? 104 : 84);
+	ck_assert_uint_eq(right->in.usage.packets, 1);
+	ck_assert_uint_gt(right->in.usage.last_use_ms, 0);
+	remove_child(&ends[0], left);
+	remove_child(&ends[1], right);
+	push(&ends[1], sent, n);
+	ck_assert_uint_eq(drops(&ends[1], DROP_NO_POLICY), 1);
+}
+END_TEST
+
+/* A whole batch of different sizes arrives in order: runs of equal ones go together. */
+START_TEST(test_batch)
+{
+	struct kernel_handle *left = child(0, "10.1.0.0/16", "10.2.0.0/16", false, 0x1000);
+	struct kernel_handle *right = child(1, "10.2.0.0/16", "10.1.0.0/16", false, 0x1000);
+	static const size_t sizes[] = { 1000, 1000, 1000, 500, 600, 1000, 1000, 1000, 1000, 8, 9, 1100 };
+	size_t n;
+
+	ends[0].dp.use_gso = _i;
+	ck_assert(dataplane_add(&ends[0].dp, left));
+	ck_assert(dataplane_add(&ends[1].dp, right));
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		n = test_packet(sent, "10.1.0.5", "10.2.0.6", 17, 1000 + (unsigned)i, 2, sizes[i]);
+		if (i % 5 == 4)
+			sent[1] = 0xb8;
+		if (i % 3)
+			sent[6] = 0x40; /* DF: goes apart from the others */
+		ck_assert_int_eq(send(ends[0].tun, sent, n, 0), (ssize_t)n);
+	}
+	ck_assert_uint_eq(batch_out_run(&ends[0].dp, ends[0].out), ARRAY_LEN(sizes));
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		n = pull(&ends[1], false, got);
+		ck_assert_uint_gt(n, 0);
+		/* in order among those with the same DF */
+		ck_assert_uint_eq(n, sizes[(got[20] << 8 | got[21]) - 1000] + 24);
+	}
+	ck_assert_uint_eq(right->in.usage.packets, ARRAY_LEN(sizes));
+	remove_child(&ends[0], left);
+	remove_child(&ends[1], right);
+}
+END_TEST
+
+START_TEST(test_refused)
+{
+	struct kernel_handle *left = child(0, "10.0.0.0/8", "10.2.0.0/16", false, 0x1000);
+	struct kernel_handle *right = child(1, "10.2.0.0/16", "10.1.0.0/16", false, 0x1000);
+	struct kernel_handle *twin = child(1, "10.2.0.0/16", "10.1.0.0/16", false, 0x1000);
+	struct sockaddr_storage ss;
+	struct addr to = test_addr("127.0.0.1", ends[1].port4);
+	socklen_t len = addr_to_sockaddr(&to, &ss);
+	size_t n = test_packet(sent, "10.9.0.5", "10.2.0.6", 17, 1, 2, 60);
+
+	ck_assert(dataplane_add(&ends[0].dp, left));
+	ck_assert(dataplane_add(&ends[1].dp, right));
+	ck_assert(!dataplane_add(&ends[1].dp, twin));
+	child_free(twin);
+	/* RFC 4301 5.2 MUST: what does not match the SA's selectors is discarded after decryption */
+	push(&ends[0], sent, n);
+	ck_assert_uint_eq(pull(&ends[1], false, got), 0);
+	ck_assert_uint_eq(drops(&ends[1], DROP_POLICY_IN), 1);
+	ck_assert_uint_eq(right->in.usage.packets, 0);
+	/* garbage from the device */
+	push(&ends[0], (const uint8_t *)"\x45xyz", 4);
+	ck_assert_uint_eq(drops(&ends[0], DROP_BAD_INNER), 1);
+	/* from the network: keepalive, IKE, runt, unknown SPI */
+	ck_assert_int_eq(sendto(ends[0].fd4, "\xff", 1, 0, (void *)&ss, len), 1);
+	ck_assert_int_eq(sendto(ends[0].fd4, "\0\0\0\0abcdefgh", 12, 0, (void *)&ss, len), 12);
+	ck_assert_int_eq(sendto(ends[0].fd4, "abc", 3, 0, (void *)&ss, len), 3);
+	ck_assert_int_eq(sendto(ends[0].fd4, "\1\2\3\4abcdefgh", 12, 0, (void *)&ss, len), 12);
+	ck_assert_int_eq(sendto(ends[0].fd4, "", 0, 0, (void *)&ss, len), 0);
+	ck_assert_uint_eq(pull(&ends[1], false, got), 0);
+	ck_assert_uint_eq(drops(&ends[1], DROP_KEEPALIVE), 1);
+	ck_assert_uint_eq(drops(&ends[1], DROP_NOT_ESP), 3);
+	ck_assert_uint_eq(drops(&ends[1], DROP_NO_SA), 1);
+	ck_assert_int_eq(ends[1].events[KERNEL_EVENT_INVALID_SPI], 1);
+	ck_assert_uint_eq(ends[1].last.spi, 0x01020304);
+	ck_assert_uint_eq(ends[1].last.src.port, ends[0].port4);
+	remove_child(&ends[0], left);
+	remove_child(&ends[1], right);
+}
+END_TEST
+
+START_TEST(test_trap)
+{
+	struct ts local = test_ts("10.1.0.0/16"), remote = test_ts("10.2.0.0/16");
+	struct kernel_child conf = { .name = "trap", .mode = IPSEC_MODE_TUNNEL, .reqid = 9,
+				     .local_ts = { 1, &local }, .remote_ts = { 1, &remote } };
+	struct kernel_handle *left, *trap;
+	struct errtext err;
+	size_t n = test_packet(sent, "10.1.0.5", "10.2.0.6", 17, 1, 2, 60);
+
+	trap = child_new(&conf, &err);
+	ck_assert_ptr_nonnull(trap);
+	ck_assert(dataplane_add(&ends[0].dp, trap));
+	push(&ends[0], sent, n);
+	push(&ends[0], sent, n);
+	ck_assert_uint_eq(drops(&ends[0], DROP_ACQUIRE), 2);
+	ck_assert_int_eq(ends[0].events[KERNEL_EVENT_ACQUIRE], 1);
+	ck_assert_uint_eq(ends[0].last.reqid, 9);
+	ck_assert_uint_eq(ends[0].last.dst.ip[1], 2);
+	left = child(0, "10.1.0.0/16", "10.2.0.0/16", false, 0x1000);
+	ck_assert(dataplane_add(&ends[0].dp, left));
+	push(&ends[0], sent, n);
+	ck_assert_uint_eq(left->out.usage.packets, 1);
+	remove_child(&ends[0], left);
+	remove_child(&ends[0], trap);
+}
+END_TEST
+
+START_TEST(test_move)
+{
+	struct kernel_handle *left = child(0, "10.1.0.0/16", "10.2.0.0/16", false, 0x1000);
+	struct kernel_handle *right = child(1, "10.2.0.0/16", "10.1.0.0/16", false, 0x1000);
+	struct addr local = test_addr("::1", 4500), remote = test_addr("::1", ends[1].port6);
+	size_t n = test_packet(sent, "10.1.0.5", "10.2.0.6", 17, 1, 2, 60);
+
+	ck_assert(dataplane_add(&ends[0].dp, left));
+	ck_assert(dataplane_add(&ends[1].dp, right));
+	dataplane_move(&ends[0].dp, left, &local, &remote);
+	push(&ends[0], sent, n);
+	ck_assert_uint_eq(pull(&ends[1], false, got), 0);
+	ck_assert_uint_eq(pull(&ends[1], true, got), n);
+	remove_child(&ends[0], left);
+	remove_child(&ends[1], right);
+}
+END_TEST
+
+/* Fragments behind the first pass where the first did, both ways. */
+START_TEST(test_fragments)
+{
+	struct kernel_handle *left = child(0, "10.1.0.0/16", "10.2.0.0/16[udp/53]", false, 0x1000);
+	struct kernel_handle *right = child(1, "10.2.0.0/16[udp/53]", "10.1.0.0/16", false, 0x1000);
+	size_t n = test_packet(sent, "10.1.0.5", "10.2.0.6", 17, 1, 53, 60);
+
+	ck_assert(dataplane_add(&ends[0].dp, left));
+	ck_assert(dataplane_add(&ends[1].dp, right));
+	sent[7] = 8;
+	push(&ends[0], sent, n);
+	ck_assert_uint_eq(drops(&ends[0], DROP_NO_POLICY), 1);
+	sent[6] = 0x20;
+	sent[7] = 0;
+	push(&ends[0], sent, n);
+	sent[6] = 0;
+	sent[7] = 8;
+	push(&ends[0], sent, n);
+	ck_assert_uint_eq(pull(&ends[1], false, got), n);
+	ck_assert_uint_eq(pull(&ends[1], false, got), n);
+	ck_assert_uint_eq(right->in.usage.packets, 2);
+	remove_child(&ends[0], left);
+	remove_child(&ends[1], right);
+}
+END_TEST
+
+/* The threads, with children coming and going below them: for the thread sanitizer. */
+START_TEST(test_threads)
+{
+	struct kernel_handle *left = child(0, "10.1.0.0/16", "10.2.0.0/16", false, 0x1000);
+	struct kernel_handle *right = child(1, "10.2.0.0/16", "10.1.0.0/16", false, 0x1000);
+	size_t n = test_packet(sent, "10.1.0.5", "10.2.0.6", 17, 1, 2, 600);
+	struct errtext err;
+	struct pollfd arrived = { ends[1].tun, POLLIN, 0 };
+
+	ck_assert(dataplane_add(&ends[0].dp, left));
+	ck_assert(dataplane_add(&ends[1].dp, right));
+	ck_assert(dataplane_start(&ends[0].dp, &err));
+	ck_assert(dataplane_start(&ends[1].dp, &err));
+	for (uint32_t i = 0; i < 200; i++) {
+		struct kernel_handle *other = child(0, "10.1.0.0/16", "10.3.0.0/16", false, 0x2000 + 2 * i);
+
+		ck_assert(dataplane_add(&ends[0].dp, other));
+		ck_assert_int_eq(send(ends[0].tun, sent, n, 0), (ssize_t)n);
+		remove_child(&ends[0], other);
+		ck_assert_int_eq(poll(&arrived, 1, 20000), 1);
+		ck_assert_int_eq(recv(ends[1].tun, got, sizeof(got), 0), (ssize_t)n);
+		ck_assert_uint_le(atomic_load(&left->out.usage.packets), i + 1);
+	}
+	dataplane_stop(&ends[0].dp);
+	dataplane_stop(&ends[1].dp);
+	ck_assert_uint_eq(right->in.usage.packets, 200);
+	remove_child(&ends[0], left);
+	remove_child(&ends[1], right);
+}
+END_TEST
+
+/* What this backend does not do is refused, with the reason. */
+START_TEST(test_refused_children)
+{
+	struct ts list[66], six = test_ts("fd00::/8");
+	struct kernel_child c = { .name = "net", .protocol = PROTOCOL_ESP, .mode = IPSEC_MODE_TRANSPORT, .encap = true,
+				  .in.spi = 300, .out.spi = 301 };
+	struct errtext err = { "" };
+
+	for (size_t i = 0; i < ARRAY_LEN(list); i++)
+		list[i] = test_ts("10.0.0.0/8");
+	c.local_ts = c.remote_ts = (struct ts_list){ 1, list };
+	c.out.dst = test_addr("192.0.2.1", 4500);
+	ck_assert_ptr_null(child_new(&c, &err));
+	ck_assert_str_eq(err.s, "net: kernel-userland carries tunnel mode only");
+	c.mode = IPSEC_MODE_TUNNEL;
+	c.encap = false;
+	ck_assert_ptr_null(child_new(&c, &err));
+	ck_assert_str_eq(err.s, "net: kernel-userland carries ESP in UDP only");
+	c.encap = true;
+	c.remote_ts = (struct ts_list){ 1, &six };
+	ck_assert_ptr_null(child_new(&c, &err));
+	ck_assert_str_eq(err.s, "net: no local selector fits a remote one");
+	c.local_ts = c.remote_ts = (struct ts_list){ 66, list };
+	ck_assert_ptr_null(child_new(&c, &err));
+	ck_assert_str_eq(err.s, "net: 4356 pairs of selectors, at most 4096 are supported");
+	c.local_ts = c.remote_ts = (struct ts_list){ 1, list };
+	c.protect = test_protect(ENCR_AES_GCM_16, 256, 0, &c.suite);
+	ck_assert_ptr_null(child_new(&c, &err));
+	ck_assert_str_eq(err.s, "net: keys of a wrong length");
+}
+END_TEST
+
+TCase *tcase_dataplane(void)
+{
+	TCase *tc = tcase_create("dataplane");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 60);
+	tcase_add_loop_test(tc, test_through, 0, 4);
+	tcase_add_loop_test(tc, test_batch, 0, 2);
+	tcase_add_test(tc, test_refused);
+	tcase_add_test(tc, test_trap);
+	tcase_add_test(tc, test_move);
+	tcase_add_test(tc, test_fragments);
+	tcase_add_test(tc, test_threads);
+	tcase_add_test(tc, test_refused_children);
+	return tc;
+}
