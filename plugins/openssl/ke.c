@@ -114,7 +114,8 @@ static bool ke_derive(const struct ke *ke, EVP_PKEY *key, EVP_PKEY *peer, uint8_
 	EVP_PKEY_CTX_free(ctx);
 	for (size_t i = 0; ok && i < len; i++)
 		any |= out[i];
-	return ok && any; /* RFC 8031, 3.2: all zeros come from a point of small order */
+	/* RFC 8031, 3.2: all zeros come from a point of small order. (On an ECP curve x may be 0.) */
+	return ok && (any || ke->kind != KIND_X);
 }
 
 static bool ke_finish(const struct ke_impl *impl, void *key, struct bytes peer_value, struct secret *ret_secret)

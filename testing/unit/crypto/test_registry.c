@@ -57,24 +57,38 @@ START_TEST(test_frozen)
 }
 END_TEST
 
-static void *other_ctx_new(const struct mac_impl *impl)
+static bool second_hash(const struct hash_impl *impl, const struct bytes *parts, size_t n_parts, uint8_t *out)
 {
-	const struct mac_impl *real = crypto_prf(registry, PRF_HMAC_SHA1);
+	const struct hash_impl *real = crypto_hasher(registry, HASH_SHA1);
 
-	return real->ctx_new(real);
+	return real->hash(real, parts, n_parts, out);
 }
 
 START_TEST(test_first_wins)
 {
+	static const struct hash_impl second = { HASH_SHA1, 20, "second", second_hash };
+	const struct hash_impl *first = crypto_hasher(registry, HASH_SHA1);
 	struct crypto_registry *r = crypto_registry_new();
-	const struct mac_impl *prf = crypto_prf(registry, PRF_HMAC_SHA2_256);
-	struct mac_impl second = *prf;
 
-	(void)other_ctx_new;
-	second.plugin = "second";
-	ck_assert(crypto_add_prf(r, prf));
-	ck_assert(!crypto_add_prf(r, &(struct mac_impl){ .id = PRF_HMAC_SHA2_256, .plugin = "no lengths" }));
-	ck_assert_ptr_eq(crypto_prf(r, PRF_HMAC_SHA2_256), prf);
+	ck_assert(crypto_add_hash(r, first));
+	ck_assert(crypto_add_hash(r, &second));
+	ck_assert_ptr_eq(crypto_hasher(r, HASH_SHA1), first);
+	crypto_registry_free(r);
+}
+END_TEST
+
+/* What would write past buffers is not even tried. */
+START_TEST(test_impossible_lengths)
+{
+	struct crypto_registry *r = crypto_registry_new();
+
+	ck_assert(!crypto_add_hash(r, &(struct hash_impl){ .id = 9, .out_len = 65, .hash = second_hash }));
+	ck_assert(!crypto_add_hash(r, &(struct hash_impl){ .id = 9, .hash = second_hash }));
+	ck_assert(!crypto_add_prf(r, &(struct mac_impl){ .id = 99, .key_len = 16, .out_len = 65 }));
+	ck_assert(!crypto_add_integ(r, &(struct mac_impl){ .id = 99, .key_len = 65, .out_len = 16 }));
+	ck_assert(!crypto_add_cipher(r, &(struct cipher_impl){ .id = 99, .key_len = 16, .iv_len = 33, .block = 1 }));
+	ck_assert(!crypto_add_cipher(r, &(struct cipher_impl){ .id = 99, .key_len = 16, .iv_len = 8, .block = 0 }));
+	ck_assert(!crypto_add_cipher(r, &(struct cipher_impl){ .id = 99, .key_len = 16, .block = 1, .icv_len = 16 }));
 	crypto_registry_free(r);
 }
 END_TEST
@@ -136,6 +150,7 @@ Suite *suite_registry(void)
 	tcase_add_test(t, test_have);
 	tcase_add_test(t, test_frozen);
 	tcase_add_test(t, test_first_wins);
+	tcase_add_test(t, test_impossible_lengths);
 	tcase_add_test(t, test_each);
 	tcase_add_test(t, test_no_provider);
 	suite_add_tcase(s, t);
