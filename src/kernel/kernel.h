@@ -50,6 +50,7 @@ struct kernel_life {
  */
 struct kernel_child {
 	uint32_t unique_id; /* of the CHILD_SA */
+	uint32_t ike_id;    /* unique id of its IKE_SA: comes back in events */
 	uint32_t reqid;
 	uint8_t protocol; /* PROTOCOL_ESP */
 	enum ipsec_mode mode;
@@ -88,6 +89,7 @@ enum kernel_event_kind {
 struct kernel_event {
 	enum kernel_event_kind kind;
 	uint32_t spi; /* inbound SPI of the CHILD_SA */
+	uint32_t ike_id, child_id; /* of expire events */
 	uint32_t reqid;
 	struct addr src, dst;
 };

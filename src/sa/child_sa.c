@@ -92,6 +92,7 @@ enum kernel_status child_sa_install(struct child_sa *c, struct bytes keymat, con
 	struct sa_ctx *ctx = ike->ctx;
 	struct kernel_child k = {
 		.unique_id = c->id,
+		.ike_id = ike->log.id,
 		.reqid = c->reqid,
 		.protocol = PROTOCOL_ESP,
 		.mode = IPSEC_MODE_TUNNEL,

@@ -71,9 +71,11 @@ struct sa_host_ops {
 	void (*own_spi)(void *host, struct ike_sa *sa, uint64_t old_spi, uint64_t new_spi);
 	/* The identities are known and proven: from now on uniqueness sees the SA. */
 	void (*established)(void *host, struct ike_sa *sa);
+	/* The opposite of established: the SA is closed or ends, its identities are free. */
+	void (*released)(void *host, struct ike_sa *sa);
 	/* The peer says that this is its only IKE_SA with us, or policy says so: others between the
 	 * same identities end, on any thread. */
-	void (*replace_others)(void *host, struct ike_sa *sa);
+	void (*replace_others)(void *host, struct ike_sa *sa, bool tell_peer);
 	/* Whether another IKE_SA with these identities is known. */
 	bool (*has_other)(void *host, const struct id *local, const struct id *remote);
 	/* The SA must not be used after this call; the host frees it (ike_sa_free) when its own

@@ -190,7 +190,7 @@ void ike_sa_established(struct ike_sa *sa)
 	ctx->ops->established(ctx->host, sa);
 	/* RFC 7296, 2.4: INITIAL_CONTACT ends what the peer does not remember */
 	if ((sa->init_contact && sa->conn->unique != UNIQUE_NEVER) || sa->conn->unique == UNIQUE_REPLACE)
-		ctx->ops->replace_others(ctx->host, sa);
+		ctx->ops->replace_others(ctx->host, sa, !sa->init_contact);
 	sa->announced = true;
 	ctx->ops->event(ctx->host, SA_EVENT_IKE_UP, sa, NULL);
 	ctx->ops->request_done(ctx->host, sa->init_request, CAUSE_NONE, NULL);
@@ -266,6 +266,7 @@ void ike_sa_finish(struct ike_sa *sa, enum ike_event event, enum cause cause, co
 	ike_sa_free_tasks(sa, &sa->passive);
 	ike_sa_free_tasks(sa, &sa->queued);
 	ike_sa_tell_waiters(sa);
+	ctx->ops->released(ctx->host, sa);
 	ctx->ops->finished(ctx->host, sa);
 }
 
@@ -280,8 +281,8 @@ void ike_sa_close(struct ike_sa *sa)
 	ike_sa_move(sa, sa->cause == CAUSE_NONE ? IKE_EVENT_DELETE_ANSWERED : IKE_EVENT_REFUSED);
 	ike_sa_announce_end(sa);
 	ike_sa_tell_waiters(sa);
-	/* identity and children are free at once: uniqueness no longer sees the SA */
-	ctx->ops->own_spi(ctx->host, sa, ike_sa_own_spi(sa), ike_sa_own_spi(sa));
+	/* identity and children are free at once: a new IKE_SA may follow while this one lingers */
+	ctx->ops->released(ctx->host, sa);
 	ike_sa_strip(sa);
 	ike_sa_schedule(sa);
 }
@@ -432,12 +433,20 @@ void ike_sa_terminate(struct ike_sa *sa, bool force, struct sa_request request)
 		ike_sa_finish(sa, IKE_EVENT_DESTROY, CAUSE_CLOSED, "terminated by force");
 }
 
-void ike_sa_child_expired(struct ike_sa *sa, struct child_sa *child)
+void ike_sa_child_expired(struct ike_sa *sa, struct child_sa *child, bool hard)
 {
 	if (sa->state != IKE_STATE_ESTABLISHED || child->state != CHILD_STATE_INSTALLED)
 		return;
-	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "CHILD_SA %s{%u} reached its limit and is closed",
-	       child->conf->name, child->id);
+	if (!hard) {
+		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "CHILD_SA %s{%u} nears the end of its sequence numbers or its limits",
+		       child->conf->name, child->id);
+		return;
+	}
+	/* rather no tunnel than a repeated sequence number (law 3): the peer is told, start actions bring up a new one */
+	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "CHILD_SA %s{%u} reached its limit and is closed", child->conf->name,
+	       child->id);
+	if (child->conf->start_action & ACTION_START)
+		sa->ctx->ops->reinitiate(sa->ctx->host, child->conn, child->conf);
 	ike_sa_terminate_child(sa, child, (struct sa_request){ 0 });
 }
 

@@ -91,6 +91,8 @@ struct ike_sa {
 	bool childless : 1;  /* the peer allows IKE_AUTH without a child (RFC 6023) */
 	bool init_contact : 1; /* the peer said so */
 	bool finished : 1;   /* handed to host->finished: do nothing any more */
+	bool being_replaced : 1;
+	bool in_peer_table : 1; /* the host's: by_peer is linked */
 	bool announced : 1;  /* IKE_UP was told */
 };
 
@@ -117,8 +119,8 @@ EXPORT void ike_sa_kernel_done(struct ike_sa *sa, uint32_t child_id, enum kernel
 			       const struct errtext *err);
 /* addr NULL: no such address. */
 EXPORT void ike_sa_resolved(struct ike_sa *sa, const struct addr *addr);
-/* The backend's time or volume limit of a child was reached. */
-EXPORT void ike_sa_child_expired(struct ike_sa *sa, struct child_sa *child);
+/* The backend's volume limit of a child was reached, the soft one or the hard one. */
+EXPORT void ike_sa_child_expired(struct ike_sa *sa, struct child_sa *child, bool hard);
 
 /* ---- what the operator wants ---- */
 

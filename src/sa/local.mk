@@ -1,15 +1,38 @@
 libbewick_la_SOURCES += \
+	src/sa/child_sa.c \
 	src/sa/child_sa.h \
+	src/sa/child_sa_states.c \
 	src/sa/child_sa_states.h \
+	src/sa/exchange.c \
 	src/sa/exchange.h \
+	src/sa/exchange_table.c \
 	src/sa/host.h \
+	src/sa/ike_sa.c \
 	src/sa/ike_sa.h \
+	src/sa/ike_sa_states.c \
 	src/sa/ike_sa_states.h \
+	src/sa/info.c \
 	src/sa/info.h \
+	src/sa/initiate.c \
+	src/sa/nat.c \
 	src/sa/nat.h \
+	src/sa/outcome.c \
 	src/sa/outcome.h \
+	src/sa/outstanding.c \
+	src/sa/receive.c \
+	src/sa/seal.c \
 	src/sa/seal.h \
 	src/sa/task.h \
+	src/sa/task_queue.c \
+	src/sa/tasks/child_create.c \
 	src/sa/tasks/child_create.h \
+	src/sa/tasks/child_create_respond.c \
+	src/sa/tasks/child_delete.c \
+	src/sa/tasks/ike_auth.c \
+	src/sa/tasks/ike_delete.c \
+	src/sa/tasks/ike_dpd.c \
+	src/sa/tasks/ike_init.c \
+	src/sa/tasks/tasks.c \
 	src/sa/tasks/tasks.h \
+	src/sa/window.c \
 	src/sa/window.h

@@ -137,8 +137,14 @@ static void receive_request(struct ike_sa *sa, const struct ike_header *h, const
 					   .message_id = h->message_id, .exchange = h->exchange };
 	if (sa->state == IKE_STATE_CONNECTING) {
 		/* RFC 7296, 2.23: the peer may have moved to the NAT-T port */
+		bool counted = sa->half_open && !addr_equal_ip(&sa->remote, remote);
+
+		if (counted)
+			ctx->ops->half_open(ctx->host, sa, false);
 		sa->local = *local;
 		sa->remote = *remote;
+		if (counted)
+			ctx->ops->half_open(ctx->host, sa, true);
 	}
 	if (h->exchange == EXCHANGE_IKE_SA_INIT) {
 		buf_reset(&sa->setup->init_request);

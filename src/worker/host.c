@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <netdb.h>
+#include <stdlib.h>
+
+#include "worker/internal.h"
+
+/* What SAs need of the world (sa/host.h), by this worker. */
+
+static void host_send(void *host, const struct addr *local, const struct addr *remote, struct bytes msg)
+{
+	net_send(((struct worker *)host)->net, local, remote, msg);
+}
+
+static void host_event(void *host, enum sa_event event, const struct ike_sa *sa, const struct child_sa *child)
+{
+	struct worker *w = host;
+	struct worker_reply *r;
+
+	if (!(atomic_load_explicit(&w->pool->events, memory_order_relaxed) & 1u << event))
+		return;
+	r = request_reply(NULL, WORKER_EVENT, 0);
+	r->event = event;
+	r->info = ike_info_new(sa, child, child == NULL);
+	mailbox_post(w->pool->options.events, &r->mail);
+}
+
+static void host_random(void *arg, void *out, size_t n)
+{
+	crypto_random(((struct worker *)arg)->ctx.crypto, out, n);
+}
+
+static uint64_t host_make_spi(void *host)
+{
+	struct worker *w = host;
+	uint64_t spi;
+
+	do {
+		spi = steer_make_spi(net_steer(w->pool->options.net), w->index, w->ctx.options.segment, host_random, w);
+	} while (sa_table_by_spi(w, spi));
+	return spi;
+}
+
+static uint32_t host_next_number(void *host, enum sa_number kind)
+{
+	return atomic_fetch_add_explicit(&((struct worker *)host)->pool->next_number[kind], 1, memory_order_relaxed) + 1;
+}
+
+static void host_own_spi(void *host, struct ike_sa *sa, uint64_t old_spi, uint64_t new_spi)
+{
+	if (old_spi)
+		sa_table_remove_spi(host, sa);
+	if (new_spi)
+		sa_table_add_spi(host, sa, new_spi);
+}
+
+static void host_established(void *host, struct ike_sa *sa)
+{
+	struct worker *w = host;
+	uint64_t hash = uniqueness_hash(&w->pool->hash, &sa->local_id, &sa->remote_id);
+
+	sa_table_add_peer(w, sa, hash);
+	uniqueness_add(w->pool->uniqueness, hash);
+}
+
+static void host_released(void *host, struct ike_sa *sa)
+{
+	struct worker *w = host;
+
+	if (sa->in_peer_table && sa->established_ms)
+		uniqueness_remove(w->pool->uniqueness,
+				  uniqueness_hash(&w->pool->hash, &sa->local_id, &sa->remote_id));
+	sa_table_remove_peer(w, sa);
+}
+
+static void replace_drop(struct mail *m)
+{
+	struct replace_mail *r = container_of(m, struct replace_mail, mail);
+
+	id_free(&r->local);
+	id_free(&r->remote);
+	free(r);
+}
+
+static void host_replace_others(void *host, struct ike_sa *sa, bool tell_peer)
+{
+	struct worker *w = host;
+	uint64_t hash = uniqueness_hash(&w->pool->hash, &sa->local_id, &sa->remote_id);
+
+	/* itself is counted: nothing to do for the usual, single IKE_SA */
+	if (uniqueness_count(w->pool->uniqueness, hash) < 2)
+		return;
+	for (unsigned i = 0; i < w->pool->count; i++) {
+		struct replace_mail *m = xcalloc(1, sizeof(*m));
+
+		m->mail.kind = WORKER_MAIL_REPLACE;
+		m->mail.drop = replace_drop;
+		m->hash = hash;
+		m->except = sa->log.id;
+		m->tell_peer = tell_peer;
+		m->local = id_dup(&sa->local_id);
+		m->remote = id_dup(&sa->remote_id);
+		mailbox_post(w->pool->workers[i].box, &m->mail);
+	}
+}
+
+void host_replace(struct worker *w, const struct replace_mail *m)
+{
+	uint32_t found[16];
+	size_t n = 0;
+
+	/* ending an SA changes the chain: collect first; more than a few of one pair are not usual, the rest is found again */
+	do {
+		n = 0;
+		for (struct hashnode *node = hashtab_first(&w->by_peer, m->hash); node && n < ARRAY_LEN(found);
+		     node = hashtab_next(node)) {
+			struct ike_sa *sa = container_of(node, struct ike_sa, by_peer);
+
+			if (sa->log.id != m->except && sa->state == IKE_STATE_ESTABLISHED && !sa->being_replaced &&
+			    id_equal(&sa->local_id, &m->local) && id_equal(&sa->remote_id, &m->remote))
+				found[n++] = sa->log.id;
+		}
+		for (size_t i = 0; i < n; i++) {
+			struct ike_sa *sa = sa_table_by_id(w, found[i]);
+
+			if (!sa)
+				continue;
+			sa->being_replaced = true;
+			LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "replaced by IKE_SA [%u] of the same peer '%s'%s", m->except,
+			       id_text(&sa->remote_id).s, m->tell_peer ? "" : ", which has forgotten this one");
+			ike_sa_terminate(sa, !m->tell_peer, (struct sa_request){ 0 });
+		}
+	} while (n == ARRAY_LEN(found));
+}
+
+static bool host_has_other(void *host, const struct id *local, const struct id *remote)
+{
+	struct worker *w = host;
+
+	return uniqueness_count(w->pool->uniqueness, uniqueness_hash(&w->pool->hash, local, remote)) > 0;
+}
+
+static void host_finished(void *host, struct ike_sa *sa)
+{
+	sa_table_remove_spi(host, sa);
+	sa_table_bury(host, sa);
+}
+
+static void host_half_open(void *host, struct ike_sa *sa, bool is)
+{
+	struct worker *w = host;
+
+	if (is)
+		half_open_add(w->pool->half_open, &sa->remote);
+	else
+		half_open_remove(w->pool->half_open, &sa->remote);
+}
+
+static void host_request_done(void *host, struct sa_request request, enum cause cause, const char *why)
+{
+	(void)host;
+	request_waiter_done(request, cause, why);
+}
+
+/* ---- completions ---- */
+
+void mail_free(struct mail *m)
+{
+	free(m); /* mail is the first member of all that use this */
+}
+
+static void host_kernel_done_fn(void *arg, uint64_t token, enum kernel_status status, const struct errtext *err)
+{
+	struct worker *w = arg;
+	struct kernel_done_mail *m = xcalloc(1, sizeof(*m));
+
+	m->mail.kind = WORKER_MAIL_KERNEL_DONE;
+	m->mail.drop = mail_free;
+	m->ike_id = (uint32_t)(token >> 32);
+	m->child_id = (uint32_t)token;
+	m->status = status;
+	if (err)
+		m->err = *err;
+	mailbox_post(w->box, &m->mail);
+}
+
+static struct kernel_done host_kernel_done(void *host, struct ike_sa *sa, uint32_t child_id)
+{
+	return (struct kernel_done){ host_kernel_done_fn, host, (uint64_t)sa->log.id << 32 | child_id };
+}
+
+static void resolve_drop(struct mail *m)
+{
+	struct resolve_job *r = container_of(m, struct resolve_job, job.mail);
+
+	free(r->name);
+	free(r);
+}
+
+static void resolve_compute(struct helper_job *job)
+{
+	struct resolve_job *r = container_of(job, struct resolve_job, job);
+	struct addrinfo hints = { .ai_family = r->family, .ai_socktype = SOCK_DGRAM }, *list;
+
+	if (getaddrinfo(r->name, NULL, &hints, &list) != 0)
+		return;
+	for (struct addrinfo *ai = list; ai && !r->found; ai = ai->ai_next) {
+		struct sockaddr_storage ss = { 0 };
+
+		if (ai->ai_addrlen > sizeof(ss))
+			continue;
+		memcpy(&ss, ai->ai_addr, ai->ai_addrlen);
+		r->found = addr_from_sockaddr(&ss, &r->addr);
+	}
+	freeaddrinfo(list);
+}
+
+#define RESOLVE_LIMIT_MS 20000
+
+static bool host_resolve(void *host, struct ike_sa *sa, const char *name, int family)
+{
+	struct worker *w = host;
+	struct resolve_job *r = xcalloc(1, sizeof(*r));
+
+	r->job.mail.kind = WORKER_MAIL_RESOLVED;
+	r->job.mail.drop = resolve_drop;
+	r->job.compute = resolve_compute;
+	r->job.reply_to = w->box;
+	r->job.deadline_ms = clock_monotonic_ms() + RESOLVE_LIMIT_MS;
+	r->ike_id = sa->log.id;
+	r->family = family;
+	r->name = xstrdup(name);
+	if (helper_submit(w->pool->options.helpers, &r->job))
+		return true;
+	resolve_drop(&r->job.mail);
+	return false;
+}
+
+void host_resolved(struct worker *w, struct resolve_job *job)
+{
+	struct ike_sa *sa = sa_table_by_id(w, job->ike_id);
+
+	if (sa)
+		ike_sa_resolved(sa, job->found && !job->job.late ? &job->addr : NULL);
+}
+
+static bool host_source_address(void *host, const struct addr *remote, struct addr *ret_local)
+{
+	return result_is_ok(net_source_address(((struct worker *)host)->pool->options.net, remote, ret_local));
+}
+
+static void host_reinitiate(void *host, const struct conn *conn, const struct child_conf *child)
+{
+	struct worker *w = host;
+	struct worker_reply *r;
+
+	if (w->stopping)
+		return;
+	r = request_reply(NULL, WORKER_REINITIATE, 0);
+	r->conn = conn_ref(conn);
+	r->child = child ? child->name : NULL;
+	mailbox_post(w->pool->options.events, &r->mail);
+}
+
+const struct sa_host_ops worker_host_ops = {
+	.send = host_send,
+	.event = host_event,
+	.make_spi = host_make_spi,
+	.next_number = host_next_number,
+	.own_spi = host_own_spi,
+	.established = host_established,
+	.released = host_released,
+	.replace_others = host_replace_others,
+	.has_other = host_has_other,
+	.finished = host_finished,
+	.half_open = host_half_open,
+	.request_done = host_request_done,
+	.kernel_done = host_kernel_done,
+	.resolve = host_resolve,
+	.source_address = host_source_address,
+	.reinitiate = host_reinitiate,
+};

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BEWICK_WORKER_INTERNAL_H
+#define BEWICK_WORKER_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "loop/loop.h"
+#include "net/net.h"
+#include "util/ratelimit.h"
+#include "worker/worker.h"
+
+/* What comes to a worker by mail: one enum, one switch (worker.c). */
+enum worker_mail_kind {
+	WORKER_MAIL_PACKET = 1,
+	WORKER_MAIL_CONFIG,
+	WORKER_MAIL_OPTIONS,
+	WORKER_MAIL_KERNEL_DONE,
+	WORKER_MAIL_KERNEL_EVENT,
+	WORKER_MAIL_RESOLVED,
+	WORKER_MAIL_REPLACE,
+	WORKER_MAIL_LIST,
+	WORKER_MAIL_FIND,
+	WORKER_MAIL_STATS,
+	WORKER_MAIL_INITIATE,
+	WORKER_MAIL_TERMINATE,
+	WORKER_MAIL_STOP,
+	WORKER_MAIL_TRIMMED,
+};
+
+/* Half-open IKE_SAs of all workers, in all and per source address (half_open.c). */
+struct half_open;
+/* How many IKE_SAs each pair of identities has, over all workers (uniqueness.c). */
+struct uniqueness;
+
+struct worker_socket {
+	struct worker *worker;
+	enum net_sock sock;
+	bool full; /* EPOLLOUT is asked for */
+};
+
+struct worker {
+	struct workers *pool;
+	unsigned index;
+	pthread_t thread;
+	struct loop *loop;
+	struct mailbox *box;
+	struct net_worker *net;
+	struct loop_fd *fds[NET_SOCKS];
+	struct worker_socket sockets[NET_SOCKS];
+	struct sa_ctx ctx;
+	/* the SA table (sa_table.c) */
+	struct hashtab by_spi, by_id, by_peer;
+	struct ike_sa **dead; /* finished in this turn, freed at its end */
+	size_t n_dead, cap_dead;
+	size_t freed; /* since memory was last given back */
+	struct timer trim_timer, stop_timer;
+	bool stopping;
+	bool running; /* its thread; start-up and stop only */
+	struct ratelimit answers; /* to packets that are not authenticated */
+	atomic_uint_least64_t n_sas; /* of by_spi, for other threads */
+};
+
+struct workers {
+	struct workers_options options; /* the box, net, helpers ...: constant after start */
+	unsigned count;
+	struct worker *workers;
+	atomic_uint next_number[SA_NUMBERS];
+	atomic_uint next_worker; /* round robin for new initiators */
+	atomic_uint events;      /* mask of wanted events */
+	/* of half-open SAs; a reload changes them while workers read */
+	struct {
+		atomic_uint cookie_threshold, cookie_threshold_ip, block_threshold, ikesa_limit;
+		atomic_bool initiator_only;
+	} limits;
+	struct half_open *half_open;
+	struct uniqueness *uniqueness;
+	uint8_t cookie_secret[32];
+	struct hash_key hash;
+};
+
+struct config_mail {
+	struct mail mail;
+	struct config *config; /* a reference */
+};
+struct options_mail {
+	struct mail mail;
+	struct sa_options options;
+};
+struct stop_mail {
+	struct mail mail;
+	unsigned limit_ms;
+};
+
+/* ---- worker.c: start-up and stop ---- */
+bool worker_init(struct worker *w, struct workers *pool, unsigned index, struct errtext *err);
+bool worker_run(struct worker *w, struct errtext *err);
+void worker_clear(struct worker *w);
+
+/* ---- sa_table.c ---- */
+void sa_table_add_spi(struct worker *w, struct ike_sa *sa, uint64_t spi);
+void sa_table_remove_spi(struct worker *w, struct ike_sa *sa);
+struct ike_sa *sa_table_by_spi(struct worker *w, uint64_t spi);
+struct ike_sa *sa_table_by_id(struct worker *w, uint32_t id);
+/* by_peer has two uses: half-open responders by the initiator's SPI and address, established ones by identities. */
+void sa_table_add_init(struct worker *w, struct ike_sa *sa);
+struct ike_sa *sa_table_by_init(struct worker *w, uint64_t spi_i, const struct addr *remote);
+void sa_table_add_peer(struct worker *w, struct ike_sa *sa, uint64_t hash);
+void sa_table_remove_peer(struct worker *w, struct ike_sa *sa);
+/* Unique ids of all SAs, CLOSED ones left out; owned by the caller. */
+uint32_t *sa_table_ids(struct worker *w, size_t *ret_count);
+/* Freed at the end of the turn. */
+void sa_table_bury(struct worker *w, struct ike_sa *sa);
+void sa_table_free_dead(struct worker *w);
+
+/* ---- dispatch.c ---- */
+void dispatch_datagram(struct worker *w, const struct addr *local, const struct addr *remote, uint8_t *p, size_t n);
+struct packet_mail {
+	struct mail mail;
+	struct addr local, remote;
+	size_t n;
+	uint8_t data[];
+};
+
+/* ---- cookie.c ---- */
+/* The cookie for a source and nonce (RFC 7296, 2.6): COOKIE_LEN bytes. age 0: the secret of this time span, 1: of the last. */
+#define COOKIE_LEN 33
+bool cookie_make(struct worker *w, const struct addr *remote, uint64_t spi_i, struct bytes nonce, unsigned age,
+		 uint8_t *ret_cookie);
+bool cookie_check(struct worker *w, const struct addr *remote, uint64_t spi_i, struct bytes nonce, struct bytes cookie);
+
+/* ---- half_open.c: any worker ---- */
+struct half_open *half_open_new(void);
+void half_open_free(struct half_open *h);
+void half_open_add(struct half_open *h, const struct addr *remote);
+void half_open_remove(struct half_open *h, const struct addr *remote);
+unsigned half_open_total(struct half_open *h);
+unsigned half_open_of(struct half_open *h, const struct addr *remote);
+
+/* ---- uniqueness.c: any worker ---- */
+struct uniqueness *uniqueness_new(void);
+void uniqueness_free(struct uniqueness *u);
+void uniqueness_add(struct uniqueness *u, uint64_t hash);
+void uniqueness_remove(struct uniqueness *u, uint64_t hash);
+unsigned uniqueness_count(struct uniqueness *u, uint64_t hash);
+uint64_t uniqueness_hash(const struct hash_key *key, const struct id *local, const struct id *remote);
+
+/* ---- host.c ---- */
+extern const struct sa_host_ops worker_host_ops;
+struct kernel_done_mail {
+	struct mail mail;
+	uint32_t ike_id, child_id;
+	enum kernel_status status;
+	struct errtext err;
+};
+struct kernel_event_mail {
+	struct mail mail;
+	struct kernel_event ev;
+};
+struct resolve_job {
+	struct helper_job job;
+	uint32_t ike_id;
+	int family;
+	bool found;
+	struct addr addr;
+	char *name;
+};
+struct replace_mail {
+	struct mail mail;
+	uint64_t hash;
+	uint32_t except; /* unique id */
+	bool tell_peer;
+	struct id local, remote; /* owned */
+};
+void host_resolved(struct worker *w, struct resolve_job *job);
+void host_replace(struct worker *w, const struct replace_mail *m);
+/* Mail that is one block of memory. */
+void mail_free(struct mail *m);
+
+/* ---- requests.c ---- */
+struct request_mail {
+	struct mail mail;
+	uint64_t request;
+	struct mailbox *reply_to;
+	char *ike, *child; /* owned, may be NULL */
+	uint32_t ike_id, child_id;
+	bool force;
+	const struct conn *conn; /* a reference, of initiate */
+	struct request_gather *gather; /* list, find, stats: shared by the workers */
+	/* list: what is left of this worker's share */
+	uint32_t *ids;
+	size_t n_ids, next;
+};
+struct request_gather;
+void request_run(struct worker *w, struct request_mail *m);
+/* A waiter for an SA's end: request_done of the host frees it. */
+struct sa_request request_waiter(uint64_t request, struct mailbox *reply_to);
+void request_waiter_done(struct sa_request request, enum cause cause, const char *why);
+struct worker_reply *request_reply(struct mailbox *box, unsigned kind, uint64_t request);
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "worker/internal.h"
+
+static void pool_free(struct workers *pool)
+{
+	for (unsigned i = 0; i < pool->count; i++)
+		worker_clear(&pool->workers[i]);
+	free(pool->workers);
+	half_open_free(pool->half_open);
+	uniqueness_free(pool->uniqueness);
+	config_unref(pool->options.config);
+	secret_wipe(pool->cookie_secret, sizeof(pool->cookie_secret));
+	free(pool);
+}
+
+/* Secrets of this life of the daemon. */
+static void pool_seed(struct workers *pool)
+{
+	struct crypto_ctx *c = crypto_ctx_new(pool->options.crypto);
+
+	crypto_random(c, pool->cookie_secret, sizeof(pool->cookie_secret));
+	crypto_random(c, &pool->hash, sizeof(pool->hash));
+	crypto_ctx_free(c);
+}
+
+static void pool_set_limits(struct workers *pool, const struct workers_options *options)
+{
+	atomic_store(&pool->limits.cookie_threshold, options->cookie_threshold);
+	atomic_store(&pool->limits.cookie_threshold_ip, options->cookie_threshold_ip);
+	atomic_store(&pool->limits.block_threshold, options->block_threshold);
+	atomic_store(&pool->limits.ikesa_limit, options->ikesa_limit);
+	atomic_store(&pool->limits.initiator_only, options->initiator_only);
+}
+
+struct workers *workers_start(const struct workers_options *options, struct errtext *err)
+{
+	struct workers *pool = xcalloc(1, sizeof(*pool));
+	bool ok = true;
+
+	pool->options = *options;
+	pool->options.config = config_ref(options->config);
+	pool->workers = xcalloc(options->count, sizeof(*pool->workers));
+	pool->half_open = half_open_new();
+	pool->uniqueness = uniqueness_new();
+	pool_seed(pool);
+	pool_set_limits(pool, options);
+	pool->count = options->count;
+	for (unsigned i = 0; ok && i < options->count; i++)
+		ok = worker_init(&pool->workers[i], pool, i, err);
+	for (unsigned i = 0; ok && i < options->count; i++)
+		ok = worker_run(&pool->workers[i], err);
+	if (ok)
+		return pool;
+	workers_stop(pool, 0);
+	return NULL;
+}
+
+static void stop_post(struct worker *w, unsigned limit_ms)
+{
+	struct stop_mail *m = xcalloc(1, sizeof(*m));
+
+	m->mail.kind = WORKER_MAIL_STOP;
+	m->mail.drop = mail_free;
+	m->limit_ms = limit_ms;
+	mailbox_post(w->box, &m->mail);
+}
+
+void workers_stop(struct workers *pool, unsigned limit_ms)
+{
+	if (!pool)
+		return;
+	for (unsigned i = 0; i < pool->count; i++)
+		if (pool->workers[i].running)
+			stop_post(&pool->workers[i], limit_ms);
+	for (unsigned i = 0; i < pool->count; i++)
+		if (pool->workers[i].running)
+			pthread_join(pool->workers[i].thread, NULL);
+	pool_free(pool);
+}
+
+unsigned workers_count(const struct workers *pool)
+{
+	return pool->count;
+}
+
+void workers_kernel_event(void *workers, const struct kernel_event *ev)
+{
+	struct workers *pool = workers;
+
+	for (unsigned i = 0; i < pool->count; i++) {
+		struct kernel_event_mail *m = xcalloc(1, sizeof(*m));
+
+		m->mail.kind = WORKER_MAIL_KERNEL_EVENT;
+		m->mail.drop = mail_free;
+		m->ev = *ev;
+		mailbox_post(pool->workers[i].box, &m->mail);
+	}
+}
+
+static void config_drop(struct mail *m)
+{
+	struct config_mail *c = container_of(m, struct config_mail, mail);
+
+	config_unref(c->config);
+	free(c);
+}
+
+void workers_set_config(struct workers *pool, struct config *config)
+{
+	for (unsigned i = 0; i < pool->count; i++) {
+		struct config_mail *m = xcalloc(1, sizeof(*m));
+
+		m->mail.kind = WORKER_MAIL_CONFIG;
+		m->mail.drop = config_drop;
+		m->config = config_ref(config);
+		mailbox_post(pool->workers[i].box, &m->mail);
+	}
+}
+
+void workers_set_options(struct workers *pool, const struct workers_options *options)
+{
+	pool_set_limits(pool, options);
+	for (unsigned i = 0; i < pool->count; i++) {
+		struct options_mail *m = xcalloc(1, sizeof(*m));
+
+		m->mail.kind = WORKER_MAIL_OPTIONS;
+		m->mail.drop = mail_free;
+		m->options = options->sa;
+		mailbox_post(pool->workers[i].box, &m->mail);
+	}
+}
+
+void workers_want_events(struct workers *pool, unsigned mask)
+{
+	atomic_store(&pool->events, mask);
+}

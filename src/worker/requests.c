@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "worker/internal.h"
+
+/* What control asks: selections over the SAs of this worker, and who waits for an end. */
+
+#define REQUEST_SLICE 128 /* SAs listed before packets get their turn again */
+
+/* Shared by the workers of one gathering request; the last one through says DONE. */
+struct request_gather {
+	atomic_uint left;
+	uint64_t request;
+	struct mailbox *reply_to;
+	bool stats;
+	pthread_mutex_t lock; /* guards sum */
+	struct worker_stats sum;
+};
+
+void worker_reply_free(struct worker_reply *r)
+{
+	if (!r)
+		return;
+	ike_info_free(r->info);
+	conn_unref(r->conn);
+	free(r->stats);
+	free(r);
+}
+
+static void reply_drop(struct mail *m)
+{
+	worker_reply_free(container_of(m, struct worker_reply, mail));
+}
+
+/* With a box: only made; the caller posts. */
+struct worker_reply *request_reply(struct mailbox *box, unsigned kind, uint64_t request)
+{
+	struct worker_reply *r = xcalloc(1, sizeof(*r));
+
+	(void)box;
+	r->mail.kind = kind;
+	r->mail.drop = reply_drop;
+	r->request = request;
+	return r;
+}
+
+/* ---- waiters ---- */
+
+struct request_waiter {
+	uint64_t request;
+	struct mailbox *reply_to;
+};
+
+struct sa_request request_waiter(uint64_t request, struct mailbox *reply_to)
+{
+	struct request_waiter *waiter;
+
+	if (!reply_to)
+		return (struct sa_request){ 0 };
+	waiter = xmalloc(sizeof(*waiter));
+	*waiter = (struct request_waiter){ request, reply_to };
+	return (struct sa_request){ (uintptr_t)waiter };
+}
+
+void request_waiter_done(struct sa_request request, enum cause cause, const char *why)
+{
+	struct request_waiter *waiter = (struct request_waiter *)(uintptr_t)request.id;
+	struct worker_reply *r;
+
+	if (!waiter)
+		return;
+	r = request_reply(waiter->reply_to, WORKER_REPLY_ENDED, waiter->request);
+	r->cause = cause;
+	r->why = why;
+	mailbox_post(waiter->reply_to, &r->mail);
+	free(waiter);
+}
+
+/* ---- gathering ---- */
+
+static void gather_left(struct request_gather *g)
+{
+	struct worker_reply *r;
+
+	if (atomic_fetch_sub(&g->left, 1) != 1)
+		return;
+	r = request_reply(g->reply_to, WORKER_REPLY_DONE, g->request);
+	if (g->stats)
+		r->stats = xmemdup(&g->sum, sizeof(g->sum));
+	mailbox_post(g->reply_to, &r->mail);
+	pthread_mutex_destroy(&g->lock);
+	free(g);
+}
+
+static void request_drop(struct mail *mail)
+{
+	struct request_mail *m = container_of(mail, struct request_mail, mail);
+
+	if (m->gather)
+		gather_left(m->gather);
+	if (mail->kind == WORKER_MAIL_INITIATE)
+		request_waiter_done(request_waiter(m->request, m->reply_to), CAUSE_SHUTDOWN, "the daemon is shutting down");
+	free(m->ike);
+	free(m->child);
+	free(m->ids);
+	conn_unref(m->conn);
+	free(m);
+}
+
+static struct request_mail *request_new(unsigned kind, uint64_t request, struct mailbox *reply_to,
+					const struct worker_select *sel, struct request_gather *gather)
+{
+	struct request_mail *m = xcalloc(1, sizeof(*m));
+
+	m->mail.kind = kind;
+	m->mail.drop = request_drop;
+	m->request = request;
+	m->reply_to = reply_to;
+	m->gather = gather;
+	if (sel) {
+		m->ike = sel->ike ? xstrdup(sel->ike) : NULL;
+		m->child = sel->child ? xstrdup(sel->child) : NULL;
+		m->ike_id = sel->ike_id;
+		m->child_id = sel->child_id;
+	}
+	return m;
+}
+
+static void request_to_all(struct workers *pool, unsigned kind, uint64_t request, struct mailbox *reply_to,
+			   const struct worker_select *sel, bool gather, bool force)
+{
+	struct request_gather *g = NULL;
+
+	if (gather) {
+		g = xcalloc(1, sizeof(*g));
+		pthread_mutex_init(&g->lock, NULL);
+		g->left = pool->count;
+		g->request = request;
+		g->reply_to = reply_to;
+		g->stats = kind == WORKER_MAIL_STATS;
+	}
+	for (unsigned i = 0; i < pool->count; i++) {
+		struct request_mail *m = request_new(kind, request, reply_to, sel, g);
+
+		m->force = force;
+		mailbox_post(pool->workers[i].box, &m->mail);
+	}
+}
+
+void workers_list(struct workers *w, uint64_t request, struct mailbox *reply_to, const struct worker_select *sel)
+{
+	request_to_all(w, WORKER_MAIL_LIST, request, reply_to, sel, true, false);
+}
+
+void workers_find(struct workers *w, uint64_t request, struct mailbox *reply_to, const char *conn)
+{
+	struct worker_select sel = { .ike = conn };
+
+	request_to_all(w, WORKER_MAIL_FIND, request, reply_to, &sel, true, false);
+}
+
+void workers_stats(struct workers *w, uint64_t request, struct mailbox *reply_to)
+{
+	request_to_all(w, WORKER_MAIL_STATS, request, reply_to, NULL, true, false);
+}
+
+void workers_terminate(struct workers *w, uint64_t request, struct mailbox *reply_to,
+		       const struct worker_select *sel, bool force)
+{
+	request_to_all(w, WORKER_MAIL_TERMINATE, request, reply_to, sel, false, force);
+}
+
+void workers_initiate(struct workers *w, uint64_t request, struct mailbox *reply_to, const struct conn *conn,
+		      const char *child, uint32_t ike_id, unsigned worker)
+{
+	struct worker_select sel = { .child = child, .ike_id = ike_id };
+	struct request_mail *m = request_new(WORKER_MAIL_INITIATE, request, reply_to, &sel, NULL);
+
+	m->conn = conn_ref(conn);
+	if (worker >= w->count)
+		worker = atomic_fetch_add(&w->next_worker, 1) % w->count;
+	mailbox_post(w->workers[worker].box, &m->mail);
+}
+
+uint32_t workers_next_ike_id(struct workers *w)
+{
+	return atomic_fetch_add_explicit(&w->next_number[SA_NUMBER_IKE], 1, memory_order_relaxed) + 1;
+}
+
+/* ---- on the worker ---- */
+
+static bool request_matches(const struct request_mail *m, const struct ike_sa *sa)
+{
+	return (!m->ike_id || sa->log.id == m->ike_id) && (!m->ike || strcmp(sa->log.name, m->ike) == 0);
+}
+
+static bool request_matches_child(const struct request_mail *m, const char *name, uint32_t id)
+{
+	return (!m->child_id || id == m->child_id) && (!m->child || strcmp(name, m->child) == 0);
+}
+
+static void list_filter_children(const struct request_mail *m, struct ike_info *info)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < info->n_children; i++)
+		if (request_matches_child(m, info->children[i].name, info->children[i].id))
+			info->children[kept++] = info->children[i];
+	info->n_children = kept;
+}
+
+/* One slice; the rest is mailed to ourselves, behind what waits. */
+static bool request_list(struct worker *w, struct request_mail *m)
+{
+	if (!m->ids)
+		m->ids = sa_table_ids(w, &m->n_ids);
+	for (unsigned n = 0; m->next < m->n_ids && n < REQUEST_SLICE; n++) {
+		struct ike_sa *sa = sa_table_by_id(w, m->ids[m->next++]);
+		struct worker_reply *r;
+
+		if (!sa || sa->state == IKE_STATE_CLOSED || !request_matches(m, sa))
+			continue;
+		r = request_reply(m->reply_to, WORKER_REPLY_SA, m->request);
+		r->info = ike_info_new(sa, NULL, false);
+		list_filter_children(m, r->info);
+		mailbox_post(m->reply_to, &r->mail);
+	}
+	return m->next >= m->n_ids;
+}
+
+static void request_find(struct worker *w, struct request_mail *m)
+{
+	size_t n;
+	uint32_t *ids = sa_table_ids(w, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		struct ike_sa *sa = sa_table_by_id(w, ids[i]);
+		struct worker_reply *r;
+
+		if (!request_matches(m, sa) || (sa->state != IKE_STATE_ESTABLISHED &&
+						!(sa->initiator && sa->state == IKE_STATE_CONNECTING)))
+			continue;
+		r = request_reply(m->reply_to, WORKER_REPLY_FOUND, m->request);
+		r->ike_id = sa->log.id;
+		r->worker = w->index;
+		r->established = sa->state == IKE_STATE_ESTABLISHED;
+		mailbox_post(m->reply_to, &r->mail);
+	}
+	free(ids);
+}
+
+static void request_stats(struct worker *w, struct request_mail *m)
+{
+	struct worker_stats *s = &m->gather->sum;
+	const struct net_counters *net = net_worker_counters(w->net);
+
+	pthread_mutex_lock(&m->gather->lock);
+	s->ike_sas += w->by_spi.count;
+	s->half_open = half_open_total(w->pool->half_open);
+	s->timers += wheel_count(w->ctx.wheel);
+	s->mail += mailbox_count(w->box);
+	for (unsigned i = 0; i < SA_COUNTERS; i++)
+		s->counters[i] += w->ctx.counters[i];
+	s->net_received += net->received;
+	s->net_sent += net->sent;
+	s->net_dropped += net->drop_runt + net->drop_large + net->drop_unanswerable + net->send_dropped +
+			  net->send_errors;
+	pthread_mutex_unlock(&m->gather->lock);
+}
+
+static void request_initiate(struct worker *w, struct request_mail *m)
+{
+	const struct child_conf *child = m->child ? conn_child(m->conn, m->child) : NULL;
+	struct sa_request waiter = request_waiter(m->request, m->reply_to);
+	struct ike_sa *sa = sa_table_by_id(w, m->ike_id);
+
+	if (w->stopping) {
+		request_waiter_done(waiter, CAUSE_SHUTDOWN, "the daemon is shutting down");
+		return;
+	}
+	if (m->child && !child) {
+		request_waiter_done(waiter, CAUSE_POLICY, "the configuration has no such child");
+		return;
+	}
+	if (!sa || sa->state == IKE_STATE_DELETING || sa->state == IKE_STATE_CLOSED) {
+		sa = ike_sa_new_initiator(&w->ctx, m->conn, sa ? 0 : m->ike_id);
+		ike_sa_initiate(sa, child, waiter);
+	} else if (child) {
+		ike_sa_add_child(sa, m->conn, child, waiter);
+	} else if (sa->state == IKE_STATE_ESTABLISHED || sa->init_request.id) {
+		/* it is up, or someone else is told when it is: nothing more to wait for */
+		request_waiter_done(waiter, CAUSE_NONE, NULL);
+	} else {
+		sa->init_request = waiter;
+	}
+}
+
+static unsigned terminate_children(struct worker *w, struct request_mail *m, struct ike_sa *sa)
+{
+	uint32_t ids[LIMIT_CHILDREN];
+	unsigned n = 0;
+
+	(void)w;
+	for (struct child_sa *c = sa->children; c && n < LIMIT_CHILDREN; c = c->next)
+		if (request_matches_child(m, c->conf->name, c->id) &&
+		    (c->state == CHILD_STATE_INSTALLED || c->state == CHILD_STATE_DELETING))
+			ids[n++] = c->id;
+	for (unsigned i = 0; i < n; i++) {
+		struct child_sa *c = sa->finished ? NULL : ike_sa_child(sa, ids[i]);
+
+		if (c)
+			ike_sa_terminate_child(sa, c, request_waiter(m->request, m->reply_to));
+		else
+			request_waiter_done(request_waiter(m->request, m->reply_to), CAUSE_NONE, NULL);
+	}
+	return n;
+}
+
+static void request_terminate(struct worker *w, struct request_mail *m)
+{
+	struct worker_reply *r = request_reply(m->reply_to, WORKER_REPLY_MATCHES, m->request);
+	bool children = m->child || m->child_id;
+	size_t n;
+	uint32_t *ids = sa_table_ids(w, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		struct ike_sa *sa = sa_table_by_id(w, ids[i]);
+
+		if (!sa || sa->finished || !request_matches(m, sa))
+			continue;
+		if (children) {
+			r->matches += terminate_children(w, m, sa);
+		} else {
+			r->matches++;
+			ike_sa_terminate(sa, m->force, request_waiter(m->request, m->reply_to));
+		}
+	}
+	free(ids);
+	if (m->reply_to)
+		mailbox_post(m->reply_to, &r->mail);
+	else
+		worker_reply_free(r);
+}
+
+void request_run(struct worker *w, struct request_mail *m)
+{
+	switch ((enum worker_mail_kind)m->mail.kind) {
+	case WORKER_MAIL_LIST:
+		if (!request_list(w, m)) {
+			mailbox_post(w->box, &m->mail);
+			return;
+		}
+		break;
+	case WORKER_MAIL_FIND:
+		request_find(w, m);
+		break;
+	case WORKER_MAIL_STATS:
+		request_stats(w, m);
+		break;
+	case WORKER_MAIL_INITIATE:
+		request_initiate(w, m);
+		m->reply_to = NULL; /* the waiter is its own now */
+		break;
+	case WORKER_MAIL_TERMINATE:
+		request_terminate(w, m);
+		break;
+	case WORKER_MAIL_PACKET:
+	case WORKER_MAIL_CONFIG:
+	case WORKER_MAIL_OPTIONS:
+	case WORKER_MAIL_KERNEL_DONE:
+	case WORKER_MAIL_KERNEL_EVENT:
+	case WORKER_MAIL_RESOLVED:
+	case WORKER_MAIL_REPLACE:
+	case WORKER_MAIL_STOP:
+	case WORKER_MAIL_TRIMMED:
+		break;
+	}
+	m->mail.drop(&m->mail);
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "worker/internal.h"
+
+/* The IKE_SAs of one worker. No locks: everything here is on the worker's thread. */
+
+void sa_table_add_spi(struct worker *w, struct ike_sa *sa, uint64_t spi)
+{
+	hashtab_insert(&w->by_spi, &sa->by_spi, hash_u64(&w->pool->hash, spi));
+	hashtab_insert(&w->by_id, &sa->by_id, hash_u64(&w->pool->hash, sa->log.id));
+	atomic_store_explicit(&w->n_sas, w->by_spi.count, memory_order_relaxed);
+}
+
+void sa_table_remove_spi(struct worker *w, struct ike_sa *sa)
+{
+	hashtab_remove(&w->by_spi, &sa->by_spi);
+	hashtab_remove(&w->by_id, &sa->by_id);
+	atomic_store_explicit(&w->n_sas, w->by_spi.count, memory_order_relaxed);
+}
+
+struct ike_sa *sa_table_by_spi(struct worker *w, uint64_t spi)
+{
+	struct hashnode *n = hashtab_first(&w->by_spi, hash_u64(&w->pool->hash, spi));
+
+	for (; n; n = hashtab_next(n)) {
+		struct ike_sa *sa = container_of(n, struct ike_sa, by_spi);
+
+		if (ike_sa_own_spi(sa) == spi)
+			return sa;
+	}
+	return NULL;
+}
+
+struct ike_sa *sa_table_by_id(struct worker *w, uint32_t id)
+{
+	struct hashnode *n = hashtab_first(&w->by_id, hash_u64(&w->pool->hash, id));
+
+	for (; n; n = hashtab_next(n)) {
+		struct ike_sa *sa = container_of(n, struct ike_sa, by_id);
+
+		if (sa->log.id == id)
+			return sa;
+	}
+	return NULL;
+}
+
+static uint64_t sa_table_init_hash(struct worker *w, uint64_t spi_i, const struct addr *remote)
+{
+	return hash_u64(&w->pool->hash, spi_i ^ hash_bytes(&w->pool->hash, bytes_of(remote->ip, addr_len(remote))));
+}
+
+void sa_table_add_init(struct worker *w, struct ike_sa *sa)
+{
+	sa->in_peer_table = true;
+	hashtab_insert(&w->by_peer, &sa->by_peer, sa_table_init_hash(w, sa->spi_i, &sa->remote));
+}
+
+struct ike_sa *sa_table_by_init(struct worker *w, uint64_t spi_i, const struct addr *remote)
+{
+	struct hashnode *n = hashtab_first(&w->by_peer, sa_table_init_hash(w, spi_i, remote));
+
+	for (; n; n = hashtab_next(n)) {
+		struct ike_sa *sa = container_of(n, struct ike_sa, by_peer);
+
+		if (!sa->initiator && sa->half_open && sa->spi_i == spi_i && addr_equal_ip(&sa->remote, remote))
+			return sa;
+	}
+	return NULL;
+}
+
+void sa_table_add_peer(struct worker *w, struct ike_sa *sa, uint64_t hash)
+{
+	sa_table_remove_peer(w, sa);
+	sa->in_peer_table = true;
+	hashtab_insert(&w->by_peer, &sa->by_peer, hash);
+}
+
+void sa_table_remove_peer(struct worker *w, struct ike_sa *sa)
+{
+	if (!sa->in_peer_table)
+		return;
+	sa->in_peer_table = false;
+	hashtab_remove(&w->by_peer, &sa->by_peer);
+}
+
+uint32_t *sa_table_ids(struct worker *w, size_t *ret_count)
+{
+	uint32_t *ids = xmalloc(w->by_id.count * sizeof(*ids) + 1);
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->by_id.size; i++) {
+		for (struct hashnode *node = w->by_id.buckets[i]; node; node = node->next) {
+			struct ike_sa *sa = container_of(node, struct ike_sa, by_id);
+
+			if (sa->state != IKE_STATE_CLOSED)
+				ids[n++] = sa->log.id;
+		}
+	}
+	*ret_count = n;
+	return ids;
+}
+
+void sa_table_bury(struct worker *w, struct ike_sa *sa)
+{
+	if (w->n_dead == w->cap_dead) {
+		w->cap_dead = w->cap_dead ? 2 * w->cap_dead : 64;
+		w->dead = xrealloc(w->dead, w->cap_dead * sizeof(*w->dead));
+	}
+	w->dead[w->n_dead++] = sa;
+}
+
+void sa_table_free_dead(struct worker *w)
+{
+	/* freeing may bury more */
+	for (size_t i = 0; i < w->n_dead; i++)
+		ike_sa_free(w->dead[i]);
+	w->freed += w->n_dead;
+	w->n_dead = 0;
+}
