@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "util/writer.h"
 #include "worker/internal.h"
 
 /*
