@@ -1,1 +1,11 @@
-# exchange
+check_PROGRAMS += test_exchange
+test_exchange_SOURCES = \
+	testing/exchange/confs.h \
+	testing/exchange/lab.c \
+	testing/exchange/lab.h \
+	testing/exchange/main.c \
+	testing/exchange/suites.h \
+	testing/exchange/test_children.c \
+	testing/exchange/test_setup.c
+test_exchange_CFLAGS = $(test_cflags)
+test_exchange_LDADD = $(test_ldadd)

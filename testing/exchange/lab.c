@@ -1,0 +1,582 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lab.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+#include "crypto/crypto.h"
+#include "plugin/loader.h"
+#include "wire/builder.h"
+
+/* ---- the host ---- */
+
+static void lab_send(void *host, const struct addr *local, const struct addr *remote, struct bytes msg)
+{
+	struct lab_end *e = host;
+	struct lab *lab = e->lab;
+	struct lab_packet *p;
+
+	ck_assert_uint_lt(lab->n_packets, LAB_PACKETS);
+	p = &lab->packets[lab->n_packets++];
+	p->to = e == &lab->a ? &lab->b : &lab->a;
+	p->local = *remote;
+	p->remote = *local;
+	p->n = msg.n;
+	p->data = xmemdup(msg.p, msg.n);
+	lab->sent++;
+}
+
+static void lab_event(void *host, enum sa_event event, const struct ike_sa *sa, const struct child_sa *child)
+{
+	struct lab_end *e = host;
+	struct ike_info *info = ike_info_new(sa, child, child == NULL);
+
+	/* every event must be tellable */
+	ck_assert_uint_eq(info->id, sa->log.id);
+	ike_info_free(info);
+	ck_assert_uint_lt(e->n_events, LAB_EVENTS);
+	e->events[e->n_events++] = (struct lab_event){ event, sa->log.id, child ? child->id : 0 };
+}
+
+static uint64_t lab_make_spi(void *host)
+{
+	struct lab_end *e = host;
+	uint64_t spi;
+
+	crypto_random(e->ctx.crypto, &spi, sizeof(spi));
+	return spi >> 8 | 1;
+}
+
+static uint32_t lab_next_number(void *host, enum sa_number kind)
+{
+	return ++((struct lab_end *)host)->numbers[kind];
+}
+
+static void lab_own_spi(void *host, struct ike_sa *sa, uint64_t old_spi, uint64_t new_spi)
+{
+	struct lab_end *e = host;
+
+	if (old_spi || !new_spi)
+		return;
+	ck_assert_uint_lt(e->n_sas, LAB_SAS);
+	e->sas[e->n_sas++] = sa;
+}
+
+static void lab_ignore(void *host, struct ike_sa *sa)
+{
+	(void)host;
+	(void)sa;
+}
+
+static void lab_replace_others(void *host, struct ike_sa *sa, bool tell_peer)
+{
+	struct lab_end *e = host;
+
+	(void)tell_peer;
+	for (size_t i = 0; i < e->n_sas; i++)
+		if (e->sas[i] != sa && !e->sas[i]->finished && e->sas[i]->state == IKE_STATE_ESTABLISHED)
+			e->replaced++;
+}
+
+static bool lab_has_other(void *host, const struct id *local, const struct id *remote)
+{
+	struct lab_end *e = host;
+
+	(void)local;
+	(void)remote;
+	for (size_t i = 0; i < e->n_sas; i++)
+		if (!e->sas[i]->finished && e->sas[i]->state == IKE_STATE_ESTABLISHED)
+			return true;
+	return false;
+}
+
+static void lab_half_open(void *host, struct ike_sa *sa, bool is)
+{
+	struct lab_end *e = host;
+
+	(void)sa;
+	e->half_open += is ? 1 : -1u;
+}
+
+static void lab_request_done(void *host, struct sa_request request, enum cause cause, const char *why)
+{
+	struct lab_end *e = host;
+
+	(void)why;
+	if (!request.id)
+		return;
+	ck_assert_uint_lt(request.id, LAB_REQUESTS);
+	e->requests[request.id].done++;
+	e->requests[request.id].cause = cause;
+}
+
+static void lab_kernel_done_fn(void *arg, uint64_t token, enum kernel_status status, const struct errtext *err)
+{
+	(void)arg;
+	(void)token;
+	(void)status;
+	(void)err;
+	ck_abort_msg("the mock backend completes by hand");
+}
+
+static struct kernel_done lab_kernel_done(void *host, struct ike_sa *sa, uint32_t child_id)
+{
+	return (struct kernel_done){ lab_kernel_done_fn, host, (uint64_t)sa->log.id << 32 | child_id };
+}
+
+static bool lab_resolve(void *host, struct ike_sa *sa, const char *name, int family)
+{
+	(void)host;
+	(void)sa;
+	(void)name;
+	(void)family;
+	return false;
+}
+
+static bool lab_source_address(void *host, const struct addr *remote, struct addr *ret_local)
+{
+	(void)remote;
+	*ret_local = ((struct lab_end *)host)->addr;
+	return true;
+}
+
+static void lab_reinitiate(void *host, const struct conn *conn, const struct child_conf *child)
+{
+	(void)conn;
+	(void)child;
+	((struct lab_end *)host)->reinitiated++;
+}
+
+static const struct sa_host_ops lab_host_ops = {
+	.send = lab_send,
+	.event = lab_event,
+	.make_spi = lab_make_spi,
+	.next_number = lab_next_number,
+	.own_spi = lab_own_spi,
+	.established = lab_ignore,
+	.released = lab_ignore,
+	.replace_others = lab_replace_others,
+	.has_other = lab_has_other,
+	.finished = lab_ignore, /* freed by lab_reap */
+	.half_open = lab_half_open,
+	.request_done = lab_request_done,
+	.kernel_done = lab_kernel_done,
+	.resolve = lab_resolve,
+	.source_address = lab_source_address,
+	.reinitiate = lab_reinitiate,
+};
+
+/* ---- the backend ---- */
+
+struct lab_child {
+	uint32_t spi_in, spi_out;
+	uint8_t keys[256];
+	size_t n_keys;
+};
+
+static enum kernel_status lab_spi_alloc(struct kernel *k, uint8_t segment, struct kernel_done done, uint32_t *ret_spi,
+					struct errtext *err)
+{
+	struct lab_end *e = (struct lab_end *)k;
+
+	(void)segment;
+	if (e->kernel_fail_spi) {
+		errtext_set(err, "told to fail");
+		return KERNEL_FAILED;
+	}
+	*ret_spi = ++e->next_spi;
+	e->kernel_spis++;
+	if (!e->kernel_async)
+		return KERNEL_OK;
+	e->pending[e->n_pending].ike_id = (uint32_t)(done.token >> 32);
+	e->pending[e->n_pending].install = false;
+	e->pending[e->n_pending++].child_id = (uint32_t)done.token;
+	return KERNEL_PENDING;
+}
+
+static void lab_spi_free(struct kernel *k, uint32_t spi)
+{
+	struct lab_end *e = (struct lab_end *)k;
+
+	(void)spi;
+	ck_assert_uint_gt(e->kernel_spis, 0);
+	e->kernel_spis--;
+}
+
+static enum kernel_status lab_install(struct kernel *k, const struct kernel_child *child, struct kernel_done done,
+				      struct kernel_handle **ret_handle, struct errtext *err)
+{
+	struct lab_end *e = (struct lab_end *)k;
+	struct lab_child *c;
+
+	if (e->kernel_fail_install) {
+		errtext_set(err, "told to fail");
+		return KERNEL_FAILED;
+	}
+	c = xcalloc(1, sizeof(*c));
+	c->spi_in = child->in.spi;
+	c->spi_out = child->out.spi;
+	memcpy(c->keys, child->in.encr_key.p, child->in.encr_key.n);
+	memcpy(c->keys + 128, child->out.encr_key.p, child->out.encr_key.n);
+	c->n_keys = child->in.encr_key.n;
+	*ret_handle = (struct kernel_handle *)c;
+	e->kernel_spis--;
+	e->kernel_children++;
+	if (!e->kernel_async)
+		return KERNEL_OK;
+	e->pending[e->n_pending].ike_id = (uint32_t)(done.token >> 32);
+	e->pending[e->n_pending].install = true;
+	e->pending[e->n_pending++].child_id = (uint32_t)done.token;
+	return KERNEL_PENDING;
+}
+
+static void lab_remove(struct kernel *k, struct kernel_handle *h)
+{
+	struct lab_end *e = (struct lab_end *)k;
+
+	e->kernel_children--;
+	free(h);
+}
+
+static bool lab_query(struct kernel *k, struct kernel_handle *h, struct kernel_usage *ret_in, struct kernel_usage *ret_out)
+{
+	(void)h;
+	*ret_in = ((struct lab_end *)k)->usage_in;
+	memset(ret_out, 0, sizeof(*ret_out));
+	return true;
+}
+
+static const struct kernel_ops lab_kernel_ops = {
+	.name = "mock",
+	.spi_alloc = lab_spi_alloc,
+	.spi_free = lab_spi_free,
+	.install = lab_install,
+	.remove = lab_remove,
+	.query = lab_query,
+};
+
+void lab_kernel_complete(struct lab_end *e, enum kernel_status status)
+{
+	struct errtext err = { "told to fail" };
+	uint32_t ike_id, child_id;
+
+	ck_assert_uint_gt(e->n_pending, 0);
+	ike_id = e->pending[0].ike_id;
+	child_id = e->pending[0].child_id;
+	memmove(e->pending, e->pending + 1, --e->n_pending * sizeof(e->pending[0]));
+	for (size_t i = 0; i < e->n_sas; i++)
+		if (e->sas[i]->log.id == ike_id)
+			ike_sa_kernel_done(e->sas[i], child_id, status, &err);
+}
+
+/* ---- set-up ---- */
+
+static struct crypto_registry *lab_registry(void)
+{
+	static struct crypto_registry *registry;
+	static struct plugin_env env;
+	struct plugin_options options = { .dir = ".", .load = "openssl!" };
+	struct errtext err;
+
+	if (registry)
+		return registry;
+	registry = crypto_registry_new();
+	env.crypto = registry;
+	ck_assert_msg(plugins_load(&options, &env, &err) != NULL, "%s", err.s);
+	crypto_registry_freeze(registry);
+	return registry;
+}
+
+static void lab_load(struct lab_end *e, const char *text)
+{
+	struct conn_env env = { .have = crypto_have, .have_arg = lab_registry(), .default_replay_window = 32 };
+	struct config_store *store = config_store_new();
+	struct errtext err = { "" };
+	struct tree *root = tree_parse_text(bytes_str(text), e->name, &err), *section;
+
+	ck_assert_msg(root != NULL, "%s", err.s);
+	section = tree_find(root, "connections");
+	TREE_FOREACH(t, section) {
+		struct conn *conn = conn_parse(t, &env, &err);
+
+		ck_assert_msg(conn != NULL, "%s: %s", e->name, err.s);
+		conn_unref(config_store_put_conn(store, conn));
+	}
+	section = tree_find(root, "secrets");
+	if (section) {
+		TREE_FOREACH(t, section)
+			config_store_put_secret(store, t->name, SHARED_IKE, NULL, 0,
+						buf_bytes(&tree_find(t, "secret")->value));
+	}
+	e->ctx.config = config_store_snapshot(store);
+	config_store_free(store);
+	tree_free(root);
+}
+
+static void lab_end_init(struct lab *lab, struct lab_end *e, const char *name, const char *ip, const char *conf)
+{
+	e->lab = lab;
+	e->name = name;
+	ck_assert(addr_parse(bytes_str(ip), &e->addr));
+	sa_ctx_init(&e->ctx);
+	e->ctx.ops = &lab_host_ops;
+	e->ctx.host = e;
+	e->ctx.wheel = wheel_new(lab->now);
+	e->ctx.crypto = crypto_ctx_new(lab_registry());
+	e->ctx.kernel = (struct kernel *)e;
+	e->ctx.kernel_ops = &lab_kernel_ops;
+	e->next_spi = e == &lab->a ? 0x0a000000 : 0x0b000000;
+	/* request number 0 is nobody */
+	lab_load(e, conf);
+}
+
+struct lab *lab_new(const char *conf_a, const char *conf_b)
+{
+	struct lab *lab = xcalloc(1, sizeof(*lab));
+	static int8_t levels[LOG_GROUPS];
+	static struct log_sink *sink;
+
+	if (!sink && getenv("LAB_LOG")) {
+		memset(levels, atoi(getenv("LAB_LOG")), sizeof(levels));
+		sink = log_sink_add(levels, log_to_stderr, NULL);
+	}
+	lab->now = 1000000;
+	lab_end_init(lab, &lab->a, "a", "192.0.2.1", conf_a);
+	lab_end_init(lab, &lab->b, "b", "192.0.2.2", conf_b);
+	return lab;
+}
+
+/* Frees what is finished. */
+static void lab_reap(struct lab_end *e)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < e->n_sas; i++) {
+		if (e->sas[i]->finished)
+			ike_sa_free(e->sas[i]);
+		else
+			e->sas[kept++] = e->sas[i];
+	}
+	e->n_sas = kept;
+}
+
+static void lab_end_clear(struct lab_end *e)
+{
+	for (size_t i = 0; i < e->n_sas; i++)
+		if (!e->sas[i]->finished)
+			ike_sa_finish(e->sas[i], IKE_EVENT_DESTROY, CAUSE_SHUTDOWN, "the test ends");
+	lab_reap(e);
+	ck_assert_uint_eq(e->kernel_children, 0);
+	ck_assert_uint_eq(e->kernel_spis, 0);
+	ck_assert_uint_eq(e->half_open, 0);
+	ck_assert_uint_eq(wheel_count(e->ctx.wheel), 0);
+	for (uint64_t i = 1; i < LAB_REQUESTS; i++)
+		ck_assert_uint_le(e->requests[i].done, 1);
+	config_unref(e->ctx.config);
+	wheel_free(e->ctx.wheel);
+	crypto_ctx_free(e->ctx.crypto);
+	sa_ctx_clear(&e->ctx);
+}
+
+void lab_free(struct lab *lab)
+{
+	lab_end_clear(&lab->a);
+	lab_end_clear(&lab->b);
+	while (lab->n_packets)
+		free(lab->packets[--lab->n_packets].data);
+	free(lab);
+}
+
+/* ---- what the operator does ---- */
+
+static unsigned lab_next_request;
+
+struct sa_request lab_request_new(struct lab_end *e)
+{
+	struct sa_request r = { 1 + lab_next_request++ % (LAB_REQUESTS - 1) };
+
+	e->requests[r.id] = (struct lab_request){ 0 };
+	return r;
+}
+
+uint64_t lab_initiate(struct lab_end *e, const char *child)
+{
+	const struct conn *conn = config_conn(e->ctx.config, "net");
+	struct sa_request r = lab_request_new(e);
+	struct ike_sa *sa;
+
+	ck_assert_ptr_nonnull(conn);
+	sa = ike_sa_new_initiator(&e->ctx, conn, 0);
+	ike_sa_initiate(sa, child ? conn_child(conn, child) : NULL, r);
+	return r.id;
+}
+
+uint64_t lab_add_child(struct lab_end *e, struct ike_sa *sa, const char *child)
+{
+	struct sa_request r = lab_request_new(e);
+
+	ike_sa_add_child(sa, sa->conn, conn_child(sa->conn, child), r);
+	return r.id;
+}
+
+/* ---- the net ---- */
+
+static struct lab_packet lab_take(struct lab *lab)
+{
+	struct lab_packet p;
+
+	ck_assert_uint_gt(lab->n_packets, 0);
+	p = lab->packets[0];
+	memmove(lab->packets, lab->packets + 1, --lab->n_packets * sizeof(p));
+	return p;
+}
+
+/* What the worker's dispatch does with a packet, without its limits. */
+static void lab_receive(struct lab_packet *p)
+{
+	struct lab_end *e = p->to;
+	struct ike_header h;
+	uint64_t own;
+
+	if (!result_is_ok(header_parse(bytes_of(p->data, p->n), &h)))
+		return;
+	own = h.flags & IKE_FLAG_INITIATOR ? h.spi_r : h.spi_i;
+	for (size_t i = 0; i < e->n_sas; i++) {
+		struct ike_sa *sa = e->sas[i];
+
+		if (sa->finished)
+			continue;
+		if (ike_sa_own_spi(sa) == own || (own == 0 && !sa->initiator && sa->spi_i == h.spi_i)) {
+			ike_sa_receive(sa, &h, &p->local, &p->remote, p->data, p->n);
+			lab_reap(e);
+			return;
+		}
+	}
+	if (h.exchange == EXCHANGE_IKE_SA_INIT && own == 0 && !(h.flags & IKE_FLAG_RESPONSE)) {
+		struct ike_sa *sa = ike_sa_new_responder(&e->ctx, h.spi_i, &p->local, &p->remote);
+
+		ike_sa_receive(sa, &h, &p->local, &p->remote, p->data, p->n);
+	}
+	lab_reap(e);
+}
+
+void lab_deliver(struct lab *lab)
+{
+	struct lab_packet p = lab_take(lab);
+
+	lab_receive(&p);
+	free(p.data);
+	lab_check(lab);
+}
+
+void lab_drop(struct lab *lab)
+{
+	struct lab_packet p = lab_take(lab);
+
+	free(p.data);
+}
+
+void lab_repeat(struct lab *lab)
+{
+	struct lab_packet copy = lab->packets[0];
+
+	copy.data = xmemdup(copy.data, copy.n);
+	lab_deliver(lab);
+	ck_assert_uint_lt(lab->n_packets, LAB_PACKETS);
+	lab->packets[lab->n_packets++] = copy;
+}
+
+void lab_forge(struct lab *lab, size_t offset)
+{
+	struct lab_packet copy = lab->packets[0];
+
+	ck_assert_uint_lt(offset, copy.n);
+	copy.data = xmemdup(copy.data, copy.n);
+	copy.data[offset] ^= 0x40;
+	lab_receive(&copy);
+	free(copy.data);
+	lab_check(lab);
+}
+
+void lab_run(struct lab *lab)
+{
+	for (unsigned n = 0; lab->n_packets; n++) {
+		ck_assert_uint_lt(n, 1000);
+		lab_deliver(lab);
+	}
+}
+
+void lab_advance(struct lab *lab, uint64_t ms)
+{
+	lab->now += ms;
+	wheel_advance(lab->a.ctx.wheel, lab->now);
+	lab_reap(&lab->a);
+	wheel_advance(lab->b.ctx.wheel, lab->now);
+	lab_reap(&lab->b);
+	lab_check(lab);
+}
+
+/* ---- what is ---- */
+
+size_t lab_live(const struct lab_end *e)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < e->n_sas; i++)
+		n += !e->sas[i]->finished && e->sas[i]->state != IKE_STATE_CLOSED;
+	return n;
+}
+
+struct ike_sa *lab_sa(struct lab_end *e)
+{
+	struct ike_sa *found = NULL;
+
+	for (size_t i = 0; i < e->n_sas; i++) {
+		if (e->sas[i]->finished || e->sas[i]->state == IKE_STATE_CLOSED)
+			continue;
+		if (found)
+			return NULL;
+		found = e->sas[i];
+	}
+	return found;
+}
+
+unsigned lab_children(const struct lab_end *e, enum child_state state)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < e->n_sas; i++)
+		for (struct child_sa *c = e->sas[i]->children; c; c = c->next)
+			n += c->state == state;
+	return n;
+}
+
+unsigned lab_count(const struct lab_end *e, enum sa_event event)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < e->n_events; i++)
+		n += e->events[i].event == event;
+	return n;
+}
+
+void lab_check(struct lab *lab)
+{
+	struct lab_end *ends[] = { &lab->a, &lab->b };
+
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		struct lab_end *e = ends[i];
+		unsigned with_handle = 0, with_spi = 0;
+
+		for (size_t k = 0; k < e->n_sas; k++) {
+			for (struct child_sa *c = e->sas[k]->children; c; c = c->next) {
+				with_handle += c->handle != NULL;
+				with_spi += !c->handle && c->spi_in;
+				/* traffic flows only with keys on both ways */
+				ck_assert(c->state != CHILD_STATE_INSTALLED || (c->handle && c->spi_out));
+			}
+		}
+		ck_assert_uint_eq(e->kernel_children, with_handle);
+		ck_assert_uint_eq(e->kernel_spis, with_spi);
+	}
+}

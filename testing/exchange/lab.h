@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BEWICK_TESTING_EXCHANGE_LAB_H
+#define BEWICK_TESTING_EXCHANGE_LAB_H
+
+#include "sa/ike_sa.h"
+#include "sa/info.h"
+
+/*
+ * Two whole endpoints in one process: the real SAs and tasks over a net that the test delivers by hand, a
+ * backend that the test can make slow or unwilling, a clock that it turns and seeded random bytes.
+ */
+#define LAB_SAS 64
+#define LAB_PACKETS 256
+#define LAB_EVENTS 256
+#define LAB_REQUESTS 64
+
+struct lab_child; /* of the mock backend */
+
+struct lab_event {
+	enum sa_event event;
+	uint32_t ike_id, child_id;
+};
+
+struct lab_request {
+	unsigned done; /* how often: must be 1 */
+	enum cause cause;
+};
+
+struct lab_end {
+	struct lab *lab;
+	const char *name;
+	struct sa_ctx ctx;
+	struct addr addr;
+	struct ike_sa *sas[LAB_SAS];
+	size_t n_sas;
+	uint32_t numbers[SA_NUMBERS];
+	struct lab_event events[LAB_EVENTS];
+	size_t n_events;
+	struct lab_request requests[LAB_REQUESTS]; /* by sa_request.id */
+	unsigned half_open, reinitiated, replaced;
+	/* the backend */
+	unsigned kernel_children, kernel_spis; /* installed; reserved */
+	bool kernel_async;                     /* completions wait for lab_kernel_complete */
+	bool kernel_fail_spi, kernel_fail_install;
+	uint32_t next_spi;
+	struct {
+		uint32_t ike_id, child_id;
+		bool install;
+		struct lab_child **slot;
+		uint32_t *spi;
+	} pending[16];
+	size_t n_pending;
+	struct kernel_usage usage_in; /* what query says */
+};
+
+struct lab_packet {
+	struct lab_end *to;
+	struct addr local, remote; /* as the receiver sees it */
+	size_t n;
+	uint8_t *data;
+};
+
+struct lab {
+	struct lab_end a, b; /* a initiates */
+	struct lab_packet packets[LAB_PACKETS];
+	size_t n_packets;
+	unsigned sent;
+	uint64_t now;
+};
+
+/* conf: text of swanctl.conf with sections connections and secrets. a is 192.0.2.1, b 192.0.2.2. */
+struct lab *lab_new(const char *conf_a, const char *conf_b);
+void lab_free(struct lab *lab);
+
+/* a begins the child (NULL: childless) of connection "net"; the request's number. */
+uint64_t lab_initiate(struct lab_end *e, const char *child);
+uint64_t lab_add_child(struct lab_end *e, struct ike_sa *sa, const char *child);
+struct sa_request lab_request_new(struct lab_end *e);
+
+/* Delivers, loses or repeats the oldest packet under way. */
+void lab_deliver(struct lab *lab);
+void lab_drop(struct lab *lab);
+void lab_repeat(struct lab *lab); /* delivers it and puts it at the end again */
+void lab_run(struct lab *lab);    /* delivers until it is quiet */
+void lab_advance(struct lab *lab, uint64_t ms);
+/* A copy of the oldest packet goes to its receiver with one byte changed. */
+void lab_forge(struct lab *lab, size_t offset);
+void lab_kernel_complete(struct lab_end *e, enum kernel_status status);
+
+struct ike_sa *lab_sa(struct lab_end *e);   /* the only one that is not closed, or NULL */
+size_t lab_live(const struct lab_end *e);   /* how many are not closed */
+unsigned lab_children(const struct lab_end *e, enum child_state state);
+unsigned lab_count(const struct lab_end *e, enum sa_event event);
+/* Aborts the test when an invariant is broken: backend and SAs agree, nothing leaks. */
+void lab_check(struct lab *lab);
+
+#endif
