@@ -45,7 +45,7 @@ struct child_conf {
 	struct proposal_list esp; /* never empty unless ah is used */
 	bool sha256_96;
 	struct ts_list local_ts, remote_ts; /* dynamic entries unresolved */
-	uint64_t rekey_time, life_time, rand_time;          /* s, 0 = off */
+	uint64_t rekey_time, life_time, rand_time;          /* s, 0 = off; rand may exceed rekey */
 	uint64_t rekey_bytes, life_bytes, rand_bytes;
 	uint64_t rekey_packets, life_packets, rand_packets;
 	unsigned start_action, dpd_action, close_action; /* enum child_action bits */
@@ -63,15 +63,16 @@ struct conn {
 	int version; /* 0 or 2 */
 	size_t n_local, n_remote;
 	const struct endpoint *local_addrs, *remote_addrs; /* at least one each */
-	uint16_t local_port, remote_port;
+	uint16_t local_port, remote_port; /* 500 unless configured */
 	struct proposal_list proposals;
 	bool encap, mobike;
-	uint64_t dpd_delay; /* s, 0 off */
+	uint64_t dpd_delay;   /* s, 0 off */
+	uint64_t dpd_timeout; /* s; means nothing to IKEv2, only listed */
 	enum conn_fragmentation fragmentation;
 	enum conn_childless childless;
 	enum conn_unique unique;
 	int keyingtries; /* 0 = for ever */
-	uint64_t rekey_time, reauth_time, over_time, rand_time; /* s */
+	uint64_t rekey_time, reauth_time, over_time, rand_time; /* s; rand_time may exceed the others */
 	size_t n_local_rounds, n_remote_rounds; /* at least one each, in effective order */
 	const struct conn_round *local_rounds, *remote_rounds;
 	size_t n_children;
@@ -85,22 +86,28 @@ struct conn_env {
 	void *have_arg;
 	uint32_t default_replay_window;
 	bool transport_mode; /* the kernel backend can */
+	uint16_t port, port_nat_t; /* of our sockets; 0 means 500 and 4500 */
 };
 
 /*
- * Builds a connection from the section `name` of a load-conn message. All keys of swanctl.conf are known: those that this version cannot obey yet and that are set to other than
- * their default are refused, with "unsupported: KEY ..." so that nothing is parsed and ignored. err: exactly
- * VICI's words ("unknown option: colour, config discarded", "invalid value for: proposals, config discarded",
- * "invalid section: foo"). Nothing else changes on failure.
+ * Builds a connection from the section of its name in a load-conn message; the section is copied.
+ * All keys of swanctl.conf are known: those that this version cannot obey yet and that are set to
+ * other than their default are refused, with "unsupported: KEY = VALUE (SENTENCE)", so that
+ * nothing is parsed and ignored. err: else exactly VICI's words ("unknown option: colour, config
+ * discarded", "invalid value for: proposals, config discarded", "invalid section: foo").
+ * NULL on failure. The caller has the only reference.
  */
 EXPORT struct conn *conn_parse(const struct tree *section, const struct conn_env *env, struct errtext *err);
+/* Any thread. */
 EXPORT struct conn *conn_ref(const struct conn *c);
 EXPORT void conn_unref(const struct conn *c);
 EXPORT const struct child_conf *conn_child(const struct conn *c, const char *name);
 /* Whether the IKE parts (all but children) of both are the same. */
 EXPORT bool conn_ike_equal(const struct conn *a, const struct conn *b);
-EXPORT bool child_conf_equal(const struct conn *a, const struct child_conf *ca, const struct conn *b, const struct child_conf *cb);
-/* How well an address fits the entries: 0 not, 1 any, 2 prefix or range, 3 exact (or name: resolved ones do not count here). */
+EXPORT bool child_conf_equal(const struct conn *a, const struct child_conf *ca, const struct conn *b,
+			     const struct child_conf *cb);
+/* How well an address fits the entries: 0 not, 1 any or a name (which nobody resolves here), 2
+ * prefix or range, 3 exactly. */
 EXPORT int endpoints_match(const struct endpoint *e, size_t n, const struct addr *a);
 
 #endif

@@ -1,9 +1,19 @@
 libbewick_la_SOURCES += \
+	src/config/conn.c \
 	src/config/conn.h \
+	src/config/conn_index.c \
+	src/config/conn_index.h \
+	src/config/conn_parse.c \
+	src/config/conn_rules.c \
+	src/config/conn_rules.h \
+	src/config/conn_values.c \
+	src/config/psk_index.c \
+	src/config/psk_index.h \
 	src/config/settings.c \
 	src/config/settings.h \
 	src/config/settings_keys.c \
 	src/config/settings_keys.h \
+	src/config/store.c \
 	src/config/store.h \
 	src/config/tree.c \
 	src/config/tree.h \

@@ -6,9 +6,10 @@
 #include "util/secret.h"
 
 /*
- * Snapshots of what was loaded over VICI: connections in order of first loading, shared secrets. A snapshot is
- * immutable and counted; the store replaces it as a whole. Workers hold one and get the next as
- * mail: look-ups take no lock.
+ * Snapshots of what was loaded over VICI: connections in order of first loading, shared secrets in
+ * order of the last. A snapshot is immutable and counted; the store replaces it as a whole.
+ * Workers hold one and get the next as mail: look-ups take no lock. Their cost does not grow with
+ * the number of connections and secrets, but for the first one in a snapshot, which makes an index.
  */
 struct shared_secret {
 	const char *unique_id; /* may be NULL */
@@ -19,34 +20,48 @@ struct shared_secret {
 	atomic_uint refs;
 };
 
+struct conn_index;
+struct psk_index;
+
 struct config {
 	atomic_uint refs;
 	size_t n_conns;
 	struct conn *const *conns; /* in order */
 	size_t n_secrets;
 	struct shared_secret *const *secrets;
+	/* made by the first look-up, by whichever thread */
+	_Atomic(struct conn_index *) conn_index;
+	_Atomic(struct psk_index *) psk_index;
 };
 
 EXPORT struct config *config_ref(const struct config *c);
 EXPORT void config_unref(const struct config *c);
 EXPORT const struct conn *config_conn(const struct config *c, const char *name);
-/* PSK for a pair of identities: both owners > one > any; among equal ones the latest loaded. Borrowed from c. */
-EXPORT const struct shared_secret *config_find_psk(const struct config *c, const struct id *local, const struct id *remote);
 /*
- * Responder's choice for an IKE_SA_INIT: connections whose local and remote addresses match, best match first
- * (exact before prefix before any), then loading order. Iterate with *pos = 0. NULL at the end.
+ * PSK for a pair of identities: both owners > one > any, then exact owners before patterns, then the
+ * latest loaded. Borrowed from c; NULL if there is none.
  */
-EXPORT const struct conn *config_match_addrs(const struct config *c, const struct addr *local, const struct addr *remote, size_t rank);
+EXPORT const struct shared_secret *config_find_psk(const struct config *c, const struct id *local,
+						   const struct id *remote);
+/*
+ * Responder's choice for an IKE_SA_INIT: connections whose local and remote addresses match, best
+ * match first (the sum of what endpoints_match says of both), then in loading order. Iterate
+ * with rank = 0, 1, ...: each is found by itself. NULL at the end. Borrowed from c.
+ */
+EXPORT const struct conn *config_match_addrs(const struct config *c, const struct addr *local,
+					     const struct addr *remote, size_t rank);
 
 /* The writer's side: control thread only. */
 struct config_store;
 EXPORT struct config_store *config_store_new(void);
 EXPORT void config_store_free(struct config_store *s);
-EXPORT struct config *config_store_snapshot(struct config_store *s); /* a reference */
+/* A reference to the present state; the same object as long as nothing changes. Copies what is
+ * loaded, so ask for it after a batch of changes rather than after each. */
+EXPORT struct config *config_store_snapshot(struct config_store *s);
 /* Takes conn; replaces one of the same name at its place. Returns the old one (reference passes) or NULL. */
 EXPORT struct conn *config_store_put_conn(struct config_store *s, struct conn *conn);
 EXPORT struct conn *config_store_remove_conn(struct config_store *s, const char *name); /* or NULL */
-/* Copies data and owners. */
+/* Copies data and owners. Replaces one of the same id, or without id one that is the same in all. */
 EXPORT void config_store_put_secret(struct config_store *s, const char *unique_id, enum shared_type type,
 				    const struct id *owners, size_t n_owners, struct bytes data);
 EXPORT bool config_store_remove_secret(struct config_store *s, const char *unique_id);

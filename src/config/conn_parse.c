@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "config/conn_rules.h"
+#include "config/value.h"
+#include "util/log.h"
+#include "util/mem.h"
+
+#define WHY_AUTH "only pre-shared keys are supported yet: auth = psk"
+#define WHY_ROUNDS "more than one authentication round of a side is not supported yet"
+
+static bool fail_section(struct conn_parse *p, const struct tree *section)
+{
+	errtext_set(p->err, "invalid section: %s",
+		    value_is_printable(bytes_str(section->name)) ? section->name : "?");
+	return false;
+}
+
+/* Case-insensitive. */
+static bool name_begins(const struct tree *t, const char *word)
+{
+	return strncasecmp(t->name, word, strlen(word)) == 0;
+}
+
+/* The names of sections get into logs and listings. */
+static bool name_is_good(const struct tree *t)
+{
+	return t->name[0] && value_is_printable(bytes_str(t->name));
+}
+
+/* ---- authentication rounds */
+
+/* A cert or cacert section: known to be good, it is still refused. */
+static bool parse_cert(struct conn_parse *p, const struct tree *section)
+{
+	bool file = tree_find(section, "file"), handle = tree_find(section, "handle");
+
+	TREE_FOREACH(it, section) {
+		if (it->kind == TREE_SECTION)
+			return fail_section(p, it);
+		if (!conn_rules_apply(p, &conn_rules_cert, it, NULL))
+			return false;
+	}
+	if (!file && !handle)
+		errtext_set(p->err, "handle or file path missing: %s", section->name);
+	else if (file && handle)
+		errtext_set(p->err, "handle and file path given: %s", section->name);
+	else
+		conn_fail_unsupported(p, section->name, bytes_str("{ }"),
+				      "certificates are not supported yet");
+	return false;
+}
+
+static bool parse_round(struct conn_parse *p, const struct tree *section, struct conn_round *round)
+{
+	*round = (struct conn_round){ .auth = CONN_AUTH_PUBKEY, .auth_text = "pubkey" };
+	TREE_FOREACH(it, section) {
+		if (it->kind != TREE_SECTION) {
+			if (!conn_rules_apply(p, &conn_rules_round, it, round))
+				return false;
+		} else if (!name_is_good(it) || !(name_begins(it, "cert") || name_begins(it, "cacert"))) {
+			return fail_section(p, it);
+		} else if (!parse_cert(p, it)) {
+			return false;
+		}
+	}
+	if (round->auth != CONN_AUTH_PSK)
+		return conn_fail_unsupported(p, "auth", bytes_str(round->auth_text), WHY_AUTH);
+	return true;
+}
+
+/* All rounds of one side, in order of `round`, then of appearance. */
+static bool parse_rounds(struct conn_parse *p, const struct tree *conn, const char *side,
+			 const struct conn_round **ret_rounds, size_t *ret_n)
+{
+	struct conn_round *rounds = arena_array(p->arena, struct conn_round, conn->count + 1);
+	size_t n = 0;
+
+	TREE_FOREACH(it, conn) {
+		struct conn_round round;
+		size_t at = n;
+
+		if (it->kind != TREE_SECTION || !name_begins(it, side))
+			continue;
+		if (!parse_round(p, it, &round))
+			return false;
+		for (; at > 0 && rounds[at - 1].round > round.round; at--)
+			rounds[at] = rounds[at - 1];
+		rounds[at] = round;
+		if (++n > 1)
+			return conn_fail_unsupported(p, it->name, bytes_str("{ }"), WHY_ROUNDS);
+	}
+	/* Without any section a side has one round of defaults, which is to use certificates. */
+	if (n == 0)
+		return conn_fail_unsupported(p, "auth", bytes_str("pubkey"), WHY_AUTH);
+	*ret_rounds = rounds;
+	*ret_n = n;
+	return true;
+}
+
+/* ---- children */
+
+static uint64_t times_1_1(uint64_t v)
+{
+	uint64_t more = v / 10;
+
+	return v > UINT64_MAX - more ? UINT64_MAX : v + more;
+}
+
+static uint64_t divided_by_1_1(uint64_t v)
+{
+	/* v * 10 / 11 without overflow */
+	return v / 11 * 10 + v % 11 * 10 / 11;
+}
+
+static void default_limits(uint64_t *rekey, uint64_t *life, uint64_t *rand, uint64_t rekey_default)
+{
+	if (*rekey == CONN_UNSET)
+		*rekey = rekey_default;
+	if (*life == CONN_UNSET)
+		*life = times_1_1(*rekey);
+	if (*rand == CONN_UNSET)
+		*rand = *life > *rekey ? *life - *rekey : 0;
+}
+
+static bool child_finish(struct conn_parse *p, struct child_conf *c)
+{
+	struct ts *dynamic = arena_new(p->arena, struct ts);
+
+	if (c->mode == CHILD_TRANSPORT && !p->env->transport_mode)
+		return conn_fail_unsupported(p, "mode", bytes_str("transport"),
+					     "the data plane in use has tunnel mode only");
+	if (!conn_default_proposals(p, "esp_proposals", PROTOCOL_ESP, &c->esp))
+		return false;
+	if (!ts_parse(bytes_str("dynamic"), dynamic))
+		return conn_fail_value(p, "local_ts");
+	if (!c->local_ts.count)
+		c->local_ts = (struct ts_list){ 1, dynamic };
+	if (!c->remote_ts.count)
+		c->remote_ts = (struct ts_list){ 1, dynamic };
+	default_limits(&c->rekey_time, &c->life_time, &c->rand_time,
+		       c->life_time == CONN_UNSET ? 3600 : divided_by_1_1(c->life_time));
+	default_limits(&c->rekey_bytes, &c->life_bytes, &c->rand_bytes, 0);
+	default_limits(&c->rekey_packets, &c->life_packets, &c->rand_packets, 0);
+	return true;
+}
+
+static bool parse_child(struct conn_parse *p, const struct tree *section, struct child_conf *c)
+{
+	*c = (struct child_conf){
+		.name = arena_printf(p->arena, "%s", section->name),
+		.rekey_time = CONN_UNSET,
+		.life_time = CONN_UNSET,
+		.rand_time = CONN_UNSET,
+		.rekey_bytes = CONN_UNSET,
+		.life_bytes = CONN_UNSET,
+		.rand_bytes = CONN_UNSET,
+		.rekey_packets = CONN_UNSET,
+		.life_packets = CONN_UNSET,
+		.rand_packets = CONN_UNSET,
+		.replay_window = p->env->default_replay_window,
+		.policies = true,
+		.copy_df = true,
+		.copy_ecn = true,
+	};
+	TREE_FOREACH(it, section) {
+		if (it->kind == TREE_SECTION)
+			return fail_section(p, it);
+		if (!conn_rules_apply(p, &conn_rules_child, it, c))
+			return false;
+	}
+	return child_finish(p, c);
+}
+
+static bool parse_children(struct conn_parse *p, const struct tree *section, struct conn *c)
+{
+	struct child_conf *children = arena_array(p->arena, struct child_conf, section->count);
+	size_t n = 0;
+
+	TREE_FOREACH(it, section) {
+		if (it->kind != TREE_SECTION) {
+			errtext_set(p->err, "unknown option: %s, config discarded", it->name);
+			return false;
+		}
+		if (!name_is_good(it))
+			return fail_section(p, it);
+		if (!parse_child(p, it, &children[n++]))
+			return false;
+	}
+	c->children = children;
+	c->n_children = n;
+	return true;
+}
+
+/* ---- the connection */
+
+static void conn_default_times(struct conn *c)
+{
+	uint64_t larger, smaller;
+
+	if (c->reauth_time == CONN_UNSET)
+		c->reauth_time = 0;
+	if (c->rekey_time == CONN_UNSET)
+		c->rekey_time = c->reauth_time ? 0 : 4 * 3600;
+	larger = c->rekey_time > c->reauth_time ? c->rekey_time : c->reauth_time;
+	smaller = c->rekey_time < c->reauth_time ? c->rekey_time : c->reauth_time;
+	if (!smaller)
+		smaller = larger;
+	if (c->over_time == CONN_UNSET)
+		c->over_time = larger / 10;
+	if (c->rand_time == CONN_UNSET)
+		c->rand_time = c->over_time < smaller / 2 ? c->over_time : smaller / 2;
+}
+
+static bool conn_check_port(struct conn_parse *p, const struct conn *c)
+{
+	uint16_t port = p->env->port ? p->env->port : 500;
+	uint16_t natt = p->env->port_nat_t ? p->env->port_nat_t : 4500;
+	char text[8];
+
+	if (c->local_port == port || c->local_port == natt)
+		return true;
+	snprintf(text, sizeof(text), "%u", c->local_port);
+	return conn_fail_unsupported(p, "local_port", bytes_str(text), "the daemon has no socket on this port");
+}
+
+static bool conn_finish(struct conn_parse *p, struct conn *c)
+{
+	static const struct endpoint any = { .kind = ENDPOINT_ANY, .text = "%any" };
+
+	if (!c->n_local) {
+		c->local_addrs = &any;
+		c->n_local = 1;
+	}
+	if (!c->n_remote) {
+		c->remote_addrs = &any;
+		c->n_remote = 1;
+	}
+	if (!c->local_port)
+		c->local_port = p->env->port ? p->env->port : 500;
+	conn_default_times(c);
+	return conn_check_port(p, c) && conn_default_proposals(p, "proposals", PROTOCOL_IKE, &c->proposals);
+}
+
+static bool parse_conn(struct conn_parse *p, const struct tree *section, struct conn *c)
+{
+	const struct tree *children = NULL;
+
+	TREE_FOREACH(it, section) {
+		if (it->kind != TREE_SECTION) {
+			if (!conn_rules_apply(p, &conn_rules_conn, it, c))
+				return false;
+		} else if (strcmp(it->name, "children") == 0) {
+			children = it;
+		} else if (!name_is_good(it) || !(name_begins(it, "local") || name_begins(it, "remote"))) {
+			return fail_section(p, it);
+		}
+	}
+	return parse_rounds(p, section, "local", &c->local_rounds, &c->n_local_rounds) &&
+	       parse_rounds(p, section, "remote", &c->remote_rounds, &c->n_remote_rounds) &&
+	       (!children || parse_children(p, children, c)) && conn_finish(p, c);
+}
+
+struct conn *conn_parse(const struct tree *section, const struct conn_env *env, struct errtext *err)
+{
+	static atomic_flag mobike_told = ATOMIC_FLAG_INIT;
+	struct conn *c = xcalloc(1, sizeof(*c));
+	struct conn_parse p = { .env = env, .arena = &c->arena, .err = err };
+	bool ok;
+
+	atomic_init(&c->refs, 1);
+	c->mobike = true;
+	c->remote_port = 500;
+	c->keyingtries = 1;
+	c->reauth_time = c->rekey_time = c->over_time = c->rand_time = CONN_UNSET;
+	ok = name_is_good(section) ? parse_conn(&p, section, c) : fail_section(&p, section);
+	if (!ok) {
+		conn_unref(c);
+		return NULL;
+	}
+	c->name = arena_printf(&c->arena, "%s", section->name);
+	c->source = tree_dup(section);
+	if (c->mobike && !atomic_flag_test_and_set(&mobike_told))
+		LOG(CFG, 2, "connections ask for MOBIKE, which this version does not announce yet");
+	return c;
+}

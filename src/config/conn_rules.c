@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/conn_rules.h"
+
+#include "config/value.h"
+#include "util/mem.h"
+
+#define FIELD(TYPE, MEMBER) .offset = offsetof(struct TYPE, MEMBER), .size = sizeof(((struct TYPE *)0)->MEMBER)
+#define CONN(MEMBER) FIELD(conn, MEMBER)
+#define ROUND(MEMBER) FIELD(conn_round, MEMBER)
+#define CHILD(MEMBER) FIELD(child_conf, MEMBER)
+
+#define VALUE(NAME, SCALAR, ...) { .name = NAME, .kind = TREE_VALUE, .scalar = SCALAR, __VA_ARGS__ }
+#define ENTRY(NAME, KIND, PARSE, ...) { .name = NAME, .kind = KIND, .entry = PARSE, __VA_ARGS__ }
+/* Only the default, value DEFAULT, is obeyed; it needs no field. */
+#define REFUSED(NAME, SCALAR, DEFAULT, WHY, ...) \
+	VALUE(NAME, SCALAR, .refusal = (WHY), .obeyed = 1u << (DEFAULT), __VA_ARGS__)
+#define REFUSED_LIST(NAME, SCALAR, WHY) \
+	ENTRY(NAME, TREE_LIST, entry_refused_list, .scalar = SCALAR, .refusal = (WHY))
+
+#define WHY_V1 "IKEv1 is not supported"
+#define WHY_VIP "virtual addresses and pools are not supported yet"
+#define WHY_CERT "certificates are not supported yet"
+#define WHY_EAP "EAP is not supported yet"
+#define WHY_PPK "post-quantum preshared keys are not supported yet"
+#define WHY_MEDIATION "the mediation extension is not supported"
+#define WHY_MARK "marks are not supported yet"
+#define WHY_IF_ID "interface ids are not supported yet"
+#define WHY_LABEL "security labels are not supported yet"
+#define WHY_UPDOWN "updown scripts are not supported yet"
+#define WHY_TRAP "trap policies are not supported yet"
+#define WHY_KERNEL "the data plane does not support it yet"
+
+static const char *const words_fragmentation[] = { "yes", "accept", "no", "force", NULL };
+static const char *const words_childless[] = { "allow", "never", "force", "prefer", NULL };
+static const char *const words_unique[] = { "no", "replace", "keep", "never", NULL };
+static const char *const words_send_cert[] = { "ifasked", "always", "never", NULL };
+static const char *const words_ocsp[] = { "reply", "request", "both", "never", NULL };
+static const char *const words_revocation[] = { "relaxed", "ifuri", "strict", NULL };
+static const char *const words_mode[] = { "tunnel", "transport", "beet",           "pass",
+					  "drop",   "iptfs",     "transport_proxy", NULL };
+static const char *const words_hw_offload[] = { "no", "auto", "yes", "crypto", "packet", NULL };
+static const char *const words_copy_dscp[] = { "out", "in", "yes", "no", NULL };
+static const char *const words_label_mode[] = { "system", "simple", "selinux", NULL };
+
+static const struct conn_rule conn_keys[] = {
+	VALUE("version", scalar_uint, .max = 2, CONN(version), .refusal = WHY_V1, .obeyed = 1 << 0 | 1 << 2),
+	ENTRY("local_addrs", TREE_LIST, entry_endpoints, .offset = offsetof(struct conn, local_addrs)),
+	ENTRY("remote_addrs", TREE_LIST, entry_endpoints, .offset = offsetof(struct conn, remote_addrs)),
+	VALUE("local_port", scalar_uint, .max = 65535, CONN(local_port)),
+	VALUE("remote_port", scalar_uint, .max = 65535, CONN(remote_port)),
+	ENTRY("proposals", TREE_LIST, entry_proposals, .offset = offsetof(struct conn, proposals),
+	      .max = PROTOCOL_IKE),
+	REFUSED_LIST("vips", scalar_ip, WHY_VIP),
+	REFUSED("aggressive", scalar_bool, 0, WHY_V1),
+	REFUSED("pull", scalar_bool, 1, WHY_V1),
+	REFUSED("dscp", scalar_dscp, 0, "marking IKE packets is not supported yet"),
+	VALUE("encap", scalar_bool, CONN(encap)),
+	VALUE("mobike", scalar_bool, CONN(mobike)),
+	VALUE("dpd_delay", scalar_time, CONN(dpd_delay)),
+	VALUE("dpd_timeout", scalar_time, CONN(dpd_timeout)),
+	VALUE("fragmentation", scalar_word, .words = words_fragmentation, CONN(fragmentation),
+	      .refusal = WHY_V1, .obeyed = 1 << FRAGMENTATION_YES | 1 << FRAGMENTATION_ACCEPT | 1 << FRAGMENTATION_NO),
+	VALUE("childless", scalar_word, .words = words_childless, CONN(childless)),
+	/* Nothing to send or to ask for with pre-shared keys. */
+	VALUE("send_certreq", scalar_bool),
+	VALUE("send_cert", scalar_word, .words = words_send_cert),
+	VALUE("ocsp", scalar_word, .words = words_ocsp),
+	REFUSED("ppk_id", scalar_id, 0, WHY_PPK),
+	REFUSED("ppk_required", scalar_bool, 0, WHY_PPK),
+	VALUE("keyingtries", scalar_uint, .max = INT32_MAX, CONN(keyingtries)),
+	VALUE("unique", scalar_word, .words = words_unique, CONN(unique)),
+	VALUE("reauth_time", scalar_time, CONN(reauth_time)),
+	VALUE("rekey_time", scalar_time, CONN(rekey_time)),
+	VALUE("over_time", scalar_time, CONN(over_time)),
+	VALUE("rand_time", scalar_time, CONN(rand_time)),
+	REFUSED_LIST("pools", scalar_text, WHY_VIP),
+	REFUSED("if_id_in", scalar_if_id, 0, WHY_IF_ID),
+	REFUSED("if_id_out", scalar_if_id, 0, WHY_IF_ID),
+	REFUSED("mediation", scalar_bool, 0, WHY_MEDIATION),
+	REFUSED("mediated_by", scalar_text, 0, WHY_MEDIATION),
+	REFUSED("mediation_peer", scalar_id, 0, WHY_MEDIATION),
+};
+
+static const struct conn_rule round_keys[] = {
+	VALUE("round", scalar_uint, .max = INT32_MAX, ROUND(round)),
+	ENTRY("auth", TREE_VALUE, entry_auth),
+	ENTRY("id", TREE_VALUE, entry_id, .offset = offsetof(struct conn_round, id)),
+	REFUSED_LIST("certs", NULL, WHY_CERT),
+	REFUSED_LIST("cacerts", NULL, WHY_CERT),
+	REFUSED_LIST("pubkeys", NULL, WHY_CERT),
+	REFUSED("ca_id", scalar_id, 0, WHY_CERT),
+	REFUSED("eap_id", scalar_id, 0, WHY_EAP),
+	REFUSED("aaa_id", scalar_id, 0, WHY_EAP),
+	REFUSED("xauth_id", scalar_id, 0, WHY_V1),
+	REFUSED_LIST("groups", scalar_text, "group membership is not supported yet"),
+	REFUSED_LIST("cert_policy", scalar_oid, WHY_CERT),
+	REFUSED("revocation", scalar_word, 0, WHY_CERT, .words = words_revocation),
+};
+
+/* cert and cacert sections of a round; conn_parse.c looks at what is there. */
+static const struct conn_rule cert_keys[] = {
+	VALUE("file", scalar_text),
+	VALUE("handle", scalar_text),
+	VALUE("slot", scalar_uint, .max = UINT32_MAX),
+	VALUE("module", scalar_text),
+};
+
+static const struct conn_rule child_keys[] = {
+	ENTRY("esp_proposals", TREE_LIST, entry_proposals, .offset = offsetof(struct child_conf, esp),
+	      .max = PROTOCOL_ESP),
+	ENTRY("ah_proposals", TREE_LIST, entry_proposals, .max = PROTOCOL_AH, .refusal = "AH is not supported"),
+	VALUE("sha256_96", scalar_bool, CHILD(sha256_96)),
+	ENTRY("local_ts", TREE_LIST, entry_selectors, .offset = offsetof(struct child_conf, local_ts)),
+	ENTRY("remote_ts", TREE_LIST, entry_selectors, .offset = offsetof(struct child_conf, remote_ts)),
+	VALUE("rekey_time", scalar_time, CHILD(rekey_time)),
+	VALUE("life_time", scalar_time, CHILD(life_time)),
+	VALUE("rand_time", scalar_time, CHILD(rand_time)),
+	VALUE("rekey_bytes", scalar_size, CHILD(rekey_bytes)),
+	VALUE("life_bytes", scalar_size, CHILD(life_bytes)),
+	VALUE("rand_bytes", scalar_size, CHILD(rand_bytes)),
+	VALUE("rekey_packets", scalar_uint, .max = INT64_MAX, CHILD(rekey_packets)),
+	VALUE("life_packets", scalar_uint, .max = INT64_MAX, CHILD(life_packets)),
+	VALUE("rand_packets", scalar_uint, .max = INT64_MAX, CHILD(rand_packets)),
+	REFUSED("updown", scalar_text, 0, WHY_UPDOWN),
+	REFUSED("hostaccess", scalar_bool, 0, WHY_UPDOWN),
+	VALUE("mode", scalar_word, .words = words_mode, CHILD(mode), .refusal = WHY_KERNEL,
+	      .obeyed = 1 << CHILD_TUNNEL | 1 << CHILD_TRANSPORT),
+	VALUE("policies", scalar_bool, CHILD(policies), .refusal = "SAs without policies are not supported yet",
+	      .obeyed = 1 << 1),
+	REFUSED("policies_fwd_out", scalar_bool, 0, WHY_KERNEL),
+	VALUE("dpd_action", scalar_action, CHILD(dpd_action), .refusal = WHY_TRAP,
+	      .obeyed = 1 << ACTION_NONE | 1 << ACTION_START),
+	REFUSED("ipcomp", scalar_bool, 0, WHY_KERNEL),
+	VALUE("inactivity", scalar_time, CHILD(inactivity), .refusal = "closing idle SAs is not supported yet",
+	      .obeyed = 1 << 0),
+	VALUE("reqid", scalar_uint, .max = UINT32_MAX, CHILD(reqid)),
+	VALUE("priority", scalar_uint, .max = UINT32_MAX, CHILD(priority)),
+	REFUSED("interface", scalar_text, 0, WHY_KERNEL),
+	REFUSED("mark_in", scalar_mark, 0, WHY_MARK),
+	REFUSED("mark_out", scalar_mark, 0, WHY_MARK),
+	REFUSED("mark_in_sa", scalar_bool, 0, WHY_MARK),
+	REFUSED("set_mark_in", scalar_mark, 0, WHY_MARK, .max = 1 /* %same */),
+	REFUSED("set_mark_out", scalar_mark, 0, WHY_MARK, .max = 1),
+	REFUSED("if_id_in", scalar_if_id, 0, WHY_IF_ID),
+	REFUSED("if_id_out", scalar_if_id, 0, WHY_IF_ID),
+	REFUSED("label", scalar_text, 0, WHY_LABEL),
+	REFUSED("label_mode", scalar_word, 0, WHY_LABEL, .words = words_label_mode),
+	REFUSED("tfc_padding", scalar_tfc, 0, WHY_KERNEL),
+	VALUE("replay_window", scalar_uint, .max = UINT32_MAX, CHILD(replay_window)),
+	VALUE("hw_offload", scalar_word, .words = words_hw_offload, .refusal = WHY_KERNEL, .obeyed = 1 << 0 | 1 << 1),
+	VALUE("copy_df", scalar_bool, CHILD(copy_df)),
+	VALUE("copy_ecn", scalar_bool, CHILD(copy_ecn)),
+	REFUSED("copy_dscp", scalar_word, 0, WHY_KERNEL, .words = words_copy_dscp),
+	REFUSED("per_cpu_sas", scalar_per_cpu, 0, WHY_KERNEL),
+	REFUSED("icmp", scalar_bool, 0, WHY_KERNEL),
+	VALUE("start_action", scalar_action, CHILD(start_action), .refusal = WHY_TRAP,
+	      .obeyed = 1 << ACTION_NONE | 1 << ACTION_START),
+	VALUE("close_action", scalar_action, CHILD(close_action), .refusal = WHY_TRAP,
+	      .obeyed = 1 << ACTION_NONE | 1 << ACTION_START),
+};
+
+const struct conn_rules conn_rules_conn = { conn_keys, ARRAY_LEN(conn_keys) };
+const struct conn_rules conn_rules_round = { round_keys, ARRAY_LEN(round_keys) };
+const struct conn_rules conn_rules_child = { child_keys, ARRAY_LEN(child_keys) };
+const struct conn_rules conn_rules_cert = { cert_keys, ARRAY_LEN(cert_keys) };
+
+/* ---- applying them */
+
+bool conn_fail_value(struct conn_parse *p, const char *key)
+{
+	errtext_set(p->err, "invalid value for: %s, config discarded", key);
+	return false;
+}
+
+bool conn_fail_unsupported(struct conn_parse *p, const char *key, struct bytes value, const char *why)
+{
+	bool cut = value.n > 60;
+
+	errtext_set(p->err, "unsupported: %s = %.*s%s (%s)", key, cut ? 60 : (int)value.n,
+		    value.n ? (const char *)value.p : "", cut ? "..." : "", why);
+	return false;
+}
+
+static void rule_store(const struct conn_rule *rule, void *section, uint64_t v)
+{
+	void *field = (char *)section + rule->offset;
+
+	switch (rule->size) {
+	case 1:
+		*(uint8_t *)field = (uint8_t)v;
+		break;
+	case 2:
+		*(uint16_t *)field = (uint16_t)v;
+		break;
+	case 4:
+		*(uint32_t *)field = (uint32_t)v;
+		break;
+	case 8:
+		*(uint64_t *)field = v;
+		break;
+	}
+}
+
+static bool rule_apply_scalar(struct conn_parse *p, const struct conn_rule *rule, const struct tree *entry,
+			      void *section)
+{
+	struct bytes text = buf_bytes(&entry->value);
+	uint64_t v;
+
+	if (!rule->scalar(rule, text, &v))
+		return conn_fail_value(p, rule->name);
+	if (rule->refusal && (v > 63 || !(rule->obeyed >> v & 1)))
+		return conn_fail_unsupported(p, rule->name, text, rule->refusal);
+	rule_store(rule, section, v);
+	return true;
+}
+
+bool conn_rules_apply(struct conn_parse *p, const struct conn_rules *rules, const struct tree *entry,
+		      void *section)
+{
+	for (size_t i = 0; i < rules->count; i++) {
+		const struct conn_rule *rule = &rules->rules[i];
+
+		if (rule->kind != entry->kind || strcmp(rule->name, entry->name) != 0)
+			continue;
+		if (entry->kind == TREE_VALUE && !value_is_printable(buf_bytes(&entry->value)))
+			return conn_fail_value(p, rule->name);
+		return rule->entry ? rule->entry(p, rule, entry, section)
+				   : rule_apply_scalar(p, rule, entry, section);
+	}
+	errtext_set(p->err, "unknown option: %s, config discarded", entry->name);
+	return false;
+}

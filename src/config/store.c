@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/store.h"
+
+#include <stdlib.h>
+
+#include "config/conn_index.h"
+#include "config/psk_index.h"
+#include "util/hash.h"
+#include "util/log.h"
+#include "util/mem.h"
+
+/* A name in use: keeps its place while connections of that name replace each other. */
+struct slot {
+	struct hashnode node; /* by name */
+	struct conn *conn;
+};
+
+/* The same for a secret, but that one loaded again goes to the end. */
+struct secret_slot {
+	struct hashnode node; /* by unique id, or owners if it has none */
+	uint64_t serial;
+	struct shared_secret *secret;
+};
+
+struct config_store {
+	struct hashtab names;
+	struct slot **slots; /* in order of conn->serial */
+	size_t n_slots, cap_slots;
+	struct hashtab secret_ids;
+	struct secret_slot **secrets; /* in order of serial */
+	size_t n_secrets, cap_secrets;
+	uint64_t next_serial;
+	struct config *snapshot; /* of the present state, or NULL */
+};
+
+/* Names are the administrator's, not peers': a fixed key does. */
+static const struct hash_key store_key = { 0x73746f7265, 0x6e616d6573 };
+
+/* ---- shared secrets */
+
+static struct shared_secret *secret_ref(struct shared_secret *s)
+{
+	atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+	return s;
+}
+
+static void secret_unref(struct shared_secret *s)
+{
+	if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	for (size_t i = 0; i < s->n_owners; i++)
+		id_free((struct id *)&s->owners[i]);
+	free((void *)s->owners);
+	free((char *)s->unique_id);
+	secret_clear(&s->data);
+	free(s);
+}
+
+static struct shared_secret *secret_new(const char *unique_id, enum shared_type type, const struct id *owners,
+					size_t n_owners, struct bytes data)
+{
+	struct shared_secret *s = xcalloc(1, sizeof(*s));
+	struct id *copies = n_owners ? xcalloc(n_owners, sizeof(*copies)) : NULL;
+
+	for (size_t i = 0; i < n_owners; i++)
+		copies[i] = id_dup(&owners[i]);
+	atomic_init(&s->refs, 1);
+	s->unique_id = unique_id ? xstrdup(unique_id) : NULL;
+	s->type = type;
+	s->owners = copies;
+	s->n_owners = n_owners;
+	secret_set(&s->data, data);
+	return s;
+}
+
+static bool secret_same(const struct shared_secret *a, const struct shared_secret *b)
+{
+	if (a->type != b->type || a->n_owners != b->n_owners ||
+	    !secret_equal(secret_bytes(&a->data), secret_bytes(&b->data)))
+		return false;
+	for (size_t i = 0; i < a->n_owners; i++) {
+		if (!id_equal(&a->owners[i], &b->owners[i]))
+			return false;
+	}
+	return true;
+}
+
+/* ---- snapshots */
+
+struct config *config_ref(const struct config *c)
+{
+	struct config *mine = (struct config *)c;
+
+	atomic_fetch_add_explicit(&mine->refs, 1, memory_order_relaxed);
+	return mine;
+}
+
+void config_unref(const struct config *c)
+{
+	struct config *mine = (struct config *)c;
+
+	if (!mine || atomic_fetch_sub_explicit(&mine->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	for (size_t i = 0; i < mine->n_conns; i++)
+		conn_unref(mine->conns[i]);
+	for (size_t i = 0; i < mine->n_secrets; i++)
+		secret_unref(mine->secrets[i]);
+	free((void *)mine->conns);
+	free((void *)mine->secrets);
+	conn_index_free(atomic_load(&mine->conn_index));
+	psk_index_free(atomic_load(&mine->psk_index));
+	free(mine);
+}
+
+/* Two threads may make it at the same time: the first to put it in wins. */
+static const struct conn_index *config_conn_index(const struct config *c)
+{
+	struct config *mine = (struct config *)c;
+	struct conn_index *index = atomic_load_explicit(&mine->conn_index, memory_order_acquire), *own;
+
+	if (index)
+		return index;
+	own = conn_index_new(c->conns, c->n_conns);
+	if (atomic_compare_exchange_strong(&mine->conn_index, &index, own))
+		return own;
+	conn_index_free(own);
+	return index;
+}
+
+static const struct psk_index *config_psk_index(const struct config *c)
+{
+	struct config *mine = (struct config *)c;
+	struct psk_index *index = atomic_load_explicit(&mine->psk_index, memory_order_acquire), *own;
+
+	if (index)
+		return index;
+	own = psk_index_new(c->secrets, c->n_secrets);
+	if (atomic_compare_exchange_strong(&mine->psk_index, &index, own))
+		return own;
+	psk_index_free(own);
+	return index;
+}
+
+const struct conn *config_conn(const struct config *c, const char *name)
+{
+	return conn_index_name(config_conn_index(c), name);
+}
+
+const struct conn *config_match_addrs(const struct config *c, const struct addr *local, const struct addr *remote,
+				      size_t rank)
+{
+	return conn_index_match(config_conn_index(c), local, remote, rank);
+}
+
+const struct shared_secret *config_find_psk(const struct config *c, const struct id *local, const struct id *remote)
+{
+	return psk_index_find(config_psk_index(c), local, remote);
+}
+
+/* ---- the store */
+
+struct config_store *config_store_new(void)
+{
+	return xcalloc(1, sizeof(struct config_store));
+}
+
+static void store_changed(struct config_store *s)
+{
+	config_unref(s->snapshot);
+	s->snapshot = NULL;
+}
+
+void config_store_free(struct config_store *s)
+{
+	if (!s)
+		return;
+	store_changed(s);
+	for (size_t i = 0; i < s->n_slots; i++) {
+		conn_unref(s->slots[i]->conn);
+		free(s->slots[i]);
+	}
+	config_store_clear_secrets(s);
+	hashtab_clear(&s->names);
+	hashtab_clear(&s->secret_ids);
+	free(s->slots);
+	free(s->secrets);
+	free(s);
+}
+
+struct config *config_store_snapshot(struct config_store *s)
+{
+	struct config *c;
+	struct conn **conns;
+	struct shared_secret **secrets;
+
+	if (s->snapshot)
+		return config_ref(s->snapshot);
+	c = xcalloc(1, sizeof(*c));
+	conns = xmalloc(s->n_slots * sizeof(*conns));
+	secrets = xmalloc(s->n_secrets * sizeof(*secrets));
+	for (size_t i = 0; i < s->n_slots; i++)
+		conns[i] = conn_ref(s->slots[i]->conn);
+	for (size_t i = 0; i < s->n_secrets; i++)
+		secrets[i] = secret_ref(s->secrets[i]->secret);
+	atomic_init(&c->refs, 1);
+	c->conns = conns;
+	c->n_conns = s->n_slots;
+	c->secrets = secrets;
+	c->n_secrets = s->n_secrets;
+	s->snapshot = c;
+	return config_ref(c);
+}
+
+static uint64_t store_hash(const char *name)
+{
+	return hash_bytes(&store_key, bytes_str(name));
+}
+
+static struct slot *store_find_conn(const struct config_store *s, const char *name)
+{
+	uint64_t hash = store_hash(name);
+
+	for (struct hashnode *n = hashtab_first(&s->names, hash); n; n = hashtab_next(n)) {
+		struct slot *slot = container_of(n, struct slot, node);
+
+		if (strcmp(slot->conn->name, name) == 0)
+			return slot;
+	}
+	return NULL;
+}
+
+struct conn *config_store_put_conn(struct config_store *s, struct conn *conn)
+{
+	struct slot *slot = store_find_conn(s, conn->name);
+	struct conn *old;
+
+	store_changed(s);
+	if (slot) {
+		old = slot->conn;
+		conn->serial = old->serial;
+		slot->conn = conn;
+		return old;
+	}
+	slot = xcalloc(1, sizeof(*slot));
+	slot->conn = conn;
+	conn->serial = ++s->next_serial;
+	hashtab_insert(&s->names, &slot->node, store_hash(conn->name));
+	if (s->n_slots == s->cap_slots) {
+		s->cap_slots = s->cap_slots ? s->cap_slots * 2 : 16;
+		s->slots = xrealloc(s->slots, s->cap_slots * sizeof(struct slot *));
+	}
+	s->slots[s->n_slots++] = slot;
+	return NULL;
+}
+
+/* Where a slot stands: they are in order of their serials. */
+static size_t store_position(const struct config_store *s, const struct slot *slot)
+{
+	size_t from = 0, to = s->n_slots;
+
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+
+		if (s->slots[middle]->conn->serial < slot->conn->serial)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from;
+}
+
+struct conn *config_store_remove_conn(struct config_store *s, const char *name)
+{
+	struct slot *slot = store_find_conn(s, name);
+	struct conn *conn;
+	size_t at;
+
+	if (!slot)
+		return NULL;
+	at = store_position(s, slot);
+	invariant(at < s->n_slots && s->slots[at] == slot);
+	store_changed(s);
+	s->n_slots--;
+	memmove(&s->slots[at], &s->slots[at + 1], (s->n_slots - at) * sizeof(struct slot *));
+	hashtab_remove(&s->names, &slot->node);
+	conn = slot->conn;
+	free(slot);
+	return conn;
+}
+
+/* ---- secrets in the store */
+
+static uint64_t secret_hash(const struct shared_secret *s)
+{
+	struct buf key = { 0 };
+	uint64_t hash;
+
+	if (s->unique_id)
+		buf_add_str(&key, s->unique_id);
+	for (size_t i = 0; !s->unique_id && i < s->n_owners; i++)
+		(void)id_hash_bytes(&s->owners[i], &key);
+	hash = hash_bytes(&store_key, buf_bytes(&key));
+	buf_free(&key);
+	return hash;
+}
+
+/* What a secret would replace, or NULL. */
+static struct secret_slot *store_find_secret(const struct config_store *s, const struct shared_secret *secret)
+{
+	for (struct hashnode *n = hashtab_first(&s->secret_ids, secret_hash(secret)); n; n = hashtab_next(n)) {
+		struct secret_slot *slot = container_of(n, struct secret_slot, node);
+		const struct shared_secret *old = slot->secret;
+
+		if (!old->unique_id != !secret->unique_id)
+			continue;
+		if (old->unique_id ? strcmp(old->unique_id, secret->unique_id) == 0 : secret_same(old, secret))
+			return slot;
+	}
+	return NULL;
+}
+
+static void store_drop_secret(struct config_store *s, struct secret_slot *slot)
+{
+	size_t from = 0, to = s->n_secrets;
+
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+
+		if (s->secrets[middle]->serial < slot->serial)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	s->n_secrets--;
+	memmove(&s->secrets[from], &s->secrets[from + 1], (s->n_secrets - from) * sizeof(struct secret_slot *));
+	hashtab_remove(&s->secret_ids, &slot->node);
+	secret_unref(slot->secret);
+	free(slot);
+	store_changed(s);
+}
+
+void config_store_put_secret(struct config_store *s, const char *unique_id, enum shared_type type,
+			     const struct id *owners, size_t n_owners, struct bytes data)
+{
+	struct shared_secret *secret = secret_new(unique_id, type, owners, n_owners, data);
+	struct secret_slot *slot = store_find_secret(s, secret);
+
+	if (slot)
+		store_drop_secret(s, slot);
+	store_changed(s);
+	slot = xcalloc(1, sizeof(*slot));
+	slot->secret = secret;
+	slot->serial = ++s->next_serial;
+	hashtab_insert(&s->secret_ids, &slot->node, secret_hash(secret));
+	if (s->n_secrets == s->cap_secrets) {
+		s->cap_secrets = s->cap_secrets ? s->cap_secrets * 2 : 16;
+		s->secrets = xrealloc(s->secrets, s->cap_secrets * sizeof(struct secret_slot *));
+	}
+	s->secrets[s->n_secrets++] = slot;
+}
+
+bool config_store_remove_secret(struct config_store *s, const char *unique_id)
+{
+	struct secret_slot *slot = store_find_secret(s, &(struct shared_secret){ .unique_id = unique_id });
+
+	if (slot)
+		store_drop_secret(s, slot);
+	return slot;
+}
+
+void config_store_clear_secrets(struct config_store *s)
+{
+	while (s->n_secrets)
+		store_drop_secret(s, s->secrets[s->n_secrets - 1]);
+}
