@@ -147,7 +147,7 @@ bool ike_sa_move(struct ike_sa *sa, enum ike_event event);
 void ike_sa_run_queue(struct ike_sa *sa);
 void ike_sa_queue(struct ike_sa *sa, struct task *t);
 /* The end: tasks and waiters are told the cause, the host frees the SA. */
-void ike_sa_finish(struct ike_sa *sa, enum ike_event event, enum cause cause, const char *why);
+EXPORT void ike_sa_finish(struct ike_sa *sa, enum ike_event event, enum cause cause, const char *why);
 /* After our answer to a Delete: only the stored reply stays (design: CLOSED). */
 void ike_sa_close(struct ike_sa *sa);
 /* All that an established SA needs no more, and what it starts. */

@@ -287,6 +287,30 @@ static struct crypto_registry *lab_registry(void)
 	return registry;
 }
 
+/* What swanctl does with a file: these keys go over VICI as lists. */
+static void lab_make_lists(struct tree *section)
+{
+	static const char *const keys[] = { "local_addrs", "remote_addrs", "proposals", "esp_proposals",
+					    "local_ts", "remote_ts" };
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		struct tree *t = tree_find(section, keys[i]);
+		struct buf text = { 0 };
+
+		if (!t || t->kind != TREE_VALUE)
+			continue;
+		buf_add_bytes(&text, buf_bytes(&t->value));
+		buf_reset(&t->value);
+		t->kind = TREE_LIST;
+		for (char *save, *item = strtok_r((char *)text.p, ", ", &save); item; item = strtok_r(NULL, ", ", &save))
+			tree_add_item(t, bytes_str(item));
+		buf_free(&text);
+	}
+	TREE_FOREACH(t, section)
+		if (t->kind == TREE_SECTION)
+			lab_make_lists(t);
+}
+
 static void lab_load(struct lab_end *e, const char *text)
 {
 	struct conn_env env = { .have = crypto_have, .have_arg = lab_registry(), .default_replay_window = 32 };
@@ -295,6 +319,7 @@ static void lab_load(struct lab_end *e, const char *text)
 	struct tree *root = tree_parse_text(bytes_str(text), e->name, &err), *section;
 
 	ck_assert_msg(root != NULL, "%s", err.s);
+	lab_make_lists(root);
 	section = tree_find(root, "connections");
 	TREE_FOREACH(t, section) {
 		struct conn *conn = conn_parse(t, &env, &err);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "confs.h"
 #include "lab.h"
