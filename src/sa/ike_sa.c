@@ -160,7 +160,7 @@ bool ike_sa_move(struct ike_sa *sa, enum ike_event event)
 
 void ike_sa_describe(struct buf *out, const struct ike_sa *sa)
 {
-	buf_printf(out, "%s[%u] between %s[%s]...%s[%s]", sa->log.name, sa->log.id,
+	buf_printf(out, "between %s[%s]...%s[%s]",
 		   addr_format(&sa->local).s, id_text(&sa->local_id).s, addr_format(&sa->remote).s,
 		   id_text(&sa->remote_id).s);
 }
@@ -184,7 +184,8 @@ void ike_sa_established(struct ike_sa *sa)
 		struct buf text = { 0 };
 
 		ike_sa_describe(&text, sa);
-		LOG_SA(&sa->log, IKE, LOG_LEVEL_AUDIT, "IKE_SA %s established", text.p);
+		LOG_SA(&sa->log, IKE, LOG_LEVEL_AUDIT, "IKE_SA %s[%u] established %s", sa->log.name, sa->log.id,
+		       buf_str(&text));
 		buf_free(&text);
 	}
 	ctx->ops->established(ctx->host, sa);
@@ -253,9 +254,8 @@ void ike_sa_finish(struct ike_sa *sa, enum ike_event event, enum cause cause, co
 	sa->cause = (uint8_t)cause;
 	sa->why = why;
 	if (cause != CAUSE_NONE && why && sa->state != IKE_STATE_CLOSED)
-		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "%s IKE_SA %s[%u] with %s %s: %s",
-		       was_connecting ? "establishing" : "ending", sa->log.name, sa->log.id,
-		       addr_format_port(&sa->remote).s, was_connecting ? "failed" : "", why);
+		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "IKE_SA %s[%u] with %s %s: %s", sa->log.name, sa->log.id,
+		       addr_format_port(&sa->remote).s, was_connecting ? "could not be established" : "ends", why);
 	ike_sa_announce_end(sa);
 	if (event == IKE_EVENT_SILENT && !was_connecting)
 		ike_sa_reinitiate(sa, ike_sa_dpd_action);
@@ -423,7 +423,8 @@ void ike_sa_terminate(struct ike_sa *sa, bool force, struct sa_request request)
 			struct buf text = { 0 };
 
 			ike_sa_describe(&text, sa);
-			LOG_SA(&sa->log, IKE, LOG_LEVEL_AUDIT, "deleting IKE_SA %s", buf_str(&text));
+			LOG_SA(&sa->log, IKE, LOG_LEVEL_AUDIT, "deleting IKE_SA %s[%u] %s", sa->log.name, sa->log.id,
+			       buf_str(&text));
 			buf_free(&text);
 		}
 		ike_sa_queue(sa, task_new(sa, TASK_IKE_DELETE));

@@ -158,7 +158,7 @@ void task_request_done(struct ike_sa *sa, struct task *t, enum cause cause, cons
 /* Starts the timer for the next thing that is due. */
 void ike_sa_schedule(struct ike_sa *sa);
 void ike_sa_set_conn(struct ike_sa *sa, const struct conn *conn);
-/* "site[1] between 192.0.2.2[sun]...192.0.2.1[moon]" */
+/* "between 192.0.2.2[sun]...192.0.2.1[moon]" */
 void ike_sa_describe(struct buf *out, const struct ike_sa *sa);
 /* A new own SPI and a new try, for keyingtries. */
 void ike_sa_restart(struct ike_sa *sa);

@@ -13,7 +13,7 @@ static void ike_delete_log(struct ike_sa *sa, const char *text)
 		struct buf who = { 0 };
 
 		ike_sa_describe(&who, sa);
-		LOG_SA(&sa->log, IKE, LOG_LEVEL_AUDIT, "%s %s", text, buf_str(&who));
+		LOG_SA(&sa->log, IKE, LOG_LEVEL_AUDIT, "%s %s[%u] %s", text, sa->log.name, sa->log.id, buf_str(&who));
 		buf_free(&who);
 	}
 }
