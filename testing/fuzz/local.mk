@@ -27,3 +27,12 @@ fuzz_values_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
 fuzz_values_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_values_LDADD = libbewick.la
 endif
+
+# vici: the control socket
+if FUZZ
+noinst_PROGRAMS += fuzz_vici
+fuzz_vici_SOURCES = testing/fuzz/fuzz_vici.c
+fuzz_vici_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
+fuzz_vici_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_vici_LDADD = libbewick.la
+endif
