@@ -35,9 +35,13 @@ libkernel_userland_la_CFLAGS = $(AM_CFLAGS)
 libkernel_userland_la_LIBADD = $(MNL_LIBS)
 
 if PLUGIN_KERNEL_USERLAND
+if STATIC_PLUGINS
+libbewick_la_SOURCES += plugins/kernel-userland/plugin.c $(kernel_userland_sources)
+else
 plugin_LTLIBRARIES += bewick-kernel-userland.la
 bewick_kernel_userland_la_SOURCES = plugins/kernel-userland/plugin.c
 bewick_kernel_userland_la_CFLAGS = $(AM_CFLAGS)
 bewick_kernel_userland_la_LDFLAGS = $(plugin_ldflags)
 bewick_kernel_userland_la_LIBADD = libkernel-userland.la libbewick.la
+endif
 endif
