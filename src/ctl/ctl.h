@@ -46,6 +46,8 @@ struct ctl {
 	int debug;	 /* level of our own log lines */
 	const char *uri; /* --uri or NULL */
 	const char *values[CTL_OPTIONS]; /* of the verb's options: NULL, or the argument */
+	char **words; /* the command line and option files; values point into them */
+	size_t n_words;
 	struct bewick_vici *vici;
 };
 
@@ -59,6 +61,7 @@ extern const struct ctl_verb *const ctl_verb_groups[]; /* ended by NULL */
 /* Fills ctl from the command line; false: a message was printed, usage is to follow.
  * Without any verb ctl->verb stays NULL. */
 bool ctl_parse(struct ctl *ctl, int argc, char **argv);
+void ctl_parse_free(struct ctl *ctl);
 void ctl_usage(const struct ctl *ctl, FILE *out);
 /* The argument of an option of this verb, "" for one without argument, NULL if not given. */
 const char *ctl_opt(const struct ctl *ctl, const char *name);

@@ -17,34 +17,37 @@ static void log_to_user(void *arg, const struct log_event *ev)
 
 static int ctl_run(struct ctl *ctl)
 {
+	int8_t levels[LOG_GROUPS];
+	struct log_sink *sink;
 	int ret = 0;
 
+	for (int i = 0; i < LOG_GROUPS; i++)
+		levels[i] = (int8_t)ctl->debug;
+	sink = log_sink_add(levels, log_to_user, NULL);
 	if (!ctl->verb->offline)
 		ret = ctl_connect(ctl);
 	if (!ret)
 		ret = ctl->verb->run(ctl);
 	bewick_vici_free(ctl->vici);
+	log_sink_remove(sink);
 	return ret;
 }
 
 int main(int argc, char **argv)
 {
 	struct ctl ctl = { .debug = LOG_LEVEL_CONTROL };
-	int8_t levels[LOG_GROUPS];
 	int ret;
 
 	if (!ctl_parse(&ctl, argc, argv)) {
 		ctl_usage(&ctl, stderr);
-		return 1;
-	}
-	if (!ctl.verb || ctl.help) {
+		ret = 1;
+	} else if (!ctl.verb || ctl.help) {
 		ctl_usage(&ctl, stdout);
-		return 0;
+		ret = 0;
+	} else {
+		ret = ctl_run(&ctl);
 	}
-	for (int i = 0; i < LOG_GROUPS; i++)
-		levels[i] = (int8_t)ctl.debug;
-	(void)log_sink_add(levels, log_to_user, NULL);
-	ret = ctl_run(&ctl);
+	ctl_parse_free(&ctl);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		ret = ret ? ret : errno;
 		fprintf(stderr, "writing the output failed\n");

@@ -118,16 +118,26 @@ bool ctl_flag(const struct ctl *ctl, const char *name)
 
 /* The arguments being parsed: those of the command line, with files in their place. */
 struct args {
-	char **v;
+	struct ctl *ctl; /* owns the words */
+	char **v;	 /* only the array */
 	int n;
 	int files;
 };
 
-static void args_add(struct args *a, const char *arg, size_t n)
+static void args_add_word(struct args *a, char *word)
 {
 	a->v = xrealloc(a->v, sizeof(char *) * (size_t)(a->n + 2));
-	a->v[a->n++] = xstrndup(arg, n);
+	a->v[a->n++] = word;
 	a->v[a->n] = NULL;
+}
+
+static void args_add(struct args *a, const char *arg, size_t n)
+{
+	struct ctl *ctl = a->ctl;
+
+	ctl->words = xrealloc(ctl->words, sizeof(char *) * (ctl->n_words + 1));
+	ctl->words[ctl->n_words] = xstrndup(arg, n);
+	args_add_word(a, ctl->words[ctl->n_words++]);
 }
 
 /* Words of a file: separated by white space, may be quoted. A line that begins with # is a comment. */
@@ -165,7 +175,7 @@ static bool args_add_file(struct args *a, FILE *f)
 /* Goes on with what the file says, then with the arguments from `rest` on. */
 static bool args_options_file(struct args *a, const char *file, int rest)
 {
-	struct args more = { .files = a->files + 1 };
+	struct args more = { .ctl = a->ctl, .files = a->files + 1 };
 	FILE *f = fopen(file, "re");
 	bool ok;
 
@@ -173,17 +183,16 @@ static bool args_options_file(struct args *a, const char *file, int rest)
 		fprintf(stderr, "swanctl: cannot read options from '%s': %s\n", file, strerror(errno));
 		return false;
 	}
-	args_add(&more, a->v[0], strlen(a->v[0]));
+	args_add_word(&more, a->v[0]);
 	ok = more.files <= OPTIONS_FILES && args_add_file(&more, f);
 	fclose(f);
-	if (!ok) {
+	if (!ok)
 		fprintf(stderr, "swanctl: invalid options in '%s'\n", file);
-		return false;
-	}
 	for (int i = rest; i < a->n; i++)
-		args_add(&more, a->v[i], strlen(a->v[i]));
-	*a = more; /* the old words stay: option values point into them */
-	return true;
+		args_add_word(&more, a->v[i]);
+	free(a->v);
+	*a = more;
+	return ok;
 }
 
 static bool option_debug(struct ctl *ctl, const char *arg)
@@ -276,7 +285,8 @@ static bool options_parse(struct ctl *ctl, struct args *a)
 
 bool ctl_parse(struct ctl *ctl, int argc, char **argv)
 {
-	struct args a = { 0 };
+	struct args a = { .ctl = ctl };
+	bool ok;
 
 	if (argc < 2)
 		return true;
@@ -286,5 +296,16 @@ bool ctl_parse(struct ctl *ctl, int argc, char **argv)
 	args_add(&a, "swanctl", strlen("swanctl"));
 	for (int i = 2; i < argc; i++)
 		args_add(&a, argv[i], strlen(argv[i]));
-	return options_parse(ctl, &a);
+	ok = options_parse(ctl, &a);
+	free(a.v);
+	return ok;
+}
+
+void ctl_parse_free(struct ctl *ctl)
+{
+	for (size_t i = 0; i < ctl->n_words; i++)
+		free(ctl->words[i]);
+	free(ctl->words);
+	ctl->words = NULL;
+	ctl->n_words = 0;
 }
