@@ -14,8 +14,9 @@ struct bewick_vici_cursor {
 	char name[UINT8_MAX + 1];
 };
 
-/* The client library is free of libcrypto: it has no use for the rest of util/secret. */
-void secret_wipe(void *p, size_t n)
+/* The client library is free of libcrypto: it has no use for the rest of util/secret. Weak:
+ * a program linked statically with libbewick too has the other one. */
+__attribute__((weak)) void secret_wipe(void *p, size_t n)
 {
 	if (p)
 		explicit_bzero(p, n);
