@@ -104,6 +104,7 @@ enum kernel_status child_sa_install(struct child_sa *c, struct bytes keymat, con
 		.priority = c->conf->priority,
 		.copy_df = c->conf->copy_df,
 		.copy_ecn = c->conf->copy_ecn,
+		.life = { .hard_bytes = c->conf->life_bytes, .hard_packets = c->conf->life_packets },
 		.in = { .spi = c->spi_in, .src = ike->remote, .dst = ike->local },
 		.out = { .spi = c->spi_out, .src = ike->local, .dst = ike->remote },
 		.local_ts = child_sa_local_ts(c),

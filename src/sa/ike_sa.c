@@ -354,6 +354,11 @@ static void ike_sa_check_alive(struct ike_sa *sa)
 	if (sa->outstanding || sa->queued || sa->park)
 		return;
 	LOG_SA(&sa->log, IKE, LOG_LEVEL_DETAIL, "sending DPD request");
+	ike_sa_probe(sa);
+}
+
+void ike_sa_probe(struct ike_sa *sa)
+{
 	ike_sa_queue(sa, task_new(sa, TASK_IKE_DPD));
 	ike_sa_run_queue(sa);
 }

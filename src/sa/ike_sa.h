@@ -131,6 +131,9 @@ EXPORT void ike_sa_terminate_child(struct ike_sa *sa, struct child_sa *child, st
 /* force: without waiting for the peer. */
 EXPORT void ike_sa_terminate(struct ike_sa *sa, bool force, struct sa_request request);
 
+/* Asks the peer whether it is there (RFC 7296, 2.4). */
+EXPORT void ike_sa_probe(struct ike_sa *sa);
+
 /* ---- questions ---- */
 EXPORT struct child_sa *ike_sa_child(const struct ike_sa *sa, uint32_t id);
 EXPORT struct child_sa *ike_sa_child_by_spi_out(const struct ike_sa *sa, uint32_t spi_out);

@@ -1,1 +1,10 @@
-# bench
+# Benchmarks: programs that print ratios; `make bench_ike` and run them by hand.
+EXTRA_PROGRAMS += bench_ike
+bench_ike_SOURCES = \
+	testing/bench/bench_ike.c \
+	testing/bench/load.c \
+	testing/bench/load.h \
+	testing/lib/swanctl_text.c \
+	testing/lib/swanctl_text.h
+bench_ike_CFLAGS = $(AM_CFLAGS)
+bench_ike_LDADD = libbewick.la $(OPENSSL_LIBS)

@@ -6,6 +6,7 @@
 
 #include "crypto/crypto.h"
 #include "plugin/loader.h"
+#include "testing/lib/swanctl_text.h"
 #include "wire/builder.h"
 
 /* ---- the host ---- */
@@ -287,55 +288,13 @@ static struct crypto_registry *lab_registry(void)
 	return registry;
 }
 
-/* What swanctl does with a file: these keys go over VICI as lists. */
-static void lab_make_lists(struct tree *section)
-{
-	static const char *const keys[] = { "local_addrs", "remote_addrs", "proposals", "esp_proposals",
-					    "local_ts", "remote_ts" };
-
-	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-		struct tree *t = tree_find(section, keys[i]);
-		struct buf text = { 0 };
-
-		if (!t || t->kind != TREE_VALUE)
-			continue;
-		buf_add_bytes(&text, buf_bytes(&t->value));
-		buf_reset(&t->value);
-		t->kind = TREE_LIST;
-		for (char *save, *item = strtok_r((char *)text.p, ", ", &save); item; item = strtok_r(NULL, ", ", &save))
-			tree_add_item(t, bytes_str(item));
-		buf_free(&text);
-	}
-	TREE_FOREACH(t, section)
-		if (t->kind == TREE_SECTION)
-			lab_make_lists(t);
-}
-
 static void lab_load(struct lab_end *e, const char *text)
 {
 	struct conn_env env = { .have = crypto_have, .have_arg = lab_registry(), .default_replay_window = 32 };
-	struct config_store *store = config_store_new();
 	struct errtext err = { "" };
-	struct tree *root = tree_parse_text(bytes_str(text), e->name, &err), *section;
 
-	ck_assert_msg(root != NULL, "%s", err.s);
-	lab_make_lists(root);
-	section = tree_find(root, "connections");
-	TREE_FOREACH(t, section) {
-		struct conn *conn = conn_parse(t, &env, &err);
-
-		ck_assert_msg(conn != NULL, "%s: %s", e->name, err.s);
-		conn_unref(config_store_put_conn(store, conn));
-	}
-	section = tree_find(root, "secrets");
-	if (section) {
-		TREE_FOREACH(t, section)
-			config_store_put_secret(store, t->name, SHARED_IKE, NULL, 0,
-						buf_bytes(&tree_find(t, "secret")->value));
-	}
-	e->ctx.config = config_store_snapshot(store);
-	config_store_free(store);
-	tree_free(root);
+	e->ctx.config = swanctl_text_load(text, e->name, &env, &err);
+	ck_assert_msg(e->ctx.config != NULL, "%s: %s", e->name, err.s);
 }
 
 static void lab_end_init(struct lab *lab, struct lab_end *e, const char *name, const char *ip, const char *conf)

@@ -6,6 +6,8 @@ test_exchange_SOURCES = \
 	testing/exchange/main.c \
 	testing/exchange/suites.h \
 	testing/exchange/test_children.c \
-	testing/exchange/test_setup.c
+	testing/exchange/test_setup.c \
+	testing/lib/swanctl_text.c \
+	testing/lib/swanctl_text.h
 test_exchange_CFLAGS = $(test_cflags)
 test_exchange_LDADD = $(test_ldadd)

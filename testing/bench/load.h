@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BEWICK_TESTING_BENCH_LOAD_H
+#define BEWICK_TESTING_BENCH_LOAD_H
+
+#include "net/net.h"
+#include "sa/ike_sa.h"
+
+/*
+ * Thousands of initiators in one process: real IKE_SAs over one pair of UDP sockets, each from a loopback
+ * address of its own (127.64.0.0/10), with no data plane behind them.
+ */
+struct load {
+	struct sa_ctx ctx;
+	struct net *net;
+	struct net_worker *nw;
+	struct hashtab by_spi;
+	struct ike_sa **sas; /* established ones */
+	size_t n_sas, cap;
+	struct ike_sa **dead;
+	size_t n_dead, cap_dead;
+	uint32_t numbers[SA_NUMBERS];
+	uint32_t next_addr, next_spi;
+	size_t connecting, failed;
+	uint64_t dpd_answered;
+	const struct conn *conn;
+};
+
+/* conf: swanctl.conf text with a connection "load". NULL: why is on stderr. */
+struct load *load_new(struct crypto_registry *crypto, const char *conf);
+void load_free(struct load *l);
+/* Receives, runs timers, sends; waits up to ms for something to come. */
+void load_turn(struct load *l, int ms);
+/* Brings up `count` more IKE_SAs with a child each, at most `parallel` at a time. False: some failed. */
+bool load_establish(struct load *l, size_t count, unsigned parallel);
+/* An empty INFORMATIONAL request on established SA number i; false if one is still under way. */
+bool load_probe(struct load *l, size_t i);
+/* Deletes all, waits for the answers. */
+void load_delete_all(struct load *l);
+
+#endif
