@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "swanctl_text.h"
 
+#include "util/mem.h"
+
 /* These keys go over VICI as lists. */
 static void text_make_lists(struct tree *section)
 {
