@@ -42,7 +42,8 @@ static EVP_CIPHER_CTX *aes_new(const EVP_CIPHER *cipher)
 {
 	EVP_CIPHER_CTX *evp = EVP_CIPHER_CTX_new();
 
-	if (evp && EVP_EncryptInit_ex2(evp, cipher, NULL, NULL, NULL) == 1 && EVP_CIPHER_CTX_set_padding(evp, 0) == 1)
+	if (evp && EVP_EncryptInit_ex2(evp, cipher, NULL, NULL, NULL) == 1 &&
+	    EVP_CIPHER_CTX_set_padding(evp, 0) == 1)
 		return evp;
 	EVP_CIPHER_CTX_free(evp);
 	return NULL;
@@ -142,7 +143,8 @@ static bool cbcmac_final(struct cbcmac_ctx *ctx, uint8_t out[BLOCK])
 	return cbcmac_encrypt(ctx, ctx->last, BLOCK, out);
 }
 
-static bool cbcmac_mac(const struct mac_impl *impl, void *arg, const struct bytes *parts, size_t n_parts, uint8_t *out)
+static bool cbcmac_mac(const struct mac_impl *impl, void *arg, const struct bytes *parts,
+		       size_t n_parts, uint8_t *out)
 {
 	static const uint8_t zero_iv[BLOCK];
 	struct cbcmac_ctx *ctx = arg;
@@ -163,7 +165,8 @@ static bool cbcmac_mac(const struct mac_impl *impl, void *arg, const struct byte
 
 static bool integ_ctx_key(const struct mac_impl *impl, void *arg, struct bytes key)
 {
-	return key.n == BLOCK && cbcmac_set_key(container_of(impl, struct cbcmac, impl)->xcbc, arg, key.p);
+	return key.n == BLOCK &&
+	       cbcmac_set_key(container_of(impl, struct cbcmac, impl)->xcbc, arg, key.p);
 }
 
 /* Keys of other lengths: RFC 4434, 2 pads a short one with zeros and condenses a long one;
@@ -187,11 +190,13 @@ static bool prf_ctx_key(const struct mac_impl *impl, void *arg, struct bytes key
 	return ok;
 }
 
+/* clang-format off */
 #define CBCMAC(ID, OUT_LEN, PRF, XCBC, KEY_FN)                                                     \
 	{ .impl = { .id = ID, .key_len = BLOCK, .out_len = OUT_LEN, .fixed_key = PRF,              \
 		    .plugin = OPENSSL_PLUGIN, .ctx_new = cbcmac_ctx_new,                           \
 		    .ctx_free = cbcmac_ctx_free, .ctx_key = KEY_FN, .mac = cbcmac_mac },           \
 	  .xcbc = XCBC }
+/* clang-format on */
 
 static const struct cbcmac integs[] = {
 	CBCMAC(INTEG_AES_XCBC_96, 12, false, true, integ_ctx_key),

@@ -48,14 +48,17 @@ static EVP_CIPHER_CTX *evp_new(const struct cipher *c)
 {
 	size_t nonce_len = (size_t)c->impl.salt_len + c->impl.iv_len;
 	size_t tag_len = c->impl.icv_len;
-	OSSL_PARAM params[3] = { OSSL_PARAM_construct_end(), OSSL_PARAM_construct_end(), OSSL_PARAM_construct_end() };
+	OSSL_PARAM params[3] = { OSSL_PARAM_construct_end(), OSSL_PARAM_construct_end(),
+				 OSSL_PARAM_construct_end() };
 	EVP_CIPHER_CTX *evp = EVP_CIPHER_CTX_new();
 
 	if (c->impl.aead) {
 		params[0] = OSSL_PARAM_construct_size_t(OSSL_CIPHER_PARAM_AEAD_IVLEN, &nonce_len);
-		/* CCM has to know the length of the tag from the start; the others take it from the tag. */
+		/* CCM has to know the length of the tag from the start; the others take it from the
+		 * tag. */
 		if (EVP_CIPHER_get_mode(c->evp) == EVP_CIPH_CCM_MODE)
-			params[1] = OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, NULL, tag_len);
+			params[1] = OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG,
+								      NULL, tag_len);
 	}
 	if (evp && EVP_CipherInit_ex2(evp, c->evp, NULL, NULL, 1, params) == 1 &&
 	    EVP_CIPHER_CTX_set_padding(evp, 0) == 1)
@@ -84,7 +87,8 @@ static bool cipher_ctx_key(const struct cipher_impl *impl, void *arg, const uint
 	return true;
 }
 
-static bool cipher_begin(struct cipher_ctx *ctx, const uint8_t *iv, enum keyed direction, const OSSL_PARAM *params)
+static bool cipher_begin(struct cipher_ctx *ctx, const uint8_t *iv, enum keyed direction,
+			 const OSSL_PARAM *params)
 {
 	const uint8_t *key = ctx->keyed == direction ? NULL : ctx->key;
 
@@ -106,14 +110,14 @@ static bool cbc_run(void *arg, const uint8_t *iv, enum keyed direction, uint8_t 
 	       EVP_CipherUpdate(ctx->evp, data, &len, data, (int)n) == 1 && (size_t)len == n;
 }
 
-static bool cbc_encrypt(const struct cipher_impl *impl, void *ctx, const uint8_t *nonce, struct bytes aad,
-			uint8_t *data, size_t n, uint8_t *icv)
+static bool cbc_encrypt(const struct cipher_impl *impl, void *ctx, const uint8_t *nonce,
+			struct bytes aad, uint8_t *data, size_t n, uint8_t *icv)
 {
 	return cbc_run(ctx, nonce, KEYED_ENCRYPT, data, n);
 }
 
-static bool cbc_decrypt(const struct cipher_impl *impl, void *ctx, const uint8_t *nonce, struct bytes aad,
-			uint8_t *data, size_t n, const uint8_t *icv)
+static bool cbc_decrypt(const struct cipher_impl *impl, void *ctx, const uint8_t *nonce,
+			struct bytes aad, uint8_t *data, size_t n, const uint8_t *icv)
 {
 	return cbc_run(ctx, nonce, KEYED_DECRYPT, data, n);
 }
@@ -128,14 +132,14 @@ static bool ctr_run(void *ctx, const uint8_t *nonce, uint8_t *data, size_t n)
 	return cbc_run(ctx, block, KEYED_ENCRYPT, data, n);
 }
 
-static bool ctr_encrypt(const struct cipher_impl *impl, void *ctx, const uint8_t *nonce, struct bytes aad,
-			uint8_t *data, size_t n, uint8_t *icv)
+static bool ctr_encrypt(const struct cipher_impl *impl, void *ctx, const uint8_t *nonce,
+			struct bytes aad, uint8_t *data, size_t n, uint8_t *icv)
 {
 	return ctr_run(ctx, nonce, data, n);
 }
 
-static bool ctr_decrypt(const struct cipher_impl *impl, void *ctx, const uint8_t *nonce, struct bytes aad,
-			uint8_t *data, size_t n, const uint8_t *icv)
+static bool ctr_decrypt(const struct cipher_impl *impl, void *ctx, const uint8_t *nonce,
+			struct bytes aad, uint8_t *data, size_t n, const uint8_t *icv)
 {
 	return ctr_run(ctx, nonce, data, n);
 }
@@ -160,25 +164,28 @@ static bool aead_text(struct cipher_ctx *ctx, struct bytes aad, uint8_t *data, s
 	return EVP_CipherUpdate(ctx->evp, data, &len, data, (int)n) == 1 && (size_t)len == n;
 }
 
-static bool aead_encrypt(const struct cipher_impl *impl, void *arg, const uint8_t *nonce, struct bytes aad,
-			 uint8_t *data, size_t n, uint8_t *icv)
+static bool aead_encrypt(const struct cipher_impl *impl, void *arg, const uint8_t *nonce,
+			 struct bytes aad, uint8_t *data, size_t n, uint8_t *icv)
 {
 	struct cipher_ctx *ctx = arg;
-	OSSL_PARAM tag[] = { OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, icv, impl->icv_len),
+	OSSL_PARAM tag[] = { OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, icv,
+							       impl->icv_len),
 			     OSSL_PARAM_construct_end() };
 	uint8_t none[1];
 	int len;
 
-	return n <= INT32_MAX && cipher_begin(ctx, nonce, KEYED_ENCRYPT, NULL) && aead_lengths(impl, ctx, n) &&
-	       aead_text(ctx, aad, data, n) && EVP_CipherFinal_ex(ctx->evp, none, &len) == 1 &&
+	return n <= INT32_MAX && cipher_begin(ctx, nonce, KEYED_ENCRYPT, NULL) &&
+	       aead_lengths(impl, ctx, n) && aead_text(ctx, aad, data, n) &&
+	       EVP_CipherFinal_ex(ctx->evp, none, &len) == 1 &&
 	       EVP_CIPHER_CTX_get_params(ctx->evp, tag) == 1;
 }
 
-static bool aead_decrypt(const struct cipher_impl *impl, void *arg, const uint8_t *nonce, struct bytes aad,
-			 uint8_t *data, size_t n, const uint8_t *icv)
+static bool aead_decrypt(const struct cipher_impl *impl, void *arg, const uint8_t *nonce,
+			 struct bytes aad, uint8_t *data, size_t n, const uint8_t *icv)
 {
 	struct cipher_ctx *ctx = arg;
-	OSSL_PARAM tag[] = { OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, (void *)(uintptr_t)icv,
+	OSSL_PARAM tag[] = { OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG,
+							       (void *)(uintptr_t)icv,
 							       impl->icv_len),
 			     OSSL_PARAM_construct_end() };
 	bool ccm = EVP_CIPHER_get_mode(cipher_of(impl)->evp) == EVP_CIPH_CCM_MODE;
@@ -186,13 +193,16 @@ static bool aead_decrypt(const struct cipher_impl *impl, void *arg, const uint8_
 	int len;
 
 	/* CCM checks the tag together with the text and has no final step. */
-	return n <= INT32_MAX && cipher_begin(ctx, nonce, KEYED_DECRYPT, tag) && aead_lengths(impl, ctx, n) &&
-	       aead_text(ctx, aad, data, n) && (ccm || EVP_CipherFinal_ex(ctx->evp, none, &len) == 1);
+	return n <= INT32_MAX && cipher_begin(ctx, nonce, KEYED_DECRYPT, tag) &&
+	       aead_lengths(impl, ctx, n) && aead_text(ctx, aad, data, n) &&
+	       (ccm || EVP_CipherFinal_ex(ctx->evp, none, &len) == 1);
 }
 
 /* ---- table ---- */
 
-#define COMMON .plugin = OPENSSL_PLUGIN, .ctx_new = cipher_ctx_new, .ctx_free = cipher_ctx_free, .ctx_key = cipher_ctx_key
+/* clang-format off */
+#define COMMON .plugin = OPENSSL_PLUGIN, .ctx_new = cipher_ctx_new, .ctx_free = cipher_ctx_free, \
+	       .ctx_key = cipher_ctx_key
 #define CBC(BITS)                                                                                  \
 	{ .impl = { .id = ENCR_AES_CBC, .key_bits = BITS, .key_len = BITS / 8, .iv_len = 16,       \
 		    .block = 16, COMMON, .encrypt = cbc_encrypt, .decrypt = cbc_decrypt },         \
@@ -217,6 +227,7 @@ static struct cipher ciphers[] = {
 	CCM(12, 128), CCM(12, 192), CCM(12, 256), CCM(8, 128),  CCM(8, 192),  CCM(8, 256),
 	AEAD(ENCR_CHACHA20_POLY1305, 0, 32, 4, 16, "ChaCha20-Poly1305"),
 };
+/* clang-format on */
 
 unsigned openssl_ciphers_add(struct crypto_registry *r)
 {

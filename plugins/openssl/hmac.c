@@ -123,7 +123,8 @@ static bool hmac_begin(struct hmac_ctx *ctx, EVP_MD_CTX *ready, const uint8_t *p
 	return EVP_MD_CTX_copy_ex(ctx->work, ready) == 1;
 }
 
-static bool hmac_mac(const struct mac_impl *impl, void *arg, const struct bytes *parts, size_t n_parts, uint8_t *out)
+static bool hmac_mac(const struct mac_impl *impl, void *arg, const struct bytes *parts,
+		     size_t n_parts, uint8_t *out)
 {
 	struct hmac_ctx *ctx = arg;
 	uint8_t hash[EVP_MAX_MD_SIZE];
@@ -135,19 +136,23 @@ static bool hmac_mac(const struct mac_impl *impl, void *arg, const struct bytes 
 		if (!md_update(ctx->work, parts[i]))
 			return false;
 	}
-	if (EVP_DigestFinal_ex(ctx->work, hash, &len) != 1 || !hmac_begin(ctx, ctx->outer, ctx->opad) ||
-	    EVP_DigestUpdate(ctx->work, hash, len) != 1 || EVP_DigestFinal_ex(ctx->work, hash, &len) != 1)
+	if (EVP_DigestFinal_ex(ctx->work, hash, &len) != 1 ||
+	    !hmac_begin(ctx, ctx->outer, ctx->opad) ||
+	    EVP_DigestUpdate(ctx->work, hash, len) != 1 ||
+	    EVP_DigestFinal_ex(ctx->work, hash, &len) != 1)
 		return false;
 	ctx->uses += ctx->uses < 2;
 	memcpy(out, hash, impl->out_len);
 	return true;
 }
 
+/* clang-format off */
 #define HMAC(ID, KEY_LEN, OUT_LEN, DIGEST)                                                         \
 	{ .impl = { .id = ID, .key_len = KEY_LEN, .out_len = OUT_LEN, .plugin = OPENSSL_PLUGIN,    \
 		    .ctx_new = hmac_ctx_new, .ctx_free = hmac_ctx_free, .ctx_key = hmac_ctx_key,   \
 		    .mac = hmac_mac },                                                             \
 	  .digest = DIGEST }
+/* clang-format on */
 
 /* Lengths: RFC 2404 and RFC 4868. */
 static const struct hmac integs[] = {
@@ -171,7 +176,8 @@ struct hasher {
 	enum digest_index digest;
 };
 
-static bool hasher_run(const struct hash_impl *impl, const struct bytes *parts, size_t n_parts, uint8_t *out)
+static bool hasher_run(const struct hash_impl *impl, const struct bytes *parts, size_t n_parts,
+		       uint8_t *out)
 {
 	const struct hasher *h = container_of(impl, struct hasher, impl);
 	EVP_MD_CTX *md = md_ctx_new(&digests[h->digest]);
@@ -184,9 +190,11 @@ static bool hasher_run(const struct hash_impl *impl, const struct bytes *parts, 
 	return ok;
 }
 
+/* clang-format off */
 #define HASHER(ID, OUT_LEN, DIGEST)                                                                \
 	{ .impl = { .id = ID, .out_len = OUT_LEN, .plugin = OPENSSL_PLUGIN, .hash = hasher_run },  \
 	  .digest = DIGEST }
+/* clang-format on */
 
 static const struct hasher hashers[] = {
 	HASHER(HASH_SHA1, 20, SHA1),

@@ -13,8 +13,8 @@
  * Diffie-Hellman: MODP groups (RFC 3526), ECP groups (RFC 5903), Curve25519 and
  * Curve448 (RFC 8031). A key is an EVP_PKEY.
  *
- * Public values are checked here (RFC 6989) and libcrypto's own check is skipped: for MODP it would raise to
- * the power of q, six times the work of the exchange.
+ * Public values are checked here (RFC 6989) and libcrypto's own check is skipped: for MODP it would
+ * raise to the power of q, six times the work of the exchange.
  */
 #define MAX_PUBLIC 1024 /* MODP_8192 */
 
@@ -24,7 +24,8 @@ struct ke {
 	struct ke_impl impl;
 	enum ke_kind kind;
 	const char *group; /* libcrypto's name of the group, or of the key type for KIND_X */
-	EVP_PKEY *params;  /* MODP, ECP: the group. KIND_X: some key, whose type matters. Only read. */
+	EVP_PKEY *
+		params; /* MODP, ECP: the group. KIND_X: some key, whose type matters. Only read. */
 	uint8_t *p_minus_1; /* MODP: the prime less one, init_len bytes */
 };
 
@@ -42,9 +43,12 @@ static void ke_key_free(void *key)
 static bool ke_public(const struct ke *ke, EVP_PKEY *key, uint8_t *ret_public)
 {
 	uint8_t encoded[1 + MAX_PUBLIC];
-	size_t len, point = ke->kind == KIND_ECP; /* RFC 5903, 6: x | y, without the 04 of an uncompressed point */
+	size_t len,
+		point = ke->kind ==
+			KIND_ECP; /* RFC 5903, 6: x | y, without the 04 of an uncompressed point */
 
-	if (EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, encoded, sizeof(encoded), &len) != 1 ||
+	if (EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, encoded,
+					    sizeof(encoded), &len) != 1 ||
 	    len != point + ke->impl.init_len)
 		return false;
 	memcpy(ret_public, encoded + point, ke->impl.init_len);
@@ -103,22 +107,25 @@ static EVP_PKEY *ke_peer(const struct ke *ke, struct bytes peer)
 static bool ke_derive(const struct ke *ke, EVP_PKEY *key, EVP_PKEY *peer, uint8_t *out)
 {
 	unsigned pad = 1;
-	OSSL_PARAM params[] = { OSSL_PARAM_construct_uint(OSSL_EXCHANGE_PARAM_PAD, &pad), OSSL_PARAM_construct_end() };
+	OSSL_PARAM params[] = { OSSL_PARAM_construct_uint(OSSL_EXCHANGE_PARAM_PAD, &pad),
+				OSSL_PARAM_construct_end() };
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
 	size_t len = ke->impl.secret_len;
 	uint8_t any = 0;
 	bool ok = ctx && EVP_PKEY_derive_init_ex(ctx, ke->kind == KIND_MODP ? params : NULL) == 1 &&
-		  EVP_PKEY_derive_set_peer_ex(ctx, peer, 0) == 1 && EVP_PKEY_derive(ctx, out, &len) == 1 &&
-		  len == ke->impl.secret_len;
+		  EVP_PKEY_derive_set_peer_ex(ctx, peer, 0) == 1 &&
+		  EVP_PKEY_derive(ctx, out, &len) == 1 && len == ke->impl.secret_len;
 
 	EVP_PKEY_CTX_free(ctx);
 	for (size_t i = 0; ok && i < len; i++)
 		any |= out[i];
-	/* RFC 8031, 3.2: all zeros come from a point of small order. (On an ECP curve x may be 0.) */
+	/* RFC 8031, 3.2: all zeros come from a point of small order. (On an ECP curve x may be 0.)
+	 */
 	return ok && (any || ke->kind != KIND_X);
 }
 
-static bool ke_finish(const struct ke_impl *impl, void *key, struct bytes peer_value, struct secret *ret_secret)
+static bool ke_finish(const struct ke_impl *impl, void *key, struct bytes peer_value,
+		      struct secret *ret_secret)
 {
 	const struct ke *ke = ke_of(impl);
 	EVP_PKEY *peer = ke_peer(ke, peer_value);
@@ -185,10 +192,13 @@ static EVP_PKEY *ke_from_data(const struct ke *ke, int selection, BIGNUM *privat
 	OSSL_PARAM *params = NULL;
 	EVP_PKEY *key = NULL;
 
-	if (build && ctx && OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, ke->group, 0) == 1 &&
-	    (!private_value || OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_PRIV_KEY, private_value) == 1))
+	if (build && ctx &&
+	    OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, ke->group, 0) == 1 &&
+	    (!private_value ||
+	     OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_PRIV_KEY, private_value) == 1))
 		params = OSSL_PARAM_BLD_to_param(build);
-	if (!params || EVP_PKEY_fromdata_init(ctx) != 1 || EVP_PKEY_fromdata(ctx, &key, selection, params) != 1)
+	if (!params || EVP_PKEY_fromdata_init(ctx) != 1 ||
+	    EVP_PKEY_fromdata(ctx, &key, selection, params) != 1)
 		key = NULL;
 	OSSL_PARAM_free(params);
 	OSSL_PARAM_BLD_free(build);
@@ -203,7 +213,8 @@ static void *ke_import(const struct ke_impl *impl, struct bytes private_value)
 	EVP_PKEY *key = NULL;
 
 	if (ke->kind == KIND_X)
-		return EVP_PKEY_new_raw_private_key_ex(NULL, ke->group, NULL, private_value.p, private_value.n);
+		return EVP_PKEY_new_raw_private_key_ex(NULL, ke->group, NULL, private_value.p,
+						       private_value.n);
 	bn = BN_secure_new();
 	if (bn && BN_bin2bn(private_value.p, (int)private_value.n, bn))
 		key = ke_from_data(ke, EVP_PKEY_KEYPAIR, bn);
@@ -211,11 +222,13 @@ static void *ke_import(const struct ke_impl *impl, struct bytes private_value)
 	return key;
 }
 
+/* clang-format off */
 #define KE(ID, KIND, PUBLIC, SECRET, GROUP)                                                        \
 	{ .impl = { .id = ID, .init_len = PUBLIC, .resp_len = PUBLIC, .secret_len = SECRET,        \
 		    .plugin = OPENSSL_PLUGIN, .initiate = ke_initiate, .finish = ke_finish,        \
 		    .key_free = ke_key_free, .import = ke_import, .respond = ke_respond },         \
 	  .kind = KIND, .group = GROUP }
+/* clang-format on */
 #define MODP(BITS) KE(KE_MODP_##BITS, KIND_MODP, BITS / 8, BITS / 8, "modp_" #BITS)
 
 static struct ke kes[] = {
@@ -234,7 +247,8 @@ static struct ke kes[] = {
 static bool ke_fetch_prime(struct ke *ke)
 {
 	BIGNUM *p = NULL;
-	bool ok = EVP_PKEY_get_bn_param(ke->params, OSSL_PKEY_PARAM_FFC_P, &p) == 1 && BN_sub_word(p, 1) == 1;
+	bool ok = EVP_PKEY_get_bn_param(ke->params, OSSL_PKEY_PARAM_FFC_P, &p) == 1 &&
+		  BN_sub_word(p, 1) == 1;
 
 	ke->p_minus_1 = xmalloc(ke->impl.init_len);
 	ok = ok && BN_bn2binpad(p, ke->p_minus_1, ke->impl.init_len) == ke->impl.init_len;

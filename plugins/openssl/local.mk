@@ -16,3 +16,4 @@ bewick_openssl_la_LDFLAGS = $(plugin_ldflags)
 bewick_openssl_la_LIBADD = libbewick.la $(OPENSSL_LIBS)
 endif
 endif
+EXTRA_DIST += plugins/openssl/README.md

@@ -78,14 +78,16 @@ static bool openssl_load(struct plugin_env *env, struct errtext *err)
 		return false;
 	}
 	if (!crypto_add_rng(env->crypto, &openssl_rng)) {
-		errtext_set(err, "the random generator of %s cannot be used", OpenSSL_version(OPENSSL_VERSION));
+		errtext_set(err, "the random generator of %s cannot be used",
+			    OpenSSL_version(OPENSSL_VERSION));
 		return false;
 	}
 	n += openssl_ciphers_add(env->crypto);
 	n += openssl_hmacs_add(env->crypto);
 	n += openssl_cbcmacs_add(env->crypto);
 	n += openssl_kes_add(env->crypto);
-	LOG(LIB, 2, "plugin '" OPENSSL_PLUGIN "': %u implementations by %s", n, OpenSSL_version(OPENSSL_VERSION));
+	LOG(LIB, 2, "plugin '" OPENSSL_PLUGIN "': %u implementations by %s", n,
+	    OpenSSL_version(OPENSSL_VERSION));
 	return true;
 }
 

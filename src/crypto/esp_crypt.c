@@ -15,8 +15,8 @@ struct esp_crypt {
 	void *cipher_ctx;
 	void *integ_ctx;
 	uint8_t nonce[CRYPTO_MAX_IV]; /* begins with the salt */
-	uint8_t *iv_pool;             /* CBC that sealed something, else NULL */
-	size_t iv_left;               /* bytes at the end of iv_pool not used yet */
+	uint8_t *iv_pool;	      /* CBC that sealed something, else NULL */
+	size_t iv_left;		      /* bytes at the end of iv_pool not used yet */
 };
 
 static void put_u32(uint8_t *p, uint32_t v)
@@ -25,7 +25,8 @@ static void put_u32(uint8_t *p, uint32_t v)
 		p[i] = (uint8_t)v;
 }
 
-struct esp_crypt *esp_crypt_new(const struct protect *p, const uint8_t *encr_key, const uint8_t *integ_key)
+struct esp_crypt *esp_crypt_new(const struct protect *p, const uint8_t *encr_key,
+				const uint8_t *integ_key)
 {
 	struct esp_crypt *c = xcalloc(1, sizeof(*c));
 
@@ -39,7 +40,8 @@ struct esp_crypt *esp_crypt_new(const struct protect *p, const uint8_t *encr_key
 	if (!p->integ)
 		return c;
 	c->integ_ctx = p->integ->ctx_new(p->integ);
-	if (c->integ_ctx && p->integ->ctx_key(p->integ, c->integ_ctx, bytes_of(integ_key, p->integ->key_len)))
+	if (c->integ_ctx &&
+	    p->integ->ctx_key(p->integ, c->integ_ctx, bytes_of(integ_key, p->integ->key_len)))
 		return c;
 fail:
 	esp_crypt_free(c);
@@ -100,7 +102,8 @@ static struct bytes esp_aad(const uint8_t *packet, uint32_t seq_hi, bool esn, ui
 }
 
 /* RFC 4303, 3.3.2.1: over the packet up to the ICV, and the upper half of an ESN. */
-static bool esp_mac(struct esp_crypt *c, const uint8_t *packet, size_t n, uint32_t seq_hi, bool esn, uint8_t *icv)
+static bool esp_mac(struct esp_crypt *c, const uint8_t *packet, size_t n, uint32_t seq_hi, bool esn,
+		    uint8_t *icv)
 {
 	uint8_t high[4];
 	struct bytes parts[] = { { packet, n }, { high, 4 } };
@@ -119,13 +122,16 @@ bool esp_crypt_seal(struct esp_crypt *c, uint8_t *packet, size_t n_plain, uint32
 		return false;
 	memcpy(c->nonce + cipher->salt_len, iv, cipher->iv_len);
 	if (cipher->aead)
-		return cipher->encrypt(cipher, c->cipher_ctx, c->nonce, esp_aad(packet, seq_hi, esn, space), data,
-				       n_plain, data + n_plain);
+		return cipher->encrypt(cipher, c->cipher_ctx, c->nonce,
+				       esp_aad(packet, seq_hi, esn, space), data, n_plain,
+				       data + n_plain);
 	return cipher->encrypt(cipher, c->cipher_ctx, c->nonce, BYTES_NONE, data, n_plain, NULL) &&
-	       esp_mac(c, packet, ESP_HEADER_LEN + cipher->iv_len + n_plain, seq_hi, esn, data + n_plain);
+	       esp_mac(c, packet, ESP_HEADER_LEN + cipher->iv_len + n_plain, seq_hi, esn,
+		       data + n_plain);
 }
 
-bool esp_crypt_open(struct esp_crypt *c, uint8_t *packet, size_t n_cipher, uint32_t seq_hi, bool esn)
+bool esp_crypt_open(struct esp_crypt *c, uint8_t *packet, size_t n_cipher, uint32_t seq_hi,
+		    bool esn)
 {
 	const struct cipher_impl *cipher = c->cipher;
 	uint8_t *iv = packet + ESP_HEADER_LEN, *data = iv + cipher->iv_len;
@@ -135,9 +141,11 @@ bool esp_crypt_open(struct esp_crypt *c, uint8_t *packet, size_t n_cipher, uint3
 		return false;
 	memcpy(c->nonce + cipher->salt_len, iv, cipher->iv_len);
 	if (cipher->aead)
-		return cipher->decrypt(cipher, c->cipher_ctx, c->nonce, esp_aad(packet, seq_hi, esn, space), data,
-				       n_cipher, data + n_cipher);
+		return cipher->decrypt(cipher, c->cipher_ctx, c->nonce,
+				       esp_aad(packet, seq_hi, esn, space), data, n_cipher,
+				       data + n_cipher);
 	return esp_mac(c, packet, ESP_HEADER_LEN + cipher->iv_len + n_cipher, seq_hi, esn, icv) &&
-	       secret_equal(bytes_of(icv, c->integ->out_len), bytes_of(data + n_cipher, c->integ->out_len)) &&
+	       secret_equal(bytes_of(icv, c->integ->out_len),
+			    bytes_of(data + n_cipher, c->integ->out_len)) &&
 	       cipher->decrypt(cipher, c->cipher_ctx, c->nonce, BYTES_NONE, data, n_cipher, NULL);
 }

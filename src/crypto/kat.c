@@ -8,7 +8,8 @@ struct decoded {
 	bool ok;
 };
 
-static struct decoded decode(const char *a, const char *b, const char *c, const char *d, const char *e)
+static struct decoded decode(const char *a, const char *b, const char *c, const char *d,
+			     const char *e)
 {
 	const char *hex[] = { a, b, c, d, e };
 	struct decoded out = { .ok = true };
@@ -36,10 +37,13 @@ static bool cipher_run(const struct cipher_impl *impl, void *ctx, const struct d
 
 	buf_add(&data, plain->p, n);
 	memset(buf_extend(&data, impl->icv_len), 0, impl->icv_len);
-	ok = impl->ctx_key(impl, ctx, key->p) && impl->encrypt(impl, ctx, nonce->p, aad, data.p, n, data.p + n) &&
+	ok = impl->ctx_key(impl, ctx, key->p) &&
+	     impl->encrypt(impl, ctx, nonce->p, aad, data.p, n, data.p + n) &&
 	     !memcmp(data.p, sealed->p, total) &&
-	     impl->decrypt(impl, ctx, nonce->p, aad, data.p, n, data.p + n) && !memcmp(data.p, plain->p, n);
-	/* What was tampered with must not pass: last bit of the ICV, first of the text, of the AAD. */
+	     impl->decrypt(impl, ctx, nonce->p, aad, data.p, n, data.p + n) &&
+	     !memcmp(data.p, plain->p, n);
+	/* What was tampered with must not pass: last bit of the ICV, first of the text, of the AAD.
+	 */
 	for (int i = 0; ok && impl->aead && i < 3; i++) {
 		uint8_t *spot = i == 0 ? data.p + total - 1 : i == 1 ? data.p : v->f[2].p;
 
@@ -55,7 +59,8 @@ static bool cipher_run(const struct cipher_impl *impl, void *ctx, const struct d
 
 static bool cipher_fits(const struct cipher_impl *impl, const struct decoded *v)
 {
-	return v->ok && v->f[0].n == impl->key_len && v->f[1].n == (size_t)impl->salt_len + impl->iv_len &&
+	return v->ok && v->f[0].n == impl->key_len &&
+	       v->f[1].n == (size_t)impl->salt_len + impl->iv_len &&
 	       v->f[4].n >= v->f[3].n + impl->icv_len && (!impl->aead || v->f[2].n);
 }
 
@@ -77,7 +82,8 @@ bool kat_cipher(const struct cipher_impl *impl)
 			continue;
 		v = decode(k->key, k->nonce, k->aad, k->plain, k->cipher);
 		/* Twice: the second time with a context that was used. */
-		ok = cipher_fits(impl, &v) && cipher_run(impl, ctx, &v) && cipher_run(impl, ctx, &v);
+		ok = cipher_fits(impl, &v) && cipher_run(impl, ctx, &v) &&
+		     cipher_run(impl, ctx, &v);
 		decoded_free(&v);
 	}
 	if (ctx)
@@ -92,13 +98,15 @@ static bool mac_run(const struct mac_impl *impl, void *ctx, const struct decoded
 	const struct buf *data = &v->f[1], *expected = &v->f[2];
 	struct bytes whole = buf_bytes(data);
 	/* In one piece, and then in three with the same key. */
-	struct bytes parts[] = { { data->p, data->n / 2 }, BYTES_NONE, { data->p + data->n / 2, data->n - data->n / 2 } };
+	struct bytes parts[] = { { data->p, data->n / 2 },
+				 BYTES_NONE,
+				 { data->p + data->n / 2, data->n - data->n / 2 } };
 	uint8_t out[CRYPTO_MAX_MAC];
 
-	return impl->ctx_key(impl, ctx, buf_bytes(&v->f[0])) && impl->mac(impl, ctx, &whole, 1, out) &&
-	       !memcmp(out, expected->p, impl->out_len) && impl->mac(impl, ctx, parts, 3, out) &&
-	       !memcmp(out, expected->p, impl->out_len) && impl->mac(impl, ctx, &whole, 1, out) &&
-	       !memcmp(out, expected->p, impl->out_len);
+	return impl->ctx_key(impl, ctx, buf_bytes(&v->f[0])) &&
+	       impl->mac(impl, ctx, &whole, 1, out) && !memcmp(out, expected->p, impl->out_len) &&
+	       impl->mac(impl, ctx, parts, 3, out) && !memcmp(out, expected->p, impl->out_len) &&
+	       impl->mac(impl, ctx, &whole, 1, out) && !memcmp(out, expected->p, impl->out_len);
 }
 
 static bool kat_mac(const struct mac_impl *impl, const struct kat_mac *table, size_t count)
@@ -154,12 +162,13 @@ bool kat_hash(const struct hash_impl *impl)
 /* ---- key exchange ---- */
 
 /* secret: the whole, or the first bytes of it. */
-static bool ke_run(const struct ke_impl *impl, struct bytes private_value, struct bytes peer, struct bytes secret)
+static bool ke_run(const struct ke_impl *impl, struct bytes private_value, struct bytes peer,
+		   struct bytes secret)
 {
 	void *key = impl->import(impl, private_value);
 	struct secret got = { 0 };
-	bool ok = key && impl->finish(impl, key, peer, &got) && got.n == impl->secret_len && secret.n <= got.n &&
-		  !memcmp(got.p, secret.p, secret.n);
+	bool ok = key && impl->finish(impl, key, peer, &got) && got.n == impl->secret_len &&
+		  secret.n <= got.n && !memcmp(got.p, secret.p, secret.n);
 
 	secret_clear(&got);
 	if (key)
@@ -171,7 +180,8 @@ static bool ke_refuses(const struct ke_impl *impl, struct bytes bad_peer)
 {
 	struct secret secret = { 0 };
 	struct buf public_value = { 0 };
-	bool refused = !impl->respond(impl, bad_peer, buf_extend(&public_value, impl->resp_len), &secret);
+	bool refused =
+		!impl->respond(impl, bad_peer, buf_extend(&public_value, impl->resp_len), &secret);
 
 	secret_clear(&secret);
 	buf_free(&public_value);
@@ -185,10 +195,11 @@ static bool ke_agrees(const struct ke_impl *impl)
 	struct secret secret_i = { 0 }, secret_r = { 0 };
 	void *key = impl->initiate(impl, buf_extend(&public_i, impl->init_len));
 	bool ok = key &&
-		  impl->respond(impl, bytes_of(public_i.p, impl->init_len), buf_extend(&public_r, impl->resp_len),
-				&secret_r) &&
+		  impl->respond(impl, bytes_of(public_i.p, impl->init_len),
+				buf_extend(&public_r, impl->resp_len), &secret_r) &&
 		  impl->finish(impl, key, bytes_of(public_r.p, impl->resp_len), &secret_i) &&
-		  secret_i.n == impl->secret_len && secret_equal(secret_bytes(&secret_i), secret_bytes(&secret_r));
+		  secret_i.n == impl->secret_len &&
+		  secret_equal(secret_bytes(&secret_i), secret_bytes(&secret_r));
 
 	if (key)
 		impl->key_free(key);
@@ -233,7 +244,8 @@ bool kat_ke(const struct ke_impl *impl)
 		if (k->id != impl->id)
 			continue;
 		v = decode(k->private_value, k->peer, k->secret, k->bad_peer, "");
-		ok = v.ok && ke_run(impl, buf_bytes(&v.f[0]), buf_bytes(&v.f[1]), buf_bytes(&v.f[2])) &&
+		ok = v.ok &&
+		     ke_run(impl, buf_bytes(&v.f[0]), buf_bytes(&v.f[1]), buf_bytes(&v.f[2])) &&
 		     ke_refuses(impl, buf_bytes(&v.f[3]));
 		decoded_free(&v);
 	}
@@ -249,6 +261,6 @@ bool kat_rng(const struct rng_impl *impl)
 {
 	uint8_t a[32] = { 0 }, b[32] = { 0 }, zero[32] = { 0 };
 
-	return impl->random(a, sizeof(a)) && impl->random(b, sizeof(b)) && memcmp(a, b, sizeof(a)) &&
-	       memcmp(a, zero, sizeof(a)) && memcmp(b, zero, sizeof(b));
+	return impl->random(a, sizeof(a)) && impl->random(b, sizeof(b)) &&
+	       memcmp(a, b, sizeof(a)) && memcmp(a, zero, sizeof(a)) && memcmp(b, zero, sizeof(b));
 }

@@ -11,8 +11,9 @@ static void put_u64(uint8_t *p, uint64_t v)
 }
 
 /* RFC 7296, 2.14: SKEYSEED = prf(Ni | Nr, g^ir). */
-static struct result skeyseed_first(struct crypto_ctx *c, const struct mac_impl *prf, struct bytes shared,
-				    struct bytes ni, struct bytes nr, uint8_t *seed)
+static struct result skeyseed_first(struct crypto_ctx *c, const struct mac_impl *prf,
+				    struct bytes shared, struct bytes ni, struct bytes nr,
+				    uint8_t *seed)
 {
 	struct secret key = { 0 };
 	struct result result;
@@ -21,7 +22,8 @@ static struct result skeyseed_first(struct crypto_ctx *c, const struct mac_impl 
 	/* RFC 7296, 2.14: a PRF with a fixed key length takes the first 64 bits of each nonce. */
 	if (prf->fixed_key) {
 		if (ni.n < FIXED_KEY_NONCE || nr.n < FIXED_KEY_NONCE)
-			return result_fail(RESULT_INVALID, "a nonce is shorter than the PRF's key needs");
+			return result_fail(RESULT_INVALID,
+					   "a nonce is shorter than the PRF's key needs");
 		ni.n = nr.n = FIXED_KEY_NONCE;
 	}
 	p = secret_alloc(&key, ni.n + nr.n);
@@ -33,8 +35,9 @@ static struct result skeyseed_first(struct crypto_ctx *c, const struct mac_impl 
 }
 
 /* RFC 7296, 2.18: SKEYSEED = prf(SK_d (old), g^ir (new) | Ni | Nr), with the old SA's PRF. */
-static struct result skeyseed_rekey(struct crypto_ctx *c, unsigned old_prf, struct bytes old_d, struct bytes shared,
-				    struct bytes ni, struct bytes nr, uint8_t *seed, size_t *ret_len)
+static struct result skeyseed_rekey(struct crypto_ctx *c, unsigned old_prf, struct bytes old_d,
+				    struct bytes shared, struct bytes ni, struct bytes nr,
+				    uint8_t *seed, size_t *ret_len)
 {
 	const struct mac_impl *prf = crypto_prf(crypto_ctx_registry(c), old_prf);
 	struct bytes parts[] = { shared, ni, nr };
@@ -47,8 +50,9 @@ static struct result skeyseed_rekey(struct crypto_ctx *c, unsigned old_prf, stru
 }
 
 /* {SK_d | SK_ai | SK_ar | SK_ei | SK_er | SK_pi | SK_pr} = prf+(SKEYSEED, Ni | Nr | SPIi | SPIr) */
-static struct result keys_expand(struct crypto_ctx *c, unsigned prf, struct bytes seed, struct bytes ni,
-				 struct bytes nr, uint64_t spi_i, uint64_t spi_r, struct ike_keys *keys)
+static struct result keys_expand(struct crypto_ctx *c, unsigned prf, struct bytes seed,
+				 struct bytes ni, struct bytes nr, uint64_t spi_i, uint64_t spi_r,
+				 struct ike_keys *keys)
 {
 	size_t n = (size_t)keys->d_len + 2 * ((size_t)keys->a_len + keys->e_len + keys->p_len);
 	struct buf s = { 0 };
@@ -67,9 +71,9 @@ static struct result keys_expand(struct crypto_ctx *c, unsigned prf, struct byte
 	return result;
 }
 
-struct result keys_derive_ike(struct crypto_ctx *c, const struct suite *s, struct bytes shared, struct bytes ni,
-			      struct bytes nr, uint64_t spi_i, uint64_t spi_r, unsigned old_prf, struct bytes old_d,
-			      struct ike_keys *ret_keys)
+struct result keys_derive_ike(struct crypto_ctx *c, const struct suite *s, struct bytes shared,
+			      struct bytes ni, struct bytes nr, uint64_t spi_i, uint64_t spi_r,
+			      unsigned old_prf, struct bytes old_d, struct ike_keys *ret_keys)
 {
 	const struct mac_impl *prf = crypto_prf(crypto_ctx_registry(c), s->prf);
 	uint8_t seed[CRYPTO_MAX_MAC];
@@ -99,9 +103,9 @@ out:
 	return result;
 }
 
-struct result keys_derive_child(struct crypto_ctx *c, unsigned prf, struct bytes sk_d, struct bytes shared,
-				struct bytes ni, struct bytes nr, size_t encr_len, size_t integ_len,
-				struct secret *ret_keymat)
+struct result keys_derive_child(struct crypto_ctx *c, unsigned prf, struct bytes sk_d,
+				struct bytes shared, struct bytes ni, struct bytes nr,
+				size_t encr_len, size_t integ_len, struct secret *ret_keymat)
 {
 	size_t n = 2 * (encr_len + integ_len);
 	struct secret seed = { 0 }, keymat = { 0 };
@@ -124,9 +128,9 @@ struct result keys_derive_child(struct crypto_ctx *c, unsigned prf, struct bytes
 	return result;
 }
 
-struct result keys_psk_auth(struct crypto_ctx *c, unsigned prf, struct bytes psk, struct bytes message,
-			    struct bytes nonce, struct bytes sk_p, struct bytes id_body, uint8_t *ret_auth,
-			    size_t *ret_len)
+struct result keys_psk_auth(struct crypto_ctx *c, unsigned prf, struct bytes psk,
+			    struct bytes message, struct bytes nonce, struct bytes sk_p,
+			    struct bytes id_body, uint8_t *ret_auth, size_t *ret_len)
 {
 	const struct mac_impl *impl = crypto_prf(crypto_ctx_registry(c), prf);
 	const struct bytes pad = bytes_str("Key Pad for IKEv2");

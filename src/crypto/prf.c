@@ -4,8 +4,8 @@
 static const char prf_missing[] = "no provider has the PRF";
 static const char prf_failed[] = "the provider failed to compute the PRF";
 
-struct result crypto_mac(struct crypto_ctx *c, const struct mac_impl *impl, struct bytes key, const struct bytes *parts,
-			 size_t n_parts, uint8_t *out)
+struct result crypto_mac(struct crypto_ctx *c, const struct mac_impl *impl, struct bytes key,
+			 const struct bytes *parts, size_t n_parts, uint8_t *out)
 {
 	void *ctx = ctx_of_mac(c, impl);
 
@@ -14,8 +14,8 @@ struct result crypto_mac(struct crypto_ctx *c, const struct mac_impl *impl, stru
 	return result_ok();
 }
 
-struct result crypto_prf_run(struct crypto_ctx *c, unsigned prf, struct bytes key, const struct bytes *parts,
-			     size_t n_parts, uint8_t *out)
+struct result crypto_prf_run(struct crypto_ctx *c, unsigned prf, struct bytes key,
+			     const struct bytes *parts, size_t n_parts, uint8_t *out)
 {
 	const struct mac_impl *impl = crypto_prf(crypto_ctx_registry(c), prf);
 	void *ctx;
@@ -28,8 +28,8 @@ struct result crypto_prf_run(struct crypto_ctx *c, unsigned prf, struct bytes ke
 	return result_ok();
 }
 
-struct result crypto_prf_plus(struct crypto_ctx *c, unsigned prf, struct bytes key, struct bytes seed, uint8_t *out,
-			      size_t n)
+struct result crypto_prf_plus(struct crypto_ctx *c, unsigned prf, struct bytes key,
+			      struct bytes seed, uint8_t *out, size_t n)
 {
 	const struct mac_impl *impl = crypto_prf(crypto_ctx_registry(c), prf);
 	struct result result = result_fail(RESULT_CRYPTO, prf_failed);
@@ -63,8 +63,8 @@ out:
 	return result;
 }
 
-struct result crypto_hash(struct crypto_ctx *c, enum hash_id hash, const struct bytes *parts, size_t n_parts,
-			  uint8_t *out)
+struct result crypto_hash(struct crypto_ctx *c, enum hash_id hash, const struct bytes *parts,
+			  size_t n_parts, uint8_t *out)
 {
 	const struct hash_impl *impl = crypto_hasher(crypto_ctx_registry(c), hash);
 

@@ -71,8 +71,8 @@ void crypto_registry_freeze(struct crypto_registry *r)
 }
 
 /* Common end of every registration: true if the implementation may be used. */
-static bool registry_admit(const struct crypto_registry *r, const char *plugin, const char *name, bool sane,
-			   bool passed)
+static bool registry_admit(const struct crypto_registry *r, const char *plugin, const char *name,
+			   bool sane, bool passed)
 {
 	if (r->frozen)
 		LOG(LIB, 0, "plugin '%s': %s comes too late, refused", plugin, name);
@@ -85,11 +85,12 @@ static bool registry_admit(const struct crypto_registry *r, const char *plugin, 
 
 bool crypto_add_cipher(struct crypto_registry *r, const struct cipher_impl *impl)
 {
-	bool sane = impl->key_len && impl->key_len + impl->salt_len <= CRYPTO_MAX_KEY && impl->block &&
-		    impl->salt_len + impl->iv_len <= CRYPTO_MAX_IV && impl->icv_len <= CRYPTO_MAX_MAC &&
-		    impl->aead == (impl->icv_len != 0);
+	bool sane = impl->key_len && impl->key_len + impl->salt_len <= CRYPTO_MAX_KEY &&
+		    impl->block && impl->salt_len + impl->iv_len <= CRYPTO_MAX_IV &&
+		    impl->icv_len <= CRYPTO_MAX_MAC && impl->aead == (impl->icv_len != 0);
 
-	if (!registry_admit(r, impl->plugin, encr_name(impl->id), sane, sane && !r->frozen && kat_cipher(impl)))
+	if (!registry_admit(r, impl->plugin, encr_name(impl->id), sane,
+			    sane && !r->frozen && kat_cipher(impl)))
 		return false;
 	if (!crypto_cipher(r, impl->id, impl->key_bits))
 		impl_list_add(&r->ciphers, impl);
@@ -98,9 +99,11 @@ bool crypto_add_cipher(struct crypto_registry *r, const struct cipher_impl *impl
 
 bool crypto_add_integ(struct crypto_registry *r, const struct mac_impl *impl)
 {
-	bool sane = impl->key_len && impl->key_len <= CRYPTO_MAX_KEY && impl->out_len && impl->out_len <= CRYPTO_MAX_MAC;
+	bool sane = impl->key_len && impl->key_len <= CRYPTO_MAX_KEY && impl->out_len &&
+		    impl->out_len <= CRYPTO_MAX_MAC;
 
-	if (!registry_admit(r, impl->plugin, integ_name(impl->id), sane, sane && !r->frozen && kat_integ(impl)))
+	if (!registry_admit(r, impl->plugin, integ_name(impl->id), sane,
+			    sane && !r->frozen && kat_integ(impl)))
 		return false;
 	if (!crypto_integ(r, impl->id))
 		impl_list_add(&r->integs, impl);
@@ -109,9 +112,11 @@ bool crypto_add_integ(struct crypto_registry *r, const struct mac_impl *impl)
 
 bool crypto_add_prf(struct crypto_registry *r, const struct mac_impl *impl)
 {
-	bool sane = impl->key_len && impl->key_len <= CRYPTO_MAX_KEY && impl->out_len && impl->out_len <= CRYPTO_MAX_MAC;
+	bool sane = impl->key_len && impl->key_len <= CRYPTO_MAX_KEY && impl->out_len &&
+		    impl->out_len <= CRYPTO_MAX_MAC;
 
-	if (!registry_admit(r, impl->plugin, prf_name(impl->id), sane, sane && !r->frozen && kat_prf(impl)))
+	if (!registry_admit(r, impl->plugin, prf_name(impl->id), sane,
+			    sane && !r->frozen && kat_prf(impl)))
 		return false;
 	if (!crypto_prf(r, impl->id))
 		impl_list_add(&r->prfs, impl);
@@ -122,7 +127,8 @@ bool crypto_add_ke(struct crypto_registry *r, const struct ke_impl *impl)
 {
 	bool sane = impl->init_len && impl->resp_len && impl->secret_len;
 
-	if (!registry_admit(r, impl->plugin, ke_name(impl->id), sane, sane && !r->frozen && kat_ke(impl)))
+	if (!registry_admit(r, impl->plugin, ke_name(impl->id), sane,
+			    sane && !r->frozen && kat_ke(impl)))
 		return false;
 	if (!crypto_ke(r, impl->id))
 		impl_list_add(&r->kes, impl);
@@ -150,7 +156,8 @@ bool crypto_add_hash(struct crypto_registry *r, const struct hash_impl *impl)
 {
 	bool sane = impl->out_len && impl->out_len <= CRYPTO_MAX_MAC;
 
-	if (!registry_admit(r, impl->plugin, hash_name(impl->id), sane, sane && !r->frozen && kat_hash(impl)))
+	if (!registry_admit(r, impl->plugin, hash_name(impl->id), sane,
+			    sane && !r->frozen && kat_hash(impl)))
 		return false;
 	if (!crypto_hasher(r, impl->id))
 		impl_list_add(&r->hashes, impl);
@@ -159,14 +166,16 @@ bool crypto_add_hash(struct crypto_registry *r, const struct hash_impl *impl)
 
 bool crypto_add_rng(struct crypto_registry *r, const struct rng_impl *impl)
 {
-	if (!registry_admit(r, impl->plugin, "the random generator", true, !r->frozen && kat_rng(impl)))
+	if (!registry_admit(r, impl->plugin, "the random generator", true,
+			    !r->frozen && kat_rng(impl)))
 		return false;
 	if (!r->rng)
 		r->rng = impl;
 	return true;
 }
 
-const struct cipher_impl *crypto_cipher(const struct crypto_registry *r, unsigned id, unsigned key_bits)
+const struct cipher_impl *crypto_cipher(const struct crypto_registry *r, unsigned id,
+					unsigned key_bits)
 {
 	for (size_t i = 0; i < r->ciphers.count; i++) {
 		const struct cipher_impl *impl = r->ciphers.impl[i];

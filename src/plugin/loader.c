@@ -45,10 +45,12 @@ static const char *const no_features[] = { NULL };
 
 /* strongSwan's plugins whose work is done by what is always here or by the plugin openssl. */
 static const char *const not_needed[] = {
-	"aes",	  "aesni",  "af-alg", "blowfish", "botan",	"ccm",		  "chapoly", "cmac", "ctr",
-	"curve25519", "des", "drbg",  "fips-prf", "gcm",	"gcrypt",	  "gmp",     "hmac", "kdf",
-	"md4",	  "md5",    "mgf1",   "ml",	  "nonce",	"padlock",	  "random",  "rc2",  "rdrand",
-	"sha1",	  "sha2",   "sha3",   "socket-default", "test-vectors", "vici", "wolfssl", "xcbc",
+	"aes",		"aesni",  "af-alg",  "blowfish",   "botan",   "ccm",
+	"chapoly",	"cmac",	  "ctr",     "curve25519", "des",     "drbg",
+	"fips-prf",	"gcm",	  "gcrypt",  "gmp",	   "hmac",    "kdf",
+	"md4",		"md5",	  "mgf1",    "nonce",	   "padlock", "random",
+	"rc2",		"rdrand", "sha1",    "sha2",	   "sha3",    "socket-default",
+	"test-vectors", "vici",	  "wolfssl", "xcbc",
 };
 
 static void entry_fail(struct entry *e, const char *why)
@@ -79,7 +81,8 @@ static void set_add(struct plugin_set *set, char *name, bool mandatory, int prio
 		return;
 	}
 	set->entries = xrealloc(set->entries, (set->count + 1) * sizeof(*set->entries));
-	set->entries[set->count++] = (struct entry){ .name = name, .mandatory = mandatory, .priority = priority };
+	set->entries[set->count++] =
+		(struct entry){ .name = name, .mandatory = mandatory, .priority = priority };
 }
 
 static void set_add_listed(struct plugin_set *set, const char *list)
@@ -178,7 +181,8 @@ static char *entry_path(const struct plugin_set *set, const struct entry *e)
 
 	for (size_t i = 0; i < ARRAY_LEN(subs) && !strchr(e->name, '/'); i++) {
 		for (size_t j = 0; j < ARRAY_LEN(prefixes); j++) {
-			char *path = xasprintf("%s%s/%s%s" FILE_SUFFIX, set->dir, subs[i], prefixes[j], e->name);
+			char *path = xasprintf("%s%s/%s%s" FILE_SUFFIX, set->dir, subs[i],
+					       prefixes[j], e->name);
 
 			if (!access(path, F_OK))
 				return path;
@@ -231,7 +235,8 @@ static void entry_check(struct entry *e)
 	if (d->abi != PLUGIN_ABI) {
 		e->descriptor = NULL;
 		e->state = ENTRY_FAILED;
-		errtext_set(&e->why, "it was built for plugin interface %u, this is %u", d->abi, PLUGIN_ABI);
+		errtext_set(&e->why, "it was built for plugin interface %u, this is %u", d->abi,
+			    PLUGIN_ABI);
 	} else if (!d->name || !d->load) {
 		e->descriptor = NULL;
 		entry_fail(e, "its descriptor is incomplete");
@@ -275,7 +280,8 @@ static bool set_provides(const struct plugin_set *set, const char *feature, enum
 	for (size_t i = 0; i < set->count; i++) {
 		if (set->entries[i].state != state)
 			continue;
-		for (const char *const *f = features(set->entries[i].descriptor->provides); *f; f++) {
+		for (const char *const *f = features(set->entries[i].descriptor->provides); *f;
+		     f++) {
 			if (!strcmp(*f, feature))
 				return true;
 		}
@@ -305,7 +311,8 @@ static void entry_load(struct plugin_set *set, struct entry *e)
 	entry_fail(e, err.s);
 }
 
-/* Moves what was loaded to the front, in the order of loading, which is the order of unloading reversed. */
+/* Moves what was loaded to the front, in the order of loading, which is the order of unloading
+ * reversed. */
 static void set_move(struct plugin_set *set, size_t from, size_t to)
 {
 	struct entry e = set->entries[from];
@@ -339,8 +346,9 @@ static void set_load(struct plugin_set *set)
 		const char *lacks = entry_lacks(set, e);
 		bool waits = set_provides(set, lacks, ENTRY_WAITING);
 
-		errtext_set(&e->why, waits ? "it requires %.100s of a plugin that could not be loaded either"
-					   : "it requires %.100s, which no plugin provides",
+		errtext_set(&e->why,
+			    waits ? "it requires %.100s of a plugin that could not be loaded either"
+				  : "it requires %.100s, which no plugin provides",
 			    lacks);
 	}
 	for (i = 0; i < set->count; i++) {
@@ -372,7 +380,8 @@ static const struct entry *set_report(const struct plugin_set *set)
 	return missing;
 }
 
-struct plugin_set *plugins_load(const struct plugin_options *options, struct plugin_env *env, struct errtext *err)
+struct plugin_set *plugins_load(const struct plugin_options *options, struct plugin_env *env,
+				struct errtext *err)
 {
 	struct plugin_set *set = xcalloc(1, sizeof(*set));
 	const struct entry *missing;
@@ -392,7 +401,8 @@ struct plugin_set *plugins_load(const struct plugin_options *options, struct plu
 	missing = set_report(set);
 	if (!missing)
 		return set;
-	errtext_set(err, "the mandatory plugin '%s' could not be loaded: %.300s", missing->name, missing->why.s);
+	errtext_set(err, "the mandatory plugin '%s' could not be loaded: %.300s", missing->name,
+		    missing->why.s);
 	plugins_unload(set);
 	return NULL;
 }
@@ -425,7 +435,9 @@ struct plugin_info plugins_get(const struct plugin_set *set, size_t index)
 {
 	const struct entry *e = &set->entries[index];
 	const struct plugin_descriptor *d = e->descriptor;
-	struct plugin_info info = { .name = e->name, .provides = no_features, .requires = no_features };
+	struct plugin_info info = { .name = e->name,
+				    .provides = no_features,
+				    .requires = no_features };
 
 	if (d) {
 		info.version = d->version ? d->version : PACKAGE_VERSION;

@@ -8,3 +8,7 @@ bench_ike_SOURCES = \
 	testing/lib/swanctl_text.h
 bench_ike_CFLAGS = $(AM_CFLAGS)
 bench_ike_LDADD = libbewick.la $(OPENSSL_LIBS)
+
+EXTRA_PROGRAMS += bench_crypto
+bench_crypto_SOURCES = testing/bench/bench_crypto.c
+bench_crypto_LDADD = libbewick.la

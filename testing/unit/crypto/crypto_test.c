@@ -52,7 +52,8 @@ bool vectors_next(struct vectors *v)
 			continue;
 		key = arena_dup(&v->arena, v->line, strlen(v->line) + 1);
 		value = strstr(key, " =");
-		ck_assert_msg(value && v->n_fields < MAX_FIELDS, "%s: bad line: %s", v->name, v->line);
+		ck_assert_msg(value && v->n_fields < MAX_FIELDS, "%s: bad line: %s", v->name,
+			      v->line);
 		*value = 0;
 		value += 2;
 		v->keys[v->n_fields] = key;
@@ -64,7 +65,8 @@ bool vectors_next(struct vectors *v)
 
 void vectors_close(struct vectors *v, unsigned expected)
 {
-	ck_assert_msg(v->records >= expected, "%s: %u records, expected %u", v->name, v->records, expected);
+	ck_assert_msg(v->records >= expected, "%s: %u records, expected %u", v->name, v->records,
+		      expected);
 	fclose(v->file);
 	free(v->line);
 	arena_free(&v->arena);
@@ -91,8 +93,10 @@ struct bytes vec_hex(struct vectors *v, const char *key)
 	struct bytes hex = bytes_str(vec_text(v, key)), out;
 	struct buf decoded = { 0 };
 
-	ck_assert_msg(hex_decode(hex, &decoded), "%s, record %u: bad hex in %s", v->name, v->records, key);
-	out = bytes_of(arena_dup(&v->arena, decoded.p ? decoded.p : (const uint8_t *)"", decoded.n), decoded.n);
+	ck_assert_msg(hex_decode(hex, &decoded), "%s, record %u: bad hex in %s", v->name,
+		      v->records, key);
+	out = bytes_of(arena_dup(&v->arena, decoded.p ? decoded.p : (const uint8_t *)"", decoded.n),
+		       decoded.n);
 	buf_free(&decoded);
 	return out;
 }

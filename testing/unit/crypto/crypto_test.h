@@ -19,7 +19,7 @@ void vectors_close(struct vectors *v, unsigned expected);
 const char *vec_text(struct vectors *v, const char *key);
 unsigned vec_num(struct vectors *v, const char *key);
 struct bytes vec_hex(struct vectors *v, const char *key); /* until the next vectors_next */
-struct suite vec_suite(struct vectors *v); /* encr, bits, integ */
+struct suite vec_suite(struct vectors *v);		  /* encr, bits, integ */
 
 #define ck_assert_bytes(A, B, WHAT)                                                                \
 	do {                                                                                       \

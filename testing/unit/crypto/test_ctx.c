@@ -65,10 +65,12 @@ START_TEST(test_prf_plus)
 	struct crypto_ctx *c = crypto_ctx_new(registry);
 	struct bytes key = bytes_str("key"), seed = bytes_str("seed");
 	uint8_t out[255 * 32 + 1], t[32], counter = 1, prefix[70];
-	struct bytes first[] = { seed, { &counter, 1 } }, next[] = { { t, 32 }, seed, { &counter, 1 } };
+	struct bytes first[] = { seed, { &counter, 1 } },
+		     next[] = { { t, 32 }, seed, { &counter, 1 } };
 
 	memset(out, 0xee, sizeof(out));
-	ck_assert_result(crypto_prf_plus(c, PRF_HMAC_SHA2_256, key, seed, out, 255 * 32), "255 blocks");
+	ck_assert_result(crypto_prf_plus(c, PRF_HMAC_SHA2_256, key, seed, out, 255 * 32),
+			 "255 blocks");
 	ck_assert_uint_eq(out[255 * 32], 0xee);
 	ck_assert_result(crypto_prf_run(c, PRF_HMAC_SHA2_256, key, first, 2, t), "prf");
 	ck_assert_mem_eq(out, t, 32);
@@ -76,9 +78,11 @@ START_TEST(test_prf_plus)
 		ck_assert_result(crypto_prf_run(c, PRF_HMAC_SHA2_256, key, next, 3, t), "prf");
 		ck_assert_mem_eq(out + 32 * (counter - 1), t, 32);
 	}
-	ck_assert_result(crypto_prf_plus(c, PRF_HMAC_SHA2_256, key, seed, prefix, sizeof(prefix)), "prefix");
+	ck_assert_result(crypto_prf_plus(c, PRF_HMAC_SHA2_256, key, seed, prefix, sizeof(prefix)),
+			 "prefix");
 	ck_assert_mem_eq(out, prefix, sizeof(prefix));
-	ck_assert_int_eq(crypto_prf_plus(c, PRF_HMAC_SHA2_256, key, seed, out, 255 * 32 + 1).code, RESULT_LIMIT);
+	ck_assert_int_eq(crypto_prf_plus(c, PRF_HMAC_SHA2_256, key, seed, out, 255 * 32 + 1).code,
+			 RESULT_LIMIT);
 	ck_assert_int_eq(crypto_prf_plus(c, 4711, key, seed, out, 32).code, RESULT_UNSUPPORTED);
 	crypto_ctx_free(c);
 }

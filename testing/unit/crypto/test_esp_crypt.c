@@ -23,16 +23,19 @@ static void put_header(uint8_t *packet, uint32_t seq)
 		packet[i] = (uint8_t)seq;
 }
 
-/* Packets of other implementations. Sealing them again gives the same octets where the IV is ours to know. */
+/* Packets of other implementations. Sealing them again gives the same octets where the IV is ours
+ * to know. */
 START_TEST(test_packets)
 {
 	struct vectors *v = vectors_open("esp-packets.txt");
 
 	while (vectors_next(v)) {
-		struct bytes sealed = vec_hex(v, "packet"), plain = vec_hex(v, "plain"), high = vec_hex(v, "seq_hi");
+		struct bytes sealed = vec_hex(v, "packet"), plain = vec_hex(v, "plain"),
+			     high = vec_hex(v, "seq_hi");
 		struct suite s = vec_suite(v);
 		const char *name = vec_text(v, "name");
-		uint32_t seq_hi = (uint32_t)high.p[0] << 24 | high.p[1] << 16 | high.p[2] << 8 | high.p[3];
+		uint32_t seq_hi =
+			(uint32_t)high.p[0] << 24 | high.p[1] << 16 | high.p[2] << 8 | high.p[3];
 		bool esn = vec_num(v, "esn");
 		uint8_t packet[2048];
 		struct esp_crypt *c;
@@ -45,12 +48,15 @@ START_TEST(test_packets)
 		n = sealed.n - ESP_HEADER_LEN - p.cipher->iv_len - protect_icv_len(&p);
 		memcpy(packet, sealed.p, sealed.n);
 		ck_assert_msg(esp_crypt_open(c, packet, n, seq_hi, esn), "%s: does not open", name);
-		ck_assert_bytes(bytes_of(packet + ESP_HEADER_LEN + p.cipher->iv_len, plain.n), plain, name);
+		ck_assert_bytes(bytes_of(packet + ESP_HEADER_LEN + p.cipher->iv_len, plain.n),
+				plain, name);
 		if (esn) {
 			memcpy(packet, sealed.p, sealed.n);
-			ck_assert_msg(!esp_crypt_open(c, packet, n, seq_hi + 1, esn), "%s: seq_hi not covered", name);
+			ck_assert_msg(!esp_crypt_open(c, packet, n, seq_hi + 1, esn),
+				      "%s: seq_hi not covered", name);
 			memcpy(packet, sealed.p, sealed.n);
-			ck_assert_msg(!esp_crypt_open(c, packet, n, 0, false), "%s: opens without ESN", name);
+			ck_assert_msg(!esp_crypt_open(c, packet, n, 0, false),
+				      "%s: opens without ESN", name);
 		}
 		if (esn && p.cipher->aead) {
 			memcpy(packet, sealed.p, sealed.n);
@@ -83,7 +89,8 @@ START_TEST(test_every_bit)
 	for (size_t bit = 0; bit < total * 8; bit++) {
 		memcpy(copy, sealed, sizeof(copy));
 		copy[bit / 8] ^= (uint8_t)(1 << bit % 8);
-		ck_assert_msg(!esp_crypt_open(in, copy, n, esn ? 3 : 0, esn), "bit %zu is not covered", bit);
+		ck_assert_msg(!esp_crypt_open(in, copy, n, esn ? 3 : 0, esn),
+			      "bit %zu is not covered", bit);
 	}
 	memcpy(copy, sealed, sizeof(copy));
 	ck_assert(esp_crypt_open(in, copy, n, esn ? 3 : 0, esn));

@@ -30,8 +30,8 @@ static bool cipher_ctx_key(const struct cipher_impl *impl, void *ctx, const uint
 	return real_cipher->ctx_key(real_cipher, ctx, wrong) && fault != 3;
 }
 
-static bool cipher_encrypt(const struct cipher_impl *impl, void *ctx, const uint8_t *nonce, struct bytes aad,
-			   uint8_t *data, size_t n, uint8_t *icv)
+static bool cipher_encrypt(const struct cipher_impl *impl, void *ctx, const uint8_t *nonce,
+			   struct bytes aad, uint8_t *data, size_t n, uint8_t *icv)
 {
 	bool ok = real_cipher->encrypt(real_cipher, ctx, nonce, aad, data, n, icv);
 
@@ -42,8 +42,8 @@ static bool cipher_encrypt(const struct cipher_impl *impl, void *ctx, const uint
 	return ok && fault != 6;
 }
 
-static bool cipher_decrypt(const struct cipher_impl *impl, void *ctx, const uint8_t *nonce, struct bytes aad,
-			   uint8_t *data, size_t n, const uint8_t *icv)
+static bool cipher_decrypt(const struct cipher_impl *impl, void *ctx, const uint8_t *nonce,
+			   struct bytes aad, uint8_t *data, size_t n, const uint8_t *icv)
 {
 	bool ok;
 
@@ -103,7 +103,8 @@ static bool mac_ctx_key(const struct mac_impl *impl, void *ctx, struct bytes key
 	return real_mac->ctx_key(real_mac, ctx, key) && fault != 2;
 }
 
-static bool mac_mac(const struct mac_impl *impl, void *ctx, const struct bytes *parts, size_t n_parts, uint8_t *out)
+static bool mac_mac(const struct mac_impl *impl, void *ctx, const struct bytes *parts,
+		    size_t n_parts, uint8_t *out)
 {
 	static int calls;
 	bool ok;
@@ -118,7 +119,8 @@ static bool mac_mac(const struct mac_impl *impl, void *ctx, const struct bytes *
 
 START_TEST(test_mac)
 {
-	static const unsigned integs[] = { INTEG_HMAC_SHA1_96, INTEG_HMAC_SHA2_256_128, INTEG_AES_XCBC_96 };
+	static const unsigned integs[] = { INTEG_HMAC_SHA1_96, INTEG_HMAC_SHA2_256_128,
+					   INTEG_AES_XCBC_96 };
 	static const unsigned prfs[] = { PRF_HMAC_SHA2_512, PRF_AES128_CMAC, PRF_AES128_XCBC };
 
 	fault = _i;
@@ -126,13 +128,15 @@ START_TEST(test_mac)
 		struct crypto_registry *r = crypto_registry_new();
 		struct mac_impl fake;
 
-		real_mac = i < 3 ? crypto_integ(registry, integs[i]) : crypto_prf(registry, prfs[i - 3]);
+		real_mac = i < 3 ? crypto_integ(registry, integs[i])
+				 : crypto_prf(registry, prfs[i - 3]);
 		fake = *real_mac;
 		fake.ctx_new = mac_ctx_new;
 		fake.ctx_free = mac_ctx_free;
 		fake.ctx_key = mac_ctx_key;
 		fake.mac = mac_mac;
-		ck_assert_int_eq(i < 3 ? crypto_add_integ(r, &fake) : crypto_add_prf(r, &fake), fault == 0);
+		ck_assert_int_eq(i < 3 ? crypto_add_integ(r, &fake) : crypto_add_prf(r, &fake),
+				 fault == 0);
 		crypto_registry_free(r);
 	}
 }
@@ -147,7 +151,8 @@ static void *ke_initiate(const struct ke_impl *impl, uint8_t *ret_public)
 	return key;
 }
 
-static bool ke_finish(const struct ke_impl *impl, void *key, struct bytes peer, struct secret *ret_secret)
+static bool ke_finish(const struct ke_impl *impl, void *key, struct bytes peer,
+		      struct secret *ret_secret)
 {
 	bool ok = real_ke->finish(real_ke, key, peer, ret_secret);
 
@@ -156,7 +161,8 @@ static bool ke_finish(const struct ke_impl *impl, void *key, struct bytes peer, 
 	return ok && fault != 3;
 }
 
-static bool ke_respond(const struct ke_impl *impl, struct bytes peer, uint8_t *ret_public, struct secret *ret_secret)
+static bool ke_respond(const struct ke_impl *impl, struct bytes peer, uint8_t *ret_public,
+		       struct secret *ret_secret)
 {
 	bool ok = real_ke->respond(real_ke, peer, ret_public, ret_secret);
 
@@ -191,7 +197,8 @@ START_TEST(test_ke)
 }
 END_TEST
 
-static bool hash_hash(const struct hash_impl *impl, const struct bytes *parts, size_t n_parts, uint8_t *out)
+static bool hash_hash(const struct hash_impl *impl, const struct bytes *parts, size_t n_parts,
+		      uint8_t *out)
 {
 	bool ok = real_hash->hash(real_hash, parts, n_parts, out);
 

@@ -3,8 +3,9 @@
 
 #include "util/mem.h"
 
-static const unsigned groups[] = { KE_CURVE_25519, KE_CURVE_448, KE_ECP_256,   KE_ECP_384,   KE_ECP_521,
-				   KE_MODP_2048,   KE_MODP_3072, KE_MODP_4096, KE_MODP_6144, KE_MODP_8192 };
+static const unsigned groups[] = { KE_CURVE_25519, KE_CURVE_448, KE_ECP_256,   KE_ECP_384,
+				   KE_ECP_521,	   KE_MODP_2048, KE_MODP_3072, KE_MODP_4096,
+				   KE_MODP_6144,   KE_MODP_8192 };
 #define MAX_VALUE 1024
 
 /* RFC 6989, 2: bad public values are refused, by both roles. */
@@ -27,11 +28,13 @@ START_TEST(test_vectors)
 		ck_assert_msg(key, "%s: the private value was not accepted", name);
 		got = impl->finish(impl, key, peer, &secret);
 		ck_assert_msg(got == valid, "%s: %s", name, got ? "accepted" : "refused");
-		ck_assert_msg(impl->respond(impl, peer, own, &other) == valid, "%s: as responder", name);
+		ck_assert_msg(impl->respond(impl, peer, own, &other) == valid, "%s: as responder",
+			      name);
 		if (valid)
 			ck_assert_bytes(secret_bytes(&secret), vec_hex(v, "secret"), name);
 		else
-			ck_assert_msg(!secret.p && !other.p && ++refused, "%s: a secret was given out", name);
+			ck_assert_msg(!secret.p && !other.p && ++refused,
+				      "%s: a secret was given out", name);
 		secret_clear(&secret);
 		secret_clear(&other);
 		impl->key_free(key);

@@ -35,7 +35,9 @@ static void check_prefix(const struct ike_keys *keys, struct bytes expected, con
 
 static struct suite nist_suite(unsigned prf)
 {
-	return (struct suite){ .encr = ENCR_AES_CBC, .encr_bits = 256, .integ = INTEG_HMAC_SHA2_256_128,
+	return (struct suite){ .encr = ENCR_AES_CBC,
+			       .encr_bits = 256,
+			       .integ = INTEG_HMAC_SHA2_256_128,
 			       .prf = (uint16_t)prf };
 }
 
@@ -54,18 +56,19 @@ START_TEST(test_nist_ike)
 		struct buf seed = { 0 };
 		uint8_t expected[224];
 
-		ck_assert_result(keys_derive_ike(ctx, &s, vec_hex(v, "shared"), ni, nr, spi_i, spi_r, 0, BYTES_NONE, &keys),
+		ck_assert_result(keys_derive_ike(ctx, &s, vec_hex(v, "shared"), ni, nr, spi_i,
+						 spi_r, 0, BYTES_NONE, &keys),
 				 name);
 		check_prefix(&keys, dkm, name);
-		ck_assert_result(keys_derive_ike(ctx, &s, vec_hex(v, "shared_new"), ni, nr, spi_i, spi_r, s.prf,
-						 bytes_of(dkm.p, out_len), &keys),
+		ck_assert_result(keys_derive_ike(ctx, &s, vec_hex(v, "shared_new"), ni, nr, spi_i,
+						 spi_r, s.prf, bytes_of(dkm.p, out_len), &keys),
 				 name);
 		buf_add_bytes(&seed, ni);
 		buf_add_bytes(&seed, nr);
 		buf_add_u64(&seed, spi_i);
 		buf_add_u64(&seed, spi_r);
-		ck_assert_result(crypto_prf_plus(ctx, s.prf, vec_hex(v, "skeyseed_rekey"), buf_bytes(&seed), expected,
-						 sizeof(expected)),
+		ck_assert_result(crypto_prf_plus(ctx, s.prf, vec_hex(v, "skeyseed_rekey"),
+						 buf_bytes(&seed), expected, sizeof(expected)),
 				 name);
 		check_prefix(&keys, bytes_of(expected, sizeof(expected)), name);
 		buf_free(&seed);
@@ -88,10 +91,12 @@ START_TEST(test_nist_child)
 		const char *name = vec_text(v, "name");
 		struct secret keymat = { 0 };
 
-		ck_assert_result(keys_derive_child(ctx, prf, d, BYTES_NONE, ni, nr, child.n / 2, 0, &keymat), name);
+		ck_assert_result(
+			keys_derive_child(ctx, prf, d, BYTES_NONE, ni, nr, child.n / 2, 0, &keymat),
+			name);
 		ck_assert_bytes(secret_bytes(&keymat), child, name);
-		ck_assert_result(keys_derive_child(ctx, prf, d, vec_hex(v, "shared_new"), ni, nr, child_dh.n / 2 - 20, 20,
-						   &keymat),
+		ck_assert_result(keys_derive_child(ctx, prf, d, vec_hex(v, "shared_new"), ni, nr,
+						   child_dh.n / 2 - 20, 20, &keymat),
 				 name);
 		ck_assert_bytes(secret_bytes(&keymat), child_dh, name);
 		secret_clear(&keymat);
@@ -100,7 +105,8 @@ START_TEST(test_nist_child)
 }
 END_TEST
 
-/* Whole key sets of real SAs, with every kind of PRF: also that each key is found where the header says. */
+/* Whole key sets of real SAs, with every kind of PRF: also that each key is found where the header
+ * says. */
 START_TEST(test_ike_keys)
 {
 	struct vectors *v = vectors_open("ike-keys.txt");
@@ -111,8 +117,10 @@ START_TEST(test_ike_keys)
 		const char *name = vec_text(v, "name");
 
 		s.prf = (uint16_t)vec_num(v, "prf");
-		ck_assert_result(keys_derive_ike(ctx, &s, vec_hex(v, "shared"), vec_hex(v, "ni"), vec_hex(v, "nr"),
-						 vec_spi(v, "spi_i"), vec_spi(v, "spi_r"), s.prf, vec_hex(v, "old_d"), &k),
+		ck_assert_result(keys_derive_ike(ctx, &s, vec_hex(v, "shared"), vec_hex(v, "ni"),
+						 vec_hex(v, "nr"), vec_spi(v, "spi_i"),
+						 vec_spi(v, "spi_r"), s.prf, vec_hex(v, "old_d"),
+						 &k),
 				 name);
 		ck_assert_bytes(bytes_of(ike_keys_d(&k), k.d_len), vec_hex(v, "sk_d"), name);
 		ck_assert_bytes(bytes_of(ike_keys_ai(&k), k.a_len), vec_hex(v, "sk_ai"), name);
@@ -138,8 +146,9 @@ START_TEST(test_child_keys)
 		struct secret keymat = { 0 };
 		const uint8_t *p;
 
-		ck_assert_result(keys_derive_child(ctx, vec_num(v, "prf"), vec_hex(v, "sk_d"), vec_hex(v, "shared"),
-						   vec_hex(v, "ni"), vec_hex(v, "nr"), encr_i.n, integ_i.n, &keymat),
+		ck_assert_result(keys_derive_child(ctx, vec_num(v, "prf"), vec_hex(v, "sk_d"),
+						   vec_hex(v, "shared"), vec_hex(v, "ni"),
+						   vec_hex(v, "nr"), encr_i.n, integ_i.n, &keymat),
 				 name);
 		p = keymat.p;
 		ck_assert_bytes(bytes_of(p, encr_i.n), encr_i, name);
@@ -161,8 +170,9 @@ START_TEST(test_psk_auth)
 		uint8_t auth[CRYPTO_MAX_MAC];
 		size_t n = 0;
 
-		ck_assert_result(keys_psk_auth(ctx, vec_num(v, "prf"), vec_hex(v, "psk"), vec_hex(v, "message"),
-					       vec_hex(v, "nonce"), vec_hex(v, "sk_p"), vec_hex(v, "id_body"), auth, &n),
+		ck_assert_result(keys_psk_auth(ctx, vec_num(v, "prf"), vec_hex(v, "psk"),
+					       vec_hex(v, "message"), vec_hex(v, "nonce"),
+					       vec_hex(v, "sk_p"), vec_hex(v, "id_body"), auth, &n),
 				 vec_text(v, "name"));
 		ck_assert_bytes(bytes_of(auth, n), vec_hex(v, "auth"), vec_text(v, "name"));
 	}
@@ -170,19 +180,20 @@ START_TEST(test_psk_auth)
 }
 END_TEST
 
-/* RFC 7296, 2.14: PRFs with a fixed key take the first 64 bits of each nonce, which must be there. */
+/* RFC 7296, 2.14: PRFs with a fixed key take the first 64 bits of each nonce, which must be there.
+ */
 START_TEST(test_short_nonce)
 {
 	struct suite s = { .encr = ENCR_AES_GCM_16, .encr_bits = 128, .prf = PRF_AES128_XCBC };
 	struct ike_keys keys = { 0 };
 	uint8_t nonce[16] = { 0 };
 
-	ck_assert_int_eq(keys_derive_ike(ctx, &s, bytes_str("shared"), bytes_of(nonce, 7), bytes_of(nonce, 16), 1, 2, 0,
-					 BYTES_NONE, &keys)
+	ck_assert_int_eq(keys_derive_ike(ctx, &s, bytes_str("shared"), bytes_of(nonce, 7),
+					 bytes_of(nonce, 16), 1, 2, 0, BYTES_NONE, &keys)
 				 .code,
 			 RESULT_INVALID);
-	ck_assert_int_eq(keys_derive_ike(ctx, &s, bytes_str("shared"), bytes_of(nonce, 16), bytes_of(nonce, 7), 1, 2, 0,
-					 BYTES_NONE, &keys)
+	ck_assert_int_eq(keys_derive_ike(ctx, &s, bytes_str("shared"), bytes_of(nonce, 16),
+					 bytes_of(nonce, 7), 1, 2, 0, BYTES_NONE, &keys)
 				 .code,
 			 RESULT_INVALID);
 	ck_assert_ptr_null(keys.all.p);
@@ -194,22 +205,28 @@ START_TEST(test_rekey_changes_prf)
 {
 	struct suite s = { .encr = ENCR_AES_GCM_16, .encr_bits = 128, .prf = PRF_HMAC_SHA2_512 };
 	struct bytes d = bytes_str("01234567890123456789"), shared = bytes_str("shared");
-	struct bytes ni = bytes_str("nonce of the initiator"), nr = bytes_str("nonce of the responder");
+	struct bytes ni = bytes_str("nonce of the initiator"),
+		     nr = bytes_str("nonce of the responder");
 	struct bytes parts[] = { shared, ni, nr };
 	uint8_t seed[20], expected[64];
 	struct ike_keys keys = { 0 };
 	struct buf s2 = { 0 };
 
-	ck_assert_result(keys_derive_ike(ctx, &s, shared, ni, nr, 1, 2, PRF_HMAC_SHA1, d, &keys), "derive");
+	ck_assert_result(keys_derive_ike(ctx, &s, shared, ni, nr, 1, 2, PRF_HMAC_SHA1, d, &keys),
+			 "derive");
 	ck_assert_uint_eq(keys.d_len, 64);
 	ck_assert_result(crypto_prf_run(ctx, PRF_HMAC_SHA1, d, parts, 3, seed), "prf");
 	buf_add_bytes(&s2, ni);
 	buf_add_bytes(&s2, nr);
 	buf_add_u64(&s2, 1);
 	buf_add_u64(&s2, 2);
-	ck_assert_result(crypto_prf_plus(ctx, PRF_HMAC_SHA2_512, bytes_of(seed, 20), buf_bytes(&s2), expected, 64), "prf+");
+	ck_assert_result(crypto_prf_plus(ctx, PRF_HMAC_SHA2_512, bytes_of(seed, 20), buf_bytes(&s2),
+					 expected, 64),
+			 "prf+");
 	ck_assert_mem_eq(expected, keys.all.p, 64);
-	ck_assert_int_eq(keys_derive_ike(ctx, &s, shared, ni, nr, 1, 2, PRF_HMAC_MD5, d, &keys).code, RESULT_UNSUPPORTED);
+	ck_assert_int_eq(
+		keys_derive_ike(ctx, &s, shared, ni, nr, 1, 2, PRF_HMAC_MD5, d, &keys).code,
+		RESULT_UNSUPPORTED);
 	ck_assert_mem_eq(expected, keys.all.p, 64); /* untouched by the failure */
 	buf_free(&s2);
 	secret_clear(&keys.all);

@@ -23,8 +23,10 @@ START_TEST(test_vectors)
 
 		ck_assert_msg(impl, "%s: missing", vec_text(v, "name"));
 		ck_assert_uint_eq(mac.n, impl->out_len);
-		ck_assert_result(crypto_mac(c, impl, vec_hex(v, "key"), &data, 1, out), vec_text(v, "name"));
-		ck_assert_msg(secret_equal(bytes_of(out, impl->out_len), mac) == (vec_num(v, "valid") != 0),
+		ck_assert_result(crypto_mac(c, impl, vec_hex(v, "key"), &data, 1, out),
+				 vec_text(v, "name"));
+		ck_assert_msg(secret_equal(bytes_of(out, impl->out_len), mac) ==
+				      (vec_num(v, "valid") != 0),
 			      "%s: wrong", vec_text(v, "name"));
 	}
 	crypto_ctx_free(c);
@@ -34,8 +36,9 @@ END_TEST
 
 static const struct mac_impl *all_macs(int i)
 {
-	static const unsigned integs[] = { INTEG_HMAC_SHA1_96,	    INTEG_HMAC_SHA2_256_128, INTEG_HMAC_SHA2_384_192,
-					   INTEG_HMAC_SHA2_512_256, INTEG_AES_XCBC_96,	     INTEG_AES_CMAC_96 };
+	static const unsigned integs[] = { INTEG_HMAC_SHA1_96,	    INTEG_HMAC_SHA2_256_128,
+					   INTEG_HMAC_SHA2_384_192, INTEG_HMAC_SHA2_512_256,
+					   INTEG_AES_XCBC_96,	    INTEG_AES_CMAC_96 };
 	static const unsigned prfs[] = { PRF_HMAC_SHA1,	    PRF_HMAC_SHA2_256, PRF_HMAC_SHA2_384,
 					 PRF_HMAC_SHA2_512, PRF_AES128_XCBC,   PRF_AES128_CMAC };
 
@@ -48,7 +51,8 @@ START_TEST(test_parts_and_reuse)
 	const struct mac_impl *impl = all_macs(_i);
 	void *ctx = impl->ctx_new(impl);
 	uint8_t data[1300], key[64], whole[CRYPTO_MAX_MAC], cut[CRYPTO_MAX_MAC];
-	static const size_t lengths[] = { 0, 1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 511, 512, 513, 528, 529, 1300 };
+	static const size_t lengths[] = { 0,  1,  15,  16,  17,	 31,  32,  33,	63,
+					  64, 65, 511, 512, 513, 528, 529, 1300 };
 
 	for (size_t i = 0; i < sizeof(data); i++)
 		data[i] = (uint8_t)(i * 7);
@@ -94,7 +98,8 @@ END_TEST
 
 START_TEST(test_integ_key_length)
 {
-	const struct mac_impl *impl = crypto_integ(registry, _i ? INTEG_AES_XCBC_96 : INTEG_AES_CMAC_96);
+	const struct mac_impl *impl =
+		crypto_integ(registry, _i ? INTEG_AES_XCBC_96 : INTEG_AES_CMAC_96);
 	void *ctx = impl->ctx_new(impl);
 	uint8_t key[32] = { 0 };
 
@@ -109,8 +114,9 @@ START_TEST(test_hash)
 {
 	struct crypto_ctx *c = crypto_ctx_new(registry);
 	struct bytes parts[] = { bytes_str("a"), BYTES_NONE, bytes_str("bc") };
-	static const uint8_t sha1_abc[] = { 0xa9, 0x99, 0x3e, 0x36, 0x47, 0x06, 0x81, 0x6a, 0xba, 0x3e,
-					    0x25, 0x71, 0x78, 0x50, 0xc2, 0x6c, 0x9c, 0xd0, 0xd8, 0x9d };
+	static const uint8_t sha1_abc[] = { 0xa9, 0x99, 0x3e, 0x36, 0x47, 0x06, 0x81,
+					    0x6a, 0xba, 0x3e, 0x25, 0x71, 0x78, 0x50,
+					    0xc2, 0x6c, 0x9c, 0xd0, 0xd8, 0x9d };
 	uint8_t out[CRYPTO_MAX_MAC];
 
 	ck_assert_result(crypto_hash(c, HASH_SHA1, parts, 3, out), "sha1");

@@ -53,7 +53,8 @@ START_TEST(test_every_bit)
 	for (size_t bit = 0; bit < total * 8; bit++) {
 		memcpy(copy, sealed, sizeof(copy));
 		copy[bit / 8] ^= (uint8_t)(1 << bit % 8);
-		ck_assert_msg(protect_open(c, &p, encr_key, integ_key, copy, SK_AAD, n).code == RESULT_AUTH,
+		ck_assert_msg(protect_open(c, &p, encr_key, integ_key, copy, SK_AAD, n).code ==
+				      RESULT_AUTH,
 			      "bit %zu of %zu is not covered", bit, total * 8);
 	}
 	/* Another key, salt or integrity key. */
@@ -64,17 +65,20 @@ START_TEST(test_every_bit)
 			break;
 		memcpy(copy, sealed, sizeof(copy));
 		encr_key[i] ^= 1;
-		ck_assert_int_eq(protect_open(c, &p, encr_key, integ_key, copy, SK_AAD, n).code, RESULT_AUTH);
+		ck_assert_int_eq(protect_open(c, &p, encr_key, integ_key, copy, SK_AAD, n).code,
+				 RESULT_AUTH);
 		encr_key[i] ^= 1;
 	}
 	for (size_t i = 0; i < protect_integ_key_len(&p); i++) {
 		memcpy(copy, sealed, sizeof(copy));
 		integ_key[i] ^= 1;
-		ck_assert_int_eq(protect_open(c, &p, encr_key, integ_key, copy, SK_AAD, n).code, RESULT_AUTH);
+		ck_assert_int_eq(protect_open(c, &p, encr_key, integ_key, copy, SK_AAD, n).code,
+				 RESULT_AUTH);
 		integ_key[i] ^= 1;
 	}
 	memcpy(copy, sealed, sizeof(copy));
-	ck_assert_result(protect_open(c, &p, encr_key, integ_key, copy, SK_AAD, n), "open after forgeries");
+	ck_assert_result(protect_open(c, &p, encr_key, integ_key, copy, SK_AAD, n),
+			 "open after forgeries");
 	crypto_ctx_free(c);
 }
 END_TEST
@@ -94,11 +98,14 @@ START_TEST(test_lengths)
 		r = protect_seal(c, &p, encr_key, integ_key, packet, SK_AAD, n);
 		if (!n || n % p.cipher->block) {
 			ck_assert_int_eq(r.code, RESULT_INVALID);
-			ck_assert_int_eq(protect_open(c, &p, encr_key, integ_key, packet, SK_AAD, n).code, RESULT_INVALID);
+			ck_assert_int_eq(
+				protect_open(c, &p, encr_key, integ_key, packet, SK_AAD, n).code,
+				RESULT_INVALID);
 			continue;
 		}
 		ck_assert_result(r, "seal");
-		ck_assert_result(protect_open(c, &p, encr_key, integ_key, packet, SK_AAD, n), "open");
+		ck_assert_result(protect_open(c, &p, encr_key, integ_key, packet, SK_AAD, n),
+				 "open");
 		for (size_t i = 0; i < n; i++)
 			ck_assert_uint_eq(packet[SK_AAD + p.cipher->iv_len + i], 0x5a);
 	}
@@ -106,7 +113,8 @@ START_TEST(test_lengths)
 }
 END_TEST
 
-/* Messages of other implementations: open, compare, seal again with the same IV to the same octets. */
+/* Messages of other implementations: open, compare, seal again with the same IV to the same octets.
+ */
 START_TEST(test_ike_messages)
 {
 	struct vectors *v = vectors_open("ike-messages.txt");

@@ -57,7 +57,8 @@ START_TEST(test_frozen)
 }
 END_TEST
 
-static bool second_hash(const struct hash_impl *impl, const struct bytes *parts, size_t n_parts, uint8_t *out)
+static bool second_hash(const struct hash_impl *impl, const struct bytes *parts, size_t n_parts,
+			uint8_t *out)
 {
 	const struct hash_impl *real = crypto_hasher(registry, HASH_SHA1);
 
@@ -82,13 +83,18 @@ START_TEST(test_impossible_lengths)
 {
 	struct crypto_registry *r = crypto_registry_new();
 
-	ck_assert(!crypto_add_hash(r, &(struct hash_impl){ .id = 9, .out_len = 65, .hash = second_hash }));
+	ck_assert(!crypto_add_hash(
+		r, &(struct hash_impl){ .id = 9, .out_len = 65, .hash = second_hash }));
 	ck_assert(!crypto_add_hash(r, &(struct hash_impl){ .id = 9, .hash = second_hash }));
 	ck_assert(!crypto_add_prf(r, &(struct mac_impl){ .id = 99, .key_len = 16, .out_len = 65 }));
-	ck_assert(!crypto_add_integ(r, &(struct mac_impl){ .id = 99, .key_len = 65, .out_len = 16 }));
-	ck_assert(!crypto_add_cipher(r, &(struct cipher_impl){ .id = 99, .key_len = 16, .iv_len = 33, .block = 1 }));
-	ck_assert(!crypto_add_cipher(r, &(struct cipher_impl){ .id = 99, .key_len = 16, .iv_len = 8, .block = 0 }));
-	ck_assert(!crypto_add_cipher(r, &(struct cipher_impl){ .id = 99, .key_len = 16, .block = 1, .icv_len = 16 }));
+	ck_assert(
+		!crypto_add_integ(r, &(struct mac_impl){ .id = 99, .key_len = 65, .out_len = 16 }));
+	ck_assert(!crypto_add_cipher(
+		r, &(struct cipher_impl){ .id = 99, .key_len = 16, .iv_len = 33, .block = 1 }));
+	ck_assert(!crypto_add_cipher(
+		r, &(struct cipher_impl){ .id = 99, .key_len = 16, .iv_len = 8, .block = 0 }));
+	ck_assert(!crypto_add_cipher(
+		r, &(struct cipher_impl){ .id = 99, .key_len = 16, .block = 1, .icv_len = 16 }));
 	crypto_registry_free(r);
 }
 END_TEST
@@ -102,9 +108,11 @@ static void gather(void *arg, const char *section, const char *name, const char 
 START_TEST(test_each)
 {
 	static const char *const expected[] = {
-		"encryption/AES_CBC=openssl ",	    "aead/AES_GCM_16=openssl ",	     "integrity/HMAC_SHA2_256_128=openssl ",
-		"hasher/HASH_SHA2_256=openssl ",    "prf/PRF_HMAC_SHA2_256=openssl ", "ke/CURVE_25519=openssl ",
-		"nonce-gen/NONCE_GEN=openssl ",     "rng/RNG_STRONG=openssl ",	     "aead/CHACHA20_POLY1305=openssl ",
+		"encryption/AES_CBC=openssl ",		"aead/AES_GCM_16=openssl ",
+		"integrity/HMAC_SHA2_256_128=openssl ", "hasher/HASH_SHA2_256=openssl ",
+		"prf/PRF_HMAC_SHA2_256=openssl ",	"ke/CURVE_25519=openssl ",
+		"nonce-gen/NONCE_GEN=openssl ",		"rng/RNG_STRONG=openssl ",
+		"aead/CHACHA20_POLY1305=openssl ",
 	};
 	struct buf out = { 0 };
 
@@ -123,15 +131,22 @@ START_TEST(test_no_provider)
 {
 	struct crypto_registry *r = crypto_registry_new();
 	struct crypto_ctx *c = crypto_ctx_new(r);
-	struct suite s = { .encr = ENCR_AES_CBC, .encr_bits = 128, .integ = INTEG_HMAC_SHA1_96, .prf = PRF_HMAC_SHA1 };
+	struct suite s = { .encr = ENCR_AES_CBC,
+			   .encr_bits = 128,
+			   .integ = INTEG_HMAC_SHA1_96,
+			   .prf = PRF_HMAC_SHA1 };
 	struct ike_keys keys = { 0 };
 	struct protect p;
 	uint8_t a[16] = { 0 }, b[16] = { 0 };
 
 	ck_assert_int_eq(protect_init(r, &s, &p).code, RESULT_UNSUPPORTED);
-	ck_assert_int_eq(crypto_prf_run(c, PRF_HMAC_SHA1, BYTES_NONE, NULL, 0, a).code, RESULT_UNSUPPORTED);
-	ck_assert_int_eq(crypto_prf_plus(c, PRF_HMAC_SHA1, BYTES_NONE, BYTES_NONE, a, 1).code, RESULT_UNSUPPORTED);
-	ck_assert_int_eq(keys_derive_ike(c, &s, BYTES_NONE, BYTES_NONE, BYTES_NONE, 1, 2, 0, BYTES_NONE, &keys).code,
+	ck_assert_int_eq(crypto_prf_run(c, PRF_HMAC_SHA1, BYTES_NONE, NULL, 0, a).code,
+			 RESULT_UNSUPPORTED);
+	ck_assert_int_eq(crypto_prf_plus(c, PRF_HMAC_SHA1, BYTES_NONE, BYTES_NONE, a, 1).code,
+			 RESULT_UNSUPPORTED);
+	ck_assert_int_eq(keys_derive_ike(c, &s, BYTES_NONE, BYTES_NONE, BYTES_NONE, 1, 2, 0,
+					 BYTES_NONE, &keys)
+				 .code,
 			 RESULT_UNSUPPORTED);
 	/* Random bytes there are: the kernel's. */
 	crypto_random(c, a, sizeof(a));

@@ -78,9 +78,10 @@ static const struct plugin_descriptor fake_sick = {
 };
 FAKE(patient, NULL, FEATURES("x:sick"));
 
-static const struct plugin_descriptor *const fakes[] = { &fake_top,  &fake_alone, &fake_middle, &fake_base,
-							 &fake_hen,  &fake_egg,	  &fake_orphan, &fake_sick,
-							 &fake_patient, NULL };
+static const struct plugin_descriptor *const fakes[] = { &fake_top,    &fake_alone, &fake_middle,
+							 &fake_base,   &fake_hen,   &fake_egg,
+							 &fake_orphan, &fake_sick,  &fake_patient,
+							 NULL };
 
 static struct plugin_set *load_list(const char *list)
 {
@@ -219,13 +220,16 @@ START_TEST(test_mandatory)
 	static const struct {
 		const char *list, *err;
 	} cases[] = {
-		{ "base missing!", "mandatory plugin 'missing' could not be loaded: there is no such plugin" },
+		{ "base missing!",
+		  "mandatory plugin 'missing' could not be loaded: there is no such plugin" },
 		{ "base sick!", "'sick' could not be loaded: the device is on fire" },
 		{ "orphan! base", "'orphan' could not be loaded: it requires x:nobody" },
 		{ "base old!", "'old'" },
 		{ "base missing missing!", "'missing'" },
 	};
-	struct plugin_options options = { .dir = MODULES, .load = cases[_i].list, .built_in = fakes };
+	struct plugin_options options = { .dir = MODULES,
+					  .load = cases[_i].list,
+					  .built_in = fakes };
 	struct errtext err = { "" };
 
 	ck_assert_ptr_null(plugins_load(&options, &env, &err));
@@ -277,7 +281,9 @@ static bool enabled(void *arg, const char *name, int *ret_priority)
 /* load_modular: priority first, then the name. */
 START_TEST(test_modular)
 {
-	struct plugin_options options = { .dir = MODULES, .load = "middle!", .enabled = enabled, .built_in = fakes };
+	struct plugin_options options = {
+		.dir = MODULES, .load = "middle!", .enabled = enabled, .built_in = fakes
+	};
 	struct errtext err;
 	struct plugin_set *set = plugins_load(&options, &env, &err);
 
