@@ -29,7 +29,7 @@ struct child_sa *child_sa_new(struct ike_sa *ike, const struct conn *conn, const
 /* Takes it out of its IKE_SA, removes it from the backend, frees it. */
 void child_sa_free(struct child_sa *c);
 /* Moves by the table; an undeclared move is logged and refused. */
-bool child_sa_move(struct child_sa *c, enum child_event event);
+EXPORT bool child_sa_move(struct child_sa *c, enum child_event event);
 void child_sa_set_ts(struct child_sa *c, struct ts_list local, struct ts_list remote);
 static inline struct ts_list child_sa_local_ts(const struct child_sa *c)
 {

@@ -43,8 +43,8 @@ struct child_transition {
 	const char *meaning;
 };
 
-extern const struct child_transition child_transitions[];
-extern const size_t child_transitions_count;
+extern EXPORT const struct child_transition child_transitions[];
+extern EXPORT const size_t child_transitions_count;
 
 EXPORT const char *child_state_name(enum child_state s);
 EXPORT const char *child_event_name(enum child_event e);

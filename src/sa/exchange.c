@@ -241,6 +241,11 @@ bool exchange_start(struct ike_sa *sa)
 {
 	if (sa->finished || sa->outstanding || sa->active || sa->park)
 		return false;
+	if (sa->out.next == UINT32_MAX) {
+		/* RFC 7296, 2.2 MUST: ids that are used up end the IKE_SA */
+		ike_sa_finish(sa, IKE_EVENT_FAILED, CAUSE_POLICY, "all message ids are used up");
+		return false;
+	}
 	if (!exchange_pick(sa))
 		return false;
 	for (struct task *t = sa->active; t; t = t->next) {

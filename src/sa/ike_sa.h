@@ -145,7 +145,7 @@ static inline uint64_t ike_sa_own_spi(const struct ike_sa *sa)
 }
 
 /* ---- for the parts of sa/ and the tasks ---- */
-bool ike_sa_move(struct ike_sa *sa, enum ike_event event);
+EXPORT bool ike_sa_move(struct ike_sa *sa, enum ike_event event);
 /* Sends what is queued if nothing is outstanding. */
 void ike_sa_run_queue(struct ike_sa *sa);
 void ike_sa_queue(struct ike_sa *sa, struct task *t);

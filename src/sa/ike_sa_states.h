@@ -45,8 +45,8 @@ struct ike_transition {
 	const char *meaning;
 };
 
-extern const struct ike_transition ike_transitions[];
-extern const size_t ike_transitions_count;
+extern EXPORT const struct ike_transition ike_transitions[];
+extern EXPORT const size_t ike_transitions_count;
 
 EXPORT const char *ike_state_name(enum ike_state s);
 EXPORT const char *ike_event_name(enum ike_event e);

@@ -8,11 +8,11 @@
 /* NAT detection in IKE_SA_INIT (RFC 7296, 2.23). */
 
 /* Writes both notifies; with `fake` the source is wrong on purpose, so that the peer encapsulates. */
-void nat_build(struct ike_sa *sa, struct builder *b, const struct addr *local, const struct addr *remote, bool fake);
+EXPORT void nat_build(struct ike_sa *sa, struct builder *b, const struct addr *local, const struct addr *remote, bool fake);
 /* Compares the peer's notifies with the addresses seen, sets nat_local and nat_remote. */
-void nat_detect(struct ike_sa *sa, const struct payload_list *in, uint64_t spi_i, uint64_t spi_r,
-		const struct addr *local, const struct addr *remote);
+EXPORT void nat_detect(struct ike_sa *sa, const struct payload_list *in, uint64_t spi_i, uint64_t spi_r,
+		       const struct addr *local, const struct addr *remote);
 /* The backend or the configuration wants UDP encapsulation without a NAT. */
-bool nat_forced(const struct ike_sa *sa);
+EXPORT bool nat_forced(const struct ike_sa *sa);
 
 #endif

@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "util/result.h"
+
 /* How a step of a task ends. Decided where the cause is known. */
 enum outcome {
 	OUTCOME_DONE,         /* finished */
@@ -35,6 +37,6 @@ enum cause {
 	CAUSES
 };
 
-const char *cause_name(enum cause cause); /* "no-proposal" */
+EXPORT const char *cause_name(enum cause cause); /* "no-proposal" */
 
 #endif

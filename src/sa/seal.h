@@ -11,14 +11,14 @@ struct ike_sa;
  * ret_inner is the plaintext without padding, ret_first the type of its first payload.
  * RESULT_AUTH: the check failed; RESULT_INVALID: no SK payload where it should be.
  */
-MUST_CHECK struct result seal_open(struct ike_sa *sa, uint8_t *msg, size_t n, struct bytes *ret_inner,
-				   uint8_t *ret_first);
+EXPORT MUST_CHECK struct result seal_open(struct ike_sa *sa, uint8_t *msg, size_t n, struct bytes *ret_inner,
+					  uint8_t *ret_first);
 
 /*
  * Wraps `inner` (a chain whose first payload is `first`) into an SK payload behind the header `h`, into
  * out. Returns the whole message, empty on failure (too long, crypto).
  */
-struct bytes seal_message(struct ike_sa *sa, const struct ike_header *h, uint8_t first, struct bytes inner,
-			  uint8_t *out, size_t cap);
+EXPORT struct bytes seal_message(struct ike_sa *sa, const struct ike_header *h, uint8_t first, struct bytes inner,
+				 uint8_t *out, size_t cap);
 
 #endif

@@ -5,7 +5,8 @@ enum window_verdict window_in_check(const struct window_in *w, uint32_t message_
 {
 	uint32_t behind = w->next - message_id;
 
-	if (message_id - w->next < LIMIT_WINDOW)
+	/* RFC 7296, 2.2 MUST NOT wrap: the last id is never taken, so that `next` cannot become 0 and old requests new */
+	if (message_id >= w->next && message_id - w->next < LIMIT_WINDOW && message_id != UINT32_MAX)
 		return WINDOW_NEW;
 	if (behind <= LIMIT_WINDOW && message_id < w->next)
 		return WINDOW_REPEAT;

@@ -1,1 +1,17 @@
-# tests of src/sa
+# tests of src/sa by its parts; whole exchanges are in testing/exchange, whose two endpoints serve here too
+check_PROGRAMS += test_sa
+test_sa_SOURCES = \
+	testing/exchange/confs.h \
+	testing/exchange/lab.c \
+	testing/exchange/lab.h \
+	testing/lib/swanctl_text.c \
+	testing/lib/swanctl_text.h \
+	testing/unit/sa/sa_test.h \
+	testing/unit/sa/test_info.c \
+	testing/unit/sa/test_main.c \
+	testing/unit/sa/test_nat.c \
+	testing/unit/sa/test_seal.c \
+	testing/unit/sa/test_states.c \
+	testing/unit/sa/test_window.c
+test_sa_CFLAGS = $(test_cflags)
+test_sa_LDADD = $(test_ldadd)
