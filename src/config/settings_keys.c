@@ -10,6 +10,8 @@
 /* "*" stands for one name, "**" at the end for one or more; "a,b" for a or b in that place. */
 static const char *const used_keys[] = {
 	"block_threshold",
+	"close_ike_on_child_failure",
+	"closed_linger", /* ours */
 	"cookie_threshold",
 	"cookie_threshold_ip",
 	"dos_protection",
@@ -19,23 +21,29 @@ static const char *const used_keys[] = {
 	"half_open_timeout",
 	"ikesa_limit",
 	"init_limit_half_open,init_limit_job_load",
+	"initiator_only",
+	"kernel", /* ours: the IPsec backend */
 	"keep_alive",
 	"load,load_modular",
 	"max_packet",
+	"pidfile", /* ours */
 	"port,port_nat_t",
 	"prefer_configured_proposals",
 	"replay_window",
 	"retransmit_base,retransmit_jitter,retransmit_limit,retransmit_timeout,retransmit_tries",
+	"reuse_ikesa",
 	"start-scripts,stop-scripts.*",
 	"threads",
+	"workers", /* ours */
 	/* logging */
 	"filelog.*.default," SUBSYSTEMS,
 	"filelog.*.path,append,flush_line,ike_name,log_level,time_format,time_precision,time_add_ms",
-	"journal.default," SUBSYSTEMS,
+	"journal.default,ike_name,log_level," SUBSYSTEMS,
 	"syslog.identifier",
 	"syslog.daemon,auth.default,ike_name,log_level,map_level," SUBSYSTEMS,
 	/* plugins */
 	"plugins.*.load",
+	"plugins.socket-default.use_ipv4,use_ipv6,fwmark",
 	"plugins.vici.socket",
 };
 
@@ -44,7 +52,6 @@ static const char *const unused_keys[] = {
 	"cache_crls",
 	"cert_cache",
 	"check_current_path",
-	"close_ike_on_child_failure",
 	"delete_rekeyed_delay",
 	"dns1,dns2,nbns1,nbns2",
 	"flush_auth_cfg",
@@ -56,7 +63,6 @@ static const char *const unused_keys[] = {
 	"ignore_routing_tables",
 	"ikesa_table_segments,ikesa_table_size",
 	"inactivity_close_ike",
-	"initiator_only",
 	"install_routes",
 	"install_virtual_ip,install_virtual_ip_on",
 	"filelog.*.json",
@@ -75,7 +81,6 @@ static const char *const unused_keys[] = {
 	"reject_trusted_end_entity",
 	"reqid_base",
 	"retry_initiate_interval",
-	"reuse_ikesa",
 	"routing_table,routing_table_prio",
 	"rsa_pss",
 	"send_delay,send_delay_request,send_delay_response,send_delay_type",
@@ -97,7 +102,7 @@ static const char *const unused_keys[] = {
 	"max_ikev1_exchanges",
 	"crypto_test,leak_detective.**",
 	/* plugins */
-	"plugins.socket-default.use_ipv4,use_ipv6,set_source,set_sourceif,fwmark",
+	"plugins.socket-default.set_source,set_sourceif",
 	"plugins.kernel-netlink.buflen,fwmark,mtu,mss,receive_buffer_size,force_receive_buffer_size",
 	"plugins.kernel-netlink.parallel_route,parallel_xfrm,policy_update,process_rules",
 	"plugins.kernel-netlink.install_routes_xfrmi,set_proto_port_transport_sa",

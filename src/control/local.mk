@@ -1,1 +1,20 @@
-# no sources yet
+libbewick_la_SOURCES += \
+	src/control/client.c \
+	src/control/cmd_algs.c \
+	src/control/cmd_conns.c \
+	src/control/cmd_control.c \
+	src/control/cmd_creds.c \
+	src/control/cmd_daemon.c \
+	src/control/cmd_list.c \
+	src/control/commands.c \
+	src/control/conf_message.c \
+	src/control/conn_message.c \
+	src/control/control.h \
+	src/control/events.c \
+	src/control/initiate.c \
+	src/control/internal.h \
+	src/control/listen.c \
+	src/control/reinit.c \
+	src/control/sa_message.c \
+	src/control/server.c \
+	src/control/start_actions.c

@@ -15,7 +15,7 @@
  * are stuck in something slow.
  */
 struct helper_pool {
-	pthread_mutex_t lock; /* guards all below but max_*; not held while jobs run or are posted */
+	pthread_mutex_t lock; /* guards all below but max_*; not held while jobs run */
 	pthread_cond_t work;  /* a job came, or closing */
 	pthread_cond_t watch; /* a nearer deadline came, or closing */
 	struct mail *first;
@@ -24,6 +24,7 @@ struct helper_pool {
 	unsigned idle; /* threads that look for a job, or will when they run */
 	unsigned threads;
 	bool closing;
+	bool closed; /* nothing is posted any more */
 	bool watched;       /* the watching thread exists */
 	uint64_t watch_due; /* what it waits for */
 	pthread_t watcher;
@@ -63,6 +64,32 @@ static bool helper_job_is_late(const struct helper_job *job, uint64_t now)
 	return job->deadline_ms && now >= job->deadline_ms;
 }
 
+static void helper_drop(struct mail *m)
+{
+	if (m->drop)
+		m->drop(m);
+}
+
+/* A list of jobs that nobody will do. */
+static void helper_drop_all(struct mail *m)
+{
+	while (m) {
+		struct mail *next = m->next;
+
+		helper_drop(m);
+		m = next;
+	}
+}
+
+/* With the lock held: after helper_pool_close boxes may be gone. */
+static void helper_deliver(struct helper_pool *pool, struct helper_job *job)
+{
+	if (pool->closed)
+		helper_drop(&job->mail);
+	else
+		mailbox_post(job->reply_to, &job->mail);
+}
+
 static void *helper_main(void *arg)
 {
 	struct helper_pool *pool = arg;
@@ -86,9 +113,9 @@ static void *helper_main(void *arg)
 		job->late = helper_job_is_late(job, clock_monotonic_ms());
 		if (!job->late)
 			job->compute(job);
-		mailbox_post(job->reply_to, &job->mail);
 
 		pthread_mutex_lock(&pool->lock);
+		helper_deliver(pool, job);
 		pool->idle++;
 	}
 	pthread_mutex_unlock(&pool->lock);
@@ -120,7 +147,7 @@ static struct mail *helper_take_late(struct helper_pool *pool, uint64_t now)
 	return late;
 }
 
-static void helper_post_late(struct mail *m)
+static void helper_post_late(struct helper_pool *pool, struct mail *m)
 {
 	struct mail *next;
 
@@ -129,7 +156,7 @@ static void helper_post_late(struct mail *m)
 
 		next = m->next;
 		job->late = true;
-		mailbox_post(job->reply_to, m);
+		helper_deliver(pool, job);
 	}
 }
 
@@ -142,9 +169,7 @@ static void *helper_watch_main(void *arg)
 		struct mail *late = helper_take_late(pool, clock_monotonic_ms());
 
 		if (late) {
-			pthread_mutex_unlock(&pool->lock);
-			helper_post_late(late);
-			pthread_mutex_lock(&pool->lock);
+			helper_post_late(pool, late);
 		} else if (pool->watch_due == UINT64_MAX) {
 			pthread_cond_wait(&pool->watch, &pool->lock);
 		} else {
@@ -188,7 +213,7 @@ bool helper_submit(struct helper_pool *pool, struct helper_job *job)
 	bool taken = false;
 
 	pthread_mutex_lock(&pool->lock);
-	if (pool->closing)
+	if (pool->closing || pool->closed)
 		goto out;
 	if (pool->queued >= pool->idle && pool->threads < pool->max_threads &&
 	    helper_create(&pool->thread[pool->threads], helper_main, pool)) {
@@ -210,6 +235,23 @@ out:
 	return taken;
 }
 
+bool helper_pool_close(struct helper_pool *pool)
+{
+	struct mail *m;
+	bool quiet;
+
+	pthread_mutex_lock(&pool->lock);
+	pool->closed = true;
+	m = pool->first;
+	pool->first = NULL;
+	pool->last = &pool->first;
+	pool->queued = 0;
+	quiet = pool->idle == pool->threads;
+	pthread_mutex_unlock(&pool->lock);
+	helper_drop_all(m);
+	return quiet;
+}
+
 unsigned helper_pool_waiting(struct helper_pool *pool)
 {
 	unsigned n;
@@ -222,7 +264,7 @@ unsigned helper_pool_waiting(struct helper_pool *pool)
 
 void helper_pool_free(struct helper_pool *pool)
 {
-	struct mail *m, *next;
+	struct mail *m;
 
 	if (!pool)
 		return;
@@ -236,11 +278,7 @@ void helper_pool_free(struct helper_pool *pool)
 	pthread_cond_signal(&pool->watch);
 	pthread_mutex_unlock(&pool->lock);
 
-	for (; m; m = next) {
-		next = m->next;
-		if (m->drop)
-			m->drop(m);
-	}
+	helper_drop_all(m);
 	for (unsigned i = 0; i < pool->threads; i++)
 		pthread_join(pool->thread[i], NULL);
 	if (pool->watched)

@@ -22,6 +22,9 @@ struct helper_pool;
 
 /* Threads are made when needed, up to max_threads. At most max_waiting jobs may wait. */
 EXPORT struct helper_pool *helper_pool_new(unsigned max_threads, unsigned max_waiting);
+/* From now on nothing is taken or posted: waiting jobs are dropped, running ones when they end, so that boxes may go
+ * before the pool. False: some are running, and helper_pool_free would wait for them. */
+EXPORT bool helper_pool_close(struct helper_pool *pool);
 /* Waits for running jobs; drops waiting ones. */
 EXPORT void helper_pool_free(struct helper_pool *pool);
 /* Takes the job. False: too many wait or no thread could be made; the job is still the caller's. Any thread. */

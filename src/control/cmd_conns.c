@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "control/internal.h"
+
+/* load-conn, unload-conn, get-conns, list-conns */
+
+void control_config_changed(struct control *c)
+{
+	config_unref(c->config);
+	c->config = config_store_snapshot(c->store);
+	if (c->workers)
+		workers_set_config(c->workers, c->config);
+}
+
+/* ---- which IKE_SAs have the IKE part in force ---- */
+
+/* Names are the administrator's: a fixed key does. */
+static const struct hash_key generation_key = { 3, 4 };
+
+static struct generation *generation_find(struct control *c, const char *name)
+{
+	uint64_t hash = hash_bytes(&generation_key, bytes_str(name));
+
+	for (struct hashnode *n = hashtab_first(&c->generations, hash); n; n = hashtab_next(n)) {
+		struct generation *g = container_of(n, struct generation, node);
+
+		if (strcmp(g->name, name) == 0)
+			return g;
+	}
+	return NULL;
+}
+
+uint32_t generation_min(struct control *c, const char *conn)
+{
+	const struct generation *g = generation_find(c, conn);
+
+	return g ? g->min_ike_id : 0;
+}
+
+/* IKE_SAs made so far have an IKE part that is not in force any more. */
+static void generation_next(struct control *c, const char *name)
+{
+	struct generation *g = generation_find(c, name);
+
+	if (!c->workers)
+		return;
+	if (!g) {
+		g = xcalloc(1, sizeof(*g) + strlen(name) + 1);
+		strcpy(g->name, name);
+		hashtab_insert(&c->generations, &g->node, hash_bytes(&generation_key, bytes_str(name)));
+	}
+	g->min_ike_id = workers_next_ike_id(c->workers);
+}
+
+/* Loaded again, it gets a new one. */
+static void generation_forget(struct control *c, const char *name)
+{
+	struct generation *g = generation_find(c, name);
+
+	if (g)
+		hashtab_remove(&c->generations, &g->node);
+	free(g);
+}
+
+static void generation_free(struct hashnode *n, void *arg)
+{
+	struct control *c = arg;
+
+	hashtab_remove(&c->generations, n);
+	free(container_of(n, struct generation, node));
+}
+
+void generations_free(struct control *c)
+{
+	hashtab_walk(&c->generations, generation_free, c);
+	hashtab_clear(&c->generations);
+}
+
+/* ---- loading ---- */
+
+/* Children of a whose start action is to be undone (or run): those that b has not, or has otherwise. */
+static size_t conn_changed_starts(const struct conn *a, const struct conn *b, const char **ret_names)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < a->n_children; i++) {
+		const struct child_conf *mine = &a->children[i];
+		const struct child_conf *other = b ? conn_child(b, mine->name) : NULL;
+
+		if (mine->start_action & ACTION_START && !(other && child_conf_equal(a, mine, b, other)))
+			ret_names[n++] = mine->name;
+	}
+	return n;
+}
+
+/* Takes both references. */
+static void conn_loaded(struct control *c, const struct conn *conn, struct conn *old)
+{
+	bool updated = old && conn_ike_equal(conn, old);
+	const char **start = xcalloc(conn->n_children + 1, sizeof(*start));
+	const char **undo = xcalloc(old ? old->n_children + 1 : 1, sizeof(*undo));
+	size_t n_start = conn_changed_starts(conn, updated ? old : NULL, start);
+	size_t n_undo = old ? conn_changed_starts(old, updated ? conn : NULL, undo) : 0;
+
+	LOG(CFG, 1, "%s vici connection: %s", !old ? "added" : updated ? "updated" : "replaced", conn->name);
+	if (!updated)
+		generation_next(c, conn->name);
+	start_actions(c, conn->name, undo, n_undo, updated && n_start > 0, conn, start, n_start);
+	free((void *)start);
+	free((void *)undo);
+	conn_unref(old);
+}
+
+struct conns_loading {
+	struct conn **list;
+	size_t n;
+};
+
+static bool conns_parse(struct control *c, const struct tree *root, struct conns_loading *l, struct errtext *err)
+{
+	TREE_FOREACH(section, root) {
+		struct conn *conn;
+
+		if (section->kind != TREE_SECTION)
+			continue;
+		if (section->name[0] == '\0') {
+			errtext_set(err, "invalid section: ");
+			return false;
+		}
+		conn = conn_parse(section, &c->env, err);
+		if (!conn)
+			return false;
+		l->list = xrealloc(l->list, (l->n + 1) * sizeof(struct conn *));
+		l->list[l->n++] = conn;
+	}
+	return true;
+}
+
+/* The store takes the connections; what they were before is kept for comparing. */
+static void conns_put(struct control *c, struct conns_loading *l)
+{
+	struct conn **old = xcalloc(l->n + 1, sizeof(struct conn *));
+	const struct conn **now = xcalloc(l->n + 1, sizeof(struct conn *));
+
+	for (size_t i = 0; i < l->n; i++) {
+		now[i] = conn_ref(l->list[i]);
+		old[i] = config_store_put_conn(c->store, l->list[i]);
+	}
+	control_config_changed(c);
+	for (size_t i = 0; i < l->n; i++) {
+		conn_loaded(c, now[i], old[i]);
+		conn_unref(now[i]);
+	}
+	free(old);
+	free((void *)now);
+}
+
+void cmd_load_conn(struct command *cmd)
+{
+	struct tree *root = conf_message_parse(command_request(cmd));
+	struct conns_loading l = { 0 };
+	struct errtext err;
+
+	if (!root) {
+		command_fail(cmd, "parsing request failed");
+		return;
+	}
+	if (conns_parse(cmd->control, root, &l, &err)) {
+		conns_put(cmd->control, &l);
+		command_ok(cmd);
+	} else {
+		for (size_t i = 0; i < l.n; i++)
+			conn_unref(l.list[i]);
+		LOG(CFG, 1, "vici: load-conn failed: %s", err.s);
+		command_fail(cmd, "%s", err.s);
+	}
+	free(l.list);
+	tree_free(root);
+}
+
+void cmd_unload_conn(struct command *cmd)
+{
+	struct control *c = cmd->control;
+	char *name = vici_find_str(command_request(cmd), "name");
+	struct conn *old = name ? config_store_remove_conn(c->store, name) : NULL;
+	const char **undo;
+	size_t n;
+
+	if (!name) {
+		command_fail(cmd, "unload: missing connection name");
+		return;
+	}
+	if (!old) {
+		command_fail(cmd, "unload: connection '%s' not found", name);
+		free(name);
+		return;
+	}
+	control_config_changed(c);
+	LOG(CFG, 1, "removed vici connection: %s", name);
+	reinit_forget(c, name);
+	generation_forget(c, name);
+	undo = xcalloc(old->n_children + 1, sizeof(*undo));
+	n = conn_changed_starts(old, NULL, undo);
+	start_actions(c, name, undo, n, false, NULL, NULL, 0);
+	free((void *)undo);
+	conn_unref(old);
+	free(name);
+	command_ok(cmd);
+}
+
+/* ---- telling ---- */
+
+void cmd_get_conns(struct command *cmd)
+{
+	const struct config *config = cmd->control->config;
+	struct vici_writer *w = command_reply(cmd);
+
+	vici_write_list(w, "conns");
+	for (size_t i = 0; i < config->n_conns; i++)
+		vici_write_item_str(w, config->conns[i]->name);
+	vici_write_list_end(w);
+	command_end(cmd);
+}
+
+void cmd_list_conns(struct command *cmd)
+{
+	const struct config *config = cmd->control->config;
+	char *ike = vici_find_str(command_request(cmd), "ike");
+	struct vici_writer w;
+
+	for (size_t i = 0; command_wants(cmd, CONTROL_EVENT_LIST_CONN) && i < config->n_conns; i++) {
+		if (ike && strcmp(ike, config->conns[i]->name) != 0)
+			continue;
+		command_event_begin(&w, CONTROL_EVENT_LIST_CONN);
+		conn_message(&w, config->conns[i]);
+		command_event_send(cmd, &w);
+	}
+	free(ike);
+	command_reply(cmd);
+	command_end(cmd);
+}

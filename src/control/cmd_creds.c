@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "control/internal.h"
+
+/* Shared secrets; and what clients ask for certificates, authorities and pools, of which there are none yet. */
+
+static bool shared_type_parse(struct bytes text, enum shared_type *ret)
+{
+	static const struct {
+		const char *name;
+		enum shared_type type;
+	} types[] = { { "ike", SHARED_IKE }, { "eap", SHARED_EAP }, { "xauth", SHARED_EAP }, { "ntlm", SHARED_NTLM },
+		      { "ppk", SHARED_PPK } };
+
+	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+		if (bytes_equal_nocase(text, types[i].name)) {
+			*ret = types[i].type;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The list "owners"; false: one of them cannot be an identity. */
+static bool shared_owners(struct bytes message, struct id **ret_ids, size_t *ret_n)
+{
+	struct bytes items;
+	struct vici_parser p;
+	struct vici_entry e;
+	struct id *ids = NULL;
+	size_t n = 0;
+
+	if (vici_find(message, VICI_LIST_START, "owners", &items)) {
+		p = vici_parser_of_list(items);
+		while (vici_next_entry(&p, &e)) {
+			ids = xrealloc(ids, (n + 1) * sizeof(*ids));
+			if (!vici_is_printable(e.value) || !id_parse(e.value, &ids[n])) {
+				for (size_t i = 0; i < n; i++)
+					id_free(&ids[i]);
+				free(ids);
+				return false;
+			}
+			n++;
+		}
+	}
+	*ret_ids = ids;
+	*ret_n = n;
+	return true;
+}
+
+static void shared_put(struct command *cmd, enum shared_type type, struct bytes data, const struct id *owners,
+		       size_t n_owners)
+{
+	struct control *c = cmd->control;
+	char *unique_id = vici_find_str(command_request(cmd), "id");
+	struct buf who = { 0 };
+
+	for (size_t i = 0; i < n_owners; i++) {
+		buf_add_str(&who, i ? "', '" : "");
+		id_format(&who, &owners[i]);
+	}
+	LOG(CFG, 1, "loaded shared key%s%s%s for: '%s'", unique_id ? " with id '" : "", unique_id ? unique_id : "",
+	    unique_id ? "'" : "", n_owners ? buf_str(&who) : "%any");
+	buf_free(&who);
+	config_store_put_secret(c->store, unique_id, type, owners, n_owners, data);
+	free(unique_id);
+	control_config_changed(c);
+}
+
+void cmd_load_shared(struct command *cmd)
+{
+	struct bytes message = command_request(cmd), text, data;
+	enum shared_type type;
+	struct id *owners;
+	size_t n_owners;
+
+	if (!vici_find_text(message, "type", &text)) {
+		command_fail(cmd, "shared key type missing");
+		return;
+	}
+	if (!shared_type_parse(text, &type)) {
+		command_fail(cmd, "invalid shared key type: %.*s", (int)text.n, (const char *)text.p);
+		return;
+	}
+	if (!vici_find(message, VICI_KEY_VALUE, "data", &data) || data.n == 0) {
+		command_fail(cmd, "shared key data missing");
+		return;
+	}
+	if (!shared_owners(message, &owners, &n_owners)) {
+		command_fail(cmd, "parsing shared key owners failed");
+		return;
+	}
+	shared_put(cmd, type, data, owners, n_owners);
+	for (size_t i = 0; i < n_owners; i++)
+		id_free(&owners[i]);
+	free(owners);
+	command_ok(cmd);
+}
+
+void cmd_unload_shared(struct command *cmd)
+{
+	struct control *c = cmd->control;
+	char *id = vici_find_str(command_request(cmd), "id");
+
+	if (!id) {
+		command_fail(cmd, "unique identifier missing");
+		return;
+	}
+	LOG(CFG, 1, "unloaded shared key with id '%s'", id);
+	if (config_store_remove_secret(c->store, id))
+		control_config_changed(c);
+	free(id);
+	command_ok(cmd);
+}
+
+void cmd_get_shared(struct command *cmd)
+{
+	const struct config *config = cmd->control->config;
+	struct vici_writer *w = command_reply(cmd);
+
+	vici_write_list(w, "keys");
+	for (size_t i = 0; i < config->n_secrets; i++) {
+		if (config->secrets[i]->unique_id)
+			vici_write_item_str(w, config->secrets[i]->unique_id);
+	}
+	vici_write_list_end(w);
+	command_end(cmd);
+}
+
+void cmd_clear_creds(struct command *cmd)
+{
+	config_store_clear_secrets(cmd->control->store);
+	control_config_changed(cmd->control);
+	command_ok(cmd);
+}
+
+/* ---- what there is not yet ---- */
+
+static void creds_empty_list(struct command *cmd, const char *name)
+{
+	vici_write_list(command_reply(cmd), name);
+	vici_write_list_end(command_reply(cmd));
+	command_end(cmd);
+}
+
+void cmd_get_keys(struct command *cmd)
+{
+	creds_empty_list(cmd, "keys");
+}
+
+void cmd_get_authorities(struct command *cmd)
+{
+	creds_empty_list(cmd, "authorities");
+}
+
+void cmd_get_pools(struct command *cmd)
+{
+	command_reply(cmd); /* a section per pool */
+	command_end(cmd);
+}
+
+void cmd_list_nothing(struct command *cmd)
+{
+	command_reply(cmd);
+	command_end(cmd);
+}
+
+void cmd_no_certificates(struct command *cmd)
+{
+	command_fail(cmd, "certificates and private keys are not supported yet, use pre-shared keys");
+}
+
+void cmd_no_authorities(struct command *cmd)
+{
+	command_fail(cmd, "certificates are not supported yet, so there are no authorities");
+}
+
+void cmd_no_pools(struct command *cmd)
+{
+	command_fail(cmd, "pools of virtual addresses are not supported yet");
+}

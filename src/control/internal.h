@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BEWICK_CONTROL_INTERNAL_H
+#define BEWICK_CONTROL_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/stat.h>
+
+#include "control/control.h"
+#include "loop/loop.h"
+#include "proto/limits.h"
+#include "util/hash.h"
+#include "util/list.h"
+#include "util/log.h"
+#include "util/mem.h"
+#include "vici/message.h"
+
+/* What the files of control share. All but the log sink runs on control's own thread. */
+
+/* Mail besides that of workers (enum worker_reply_kind). */
+enum control_mail {
+	CONTROL_MAIL_LOG = 100, /* a line of the log */
+	CONTROL_MAIL_RELOADED,
+	CONTROL_MAIL_QUIESCE,
+	CONTROL_MAIL_STOP,
+};
+
+/* Lines of the log that may wait in the mailbox; more are dropped and counted. */
+#define CONTROL_LOG_WAITING 8192
+/* All output beyond LIMIT_VICI_QUEUE, of all clients together: what lists may keep for slow readers. */
+#define CONTROL_STREAM_TOTAL (256u << 20)
+/* A client for which much waits and that has read nothing for so long is disconnected. */
+#define CONTROL_STALLED_MS 30000
+/* Packets of one client handled before others get their turn. */
+#define CONTROL_BURST 64
+
+#define CONTROL_EVENT_LIST(X)                                                                      \
+	X(LOG, "log")                                                                              \
+	X(CONTROL_LOG, "control-log")                                                              \
+	X(LIST_SA, "list-sa")                                                                      \
+	X(LIST_POLICY, "list-policy")                                                              \
+	X(LIST_CONN, "list-conn")                                                                  \
+	X(LIST_CERT, "list-cert")                                                                  \
+	X(LIST_AUTHORITY, "list-authority")                                                        \
+	X(IKE_UPDOWN, "ike-updown")                                                                \
+	X(CHILD_UPDOWN, "child-updown")                                                            \
+	X(IKE_REKEY, "ike-rekey")                                                                  \
+	X(CHILD_REKEY, "child-rekey")                                                              \
+	X(IKE_UPDATE, "ike-update")
+
+#define CONTROL_EVENT_ENUM(NAME, TEXT) CONTROL_EVENT_##NAME,
+enum control_event { CONTROL_EVENT_LIST(CONTROL_EVENT_ENUM) CONTROL_EVENTS };
+
+/* Somebody who waits for mail of the workers. Embedded in its user. */
+struct waiter;
+typedef void waiter_fn(struct waiter *w, const struct worker_reply *r);
+struct waiter {
+	struct hashnode node;
+	uint64_t id; /* 0: not waiting */
+	waiter_fn *fn;
+};
+
+struct client;
+
+/* A request that is being answered. Lives until command_end; its client may be gone before. */
+struct command {
+	struct list link; /* control->logging, while it wants lines of the log */
+	struct control *control;
+	struct client *client; /* NULL: disconnected */
+	const char *name;      /* of its definition */
+	struct buf request;    /* the message */
+	struct vici_writer reply;
+	bool replying; /* `reply` was begun */
+	/* control-log: which IKE_SAs, and how much of them */
+	int log_level;
+	uint32_t *log_ids;
+	size_t n_log_ids;
+	const char *log_name; /* or all of this connection; borrowed by the command's job */
+};
+
+struct client {
+	struct list link;  /* control->clients, or ->dead */
+	struct list dirty; /* control->dirty: has output to be written */
+	struct control *control;
+	uint64_t number; /* for log lines */
+	int fd;		 /* -1: closed */
+	struct loop_fd *watch;
+	struct timer work; /* more input is at hand */
+	struct buf in;
+	size_t in_used;
+	struct buf out;
+	size_t out_used;
+	bool out_full;	/* the socket takes no more at present */
+	bool eof, gone; /* sends nothing more; reads nothing more either */
+	struct command *command;
+	unsigned events[CONTROL_EVENTS]; /* registrations */
+	uint64_t dropped;		 /* events lost since it had read everything */
+	struct timer stalled;		 /* it reads nothing */
+};
+
+/* Since when IKE_SAs of a connection have the IKE part that is in force. */
+struct generation {
+	struct hashnode node;
+	uint32_t min_ike_id;
+	char name[];
+};
+
+struct control {
+	struct control_options options;
+	struct control_settings settings;
+	struct conn_env env;
+	char *uri, *settings_file;
+	char *unix_path; /* to be removed at the end */
+	struct stat unix_stat;
+	time_t started;
+	uint64_t started_ms;
+
+	struct loop *loop;
+	struct mailbox *box;
+	struct loop_fd *box_watch, *listen_watch;
+	int listen_fd;
+	struct timer accept_again; /* descriptors were exhausted */
+	pthread_t thread;
+	bool running;
+	bool stopping;
+	struct timer stop_timer;
+
+	struct workers *workers; /* NULL: not yet, or not any more */
+	struct config_store *store;
+	struct config *config; /* the snapshot in force */
+	struct hashtab generations;
+
+	struct list clients, dirty, dead;
+	unsigned n_clients;
+	uint64_t next_client;
+	size_t queued; /* bytes of output of all clients */
+
+	struct hashtab waiters;
+	uint64_t next_request;
+	struct list logging;   /* commands with control-log */
+	struct list initiates; /* jobs, in order */
+	unsigned n_finding, n_finding_later; /* of them, in those phases */
+	struct list jobs;      /* all others */
+	struct list reinits;
+	struct list reloads; /* commands that wait for the settings */
+
+	unsigned wanted[CONTROL_EVENTS]; /* registrations of all clients */
+	struct log_sink *sink;
+	int sink_level;
+	atomic_uint log_waiting;
+	atomic_uint log_dropped;
+
+	/* Guards `quiet`: control_quiesce waits for it. */
+	pthread_mutex_t lock;
+	pthread_cond_t cond;
+	bool quiet;
+};
+
+/* A mail of our own that holds nothing but its kind. */
+struct control_signal {
+	struct mail mail;
+	bool ok;
+	struct control_settings settings;
+};
+
+/* A line of the log on its way to the clients. */
+struct log_mail {
+	struct mail mail;
+	enum log_group group;
+	int level;
+	unsigned thread;
+	uint32_t sa_id;
+	size_t name_len; /* 0: no SA */
+	size_t msg_len;
+	char text[]; /* name, NUL, message, NUL */
+};
+
+/* ---- listen.c ---- */
+int listen_open(struct control *c, const char *uri, struct errtext *err); /* -1: err says why */
+void listen_close(struct control *c);
+
+/* ---- client.c ---- */
+void client_new(struct control *c, int fd); /* takes the descriptor */
+void client_close(struct client *cl);	    /* freed at the end of the turn */
+void client_free_dead(struct control *c);
+void client_flush_all(struct control *c); /* writes what can be written */
+/* A reply, or a part of a list: what the client asked for. */
+void client_send(struct client *cl, struct bytes segment);
+/* A broadcast: dropped when the client does not read. */
+void client_send_event(struct client *cl, struct bytes segment);
+void client_wake(struct client *cl); /* goes on with its input in the next turn */
+
+/* ---- commands.c ---- */
+bool command_run(struct client *cl, struct bytes name, struct bytes message); /* false: unknown */
+struct bytes command_request(const struct command *cmd);
+struct vici_writer *command_reply(struct command *cmd); /* begun at the first call */
+void command_end(struct command *cmd);			/* sends the reply, frees */
+void command_ok(struct command *cmd);			/* success=yes, and ends */
+void command_fail(struct command *cmd, const char *fmt, ...) PRINTF_LIKE(2, 3); /* success=no, and ends */
+/* Answers that the daemon is shutting down, and true, when there are no workers. */
+bool command_no_workers(struct command *cmd);
+bool command_wants(const struct command *cmd, enum control_event event);
+/* Events of a list: begin, fill, send. */
+void command_event_begin(struct vici_writer *w, enum control_event event);
+void command_event_send(struct command *cmd, struct vici_writer *w); /* clears w */
+void command_log(struct command *cmd, int level, uint32_t ike_id);   /* control-log of one more IKE_SA (0: none yet) */
+void command_abandon(struct command *cmd); /* frees without an answer */
+
+void waiter_start(struct control *c, struct waiter *w, waiter_fn *fn); /* gives w->id */
+void waiter_stop(struct control *c, struct waiter *w);
+void waiter_deliver(struct control *c, const struct worker_reply *r);
+
+/* ---- events.c ---- */
+const char *event_name(enum control_event event);
+bool event_parse(struct bytes name, enum control_event *ret);
+void event_register(struct client *cl, enum control_event event);
+bool event_unregister(struct client *cl, enum control_event event);
+void events_forget(struct client *cl); /* all registrations of it */
+void events_update(struct control *c); /* what workers and the log are to tell us */
+void events_sa(struct control *c, const struct worker_reply *r);
+void events_log(struct control *c, const struct log_mail *m);
+
+/* ---- messages ---- */
+void sa_message_ike(struct vici_writer *w, const struct ike_info *info, bool children);
+void sa_message_suite(struct vici_writer *w, const struct suite *s, bool with_prf, bool with_ke);
+/* A tree of the whole message; NULL: its structure is wrong. */
+struct tree *conf_message_parse(struct bytes message);
+void conn_message(struct vici_writer *w, const struct conn *conn);
+
+/* ---- jobs ---- */
+/* cmd NULL: in the background. child NULL: the IKE_SA only. */
+struct initiate_how {
+	struct command *cmd;
+	int timeout_ms; /* 0: none */
+	bool init_limits;
+	bool start_action;
+	struct reinit *reinit; /* is told how it ended */
+};
+void initiate_start(struct control *c, const struct conn *conn, const char *child, const struct initiate_how *how);
+void initiate_abort_all(struct control *c); /* at the end: answers those that wait */
+/* Ids of IKE_SAs that start actions of these children are still setting up. */
+bool initiate_is_starting(struct control *c, uint32_t ike_id, const char *conn, const char *const *children, size_t n);
+
+void reinit_request(struct control *c, const struct worker_reply *r);
+void reinit_done(struct control *c, struct reinit *r, enum cause cause);
+void reinit_forget(struct control *c, const char *conn); /* NULL: all */
+
+/* Undoes the start actions of `undo` children of a connection, then runs those of `start` (of conn, may be NULL). */
+void start_actions(struct control *c, const char *name, const char *const *undo, size_t n_undo, bool keep_ike,
+		   const struct conn *conn, const char *const *start, size_t n_start);
+
+/* Jobs that are freed when control ends. */
+struct job {
+	struct list link;
+	void (*free)(struct control *c, struct job *job);
+};
+void jobs_free(struct control *c);
+
+/* ---- cmd_conns.c ---- */
+uint32_t generation_min(struct control *c, const char *conn);
+void generations_free(struct control *c);
+void control_config_changed(struct control *c);
+
+/* ---- the commands ---- */
+typedef void command_fn(struct command *cmd);
+command_fn cmd_version, cmd_stats, cmd_reload_settings;
+command_fn cmd_load_conn, cmd_unload_conn, cmd_get_conns, cmd_list_conns;
+command_fn cmd_load_shared, cmd_unload_shared, cmd_get_shared, cmd_clear_creds;
+command_fn cmd_get_keys, cmd_get_authorities, cmd_get_pools, cmd_no_certificates, cmd_no_pools, cmd_no_authorities;
+command_fn cmd_list_nothing;
+command_fn cmd_list_sas;
+command_fn cmd_initiate, cmd_terminate;
+command_fn cmd_get_algorithms;
+void cmd_reloaded(struct control *c, bool ok);
+
+#endif

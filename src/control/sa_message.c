@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+#include "control/internal.h"
+
+/* SAs as VICI prints them; the order of keys is what clients have always seen. */
+
+static void message_host(struct vici_writer *w, const char *side, const struct addr *a, const char *id)
+{
+	char key[32];
+
+	snprintf(key, sizeof(key), "%s-host", side);
+	vici_write_str(w, key, addr_format(a).s);
+	snprintf(key, sizeof(key), "%s-port", side);
+	vici_write_fmt(w, key, "%u", a->port);
+	snprintf(key, sizeof(key), "%s-id", side);
+	vici_write_str(w, key, id);
+}
+
+static void message_flag(struct vici_writer *w, const char *key, bool set)
+{
+	if (set)
+		vici_write_str(w, key, "yes");
+}
+
+void sa_message_suite(struct vici_writer *w, const struct suite *s, bool with_prf, bool with_ke)
+{
+	char key[8];
+
+	if (s->encr)
+		vici_write_str(w, "encr-alg", encr_name(s->encr));
+	if (s->encr_bits)
+		vici_write_fmt(w, "encr-keysize", "%u", s->encr_bits);
+	if (s->integ)
+		vici_write_str(w, "integ-alg", integ_name(s->integ));
+	if (with_prf && s->prf)
+		vici_write_str(w, "prf-alg", prf_name(s->prf));
+	if (!with_ke || !s->ke)
+		return;
+	vici_write_str(w, "dh-group", ke_name(s->ke));
+	for (size_t i = 0; i < ARRAY_LEN(s->addke); i++) {
+		snprintf(key, sizeof(key), "ake%zu", i + 1);
+		if (s->addke[i])
+			vici_write_str(w, key, ke_name(s->addke[i]));
+	}
+}
+
+static void message_tasks(struct vici_writer *w, const char *key, const char *const *names, size_t n)
+{
+	if (n == 0)
+		return;
+	vici_write_list(w, key);
+	for (size_t i = 0; i < n; i++)
+		vici_write_item_str(w, names[i]);
+	vici_write_list_end(w);
+}
+
+static void message_selectors(struct vici_writer *w, const char *key, struct ts_list list)
+{
+	vici_write_list(w, key);
+	for (size_t i = 0; i < list.count; i++)
+		vici_write_item_str(w, ts_format(&list.p[i]).s);
+	vici_write_list_end(w);
+}
+
+static void message_usage(struct vici_writer *w, const char *way, const struct kernel_usage *u, int64_t use_s)
+{
+	char key[32];
+
+	snprintf(key, sizeof(key), "bytes-%s", way);
+	vici_write_fmt(w, key, "%llu", (unsigned long long)u->bytes);
+	snprintf(key, sizeof(key), "packets-%s", way);
+	vici_write_fmt(w, key, "%llu", (unsigned long long)u->packets);
+	snprintf(key, sizeof(key), "use-%s", way);
+	if (use_s >= 0)
+		vici_write_fmt(w, key, "%lld", (long long)use_s);
+}
+
+static bool child_has_keys(enum child_state state)
+{
+	return state == CHILD_STATE_INSTALLED || state == CHILD_STATE_REKEYING || state == CHILD_STATE_REKEYED ||
+	       state == CHILD_STATE_DELETING || state == CHILD_STATE_DELETED;
+}
+
+static void message_child(struct vici_writer *w, const struct child_info *c)
+{
+	char name[256];
+
+	/* names of sections have at most 255 bytes; the number must stay */
+	snprintf(name, sizeof(name), "%.240s-%u", c->name, c->id);
+	vici_write_section(w, name);
+	vici_write_str(w, "name", c->name);
+	vici_write_fmt(w, "uniqueid", "%u", c->id);
+	vici_write_fmt(w, "reqid", "%u", c->reqid);
+	vici_write_str(w, "state", child_state_name(c->state));
+	vici_write_str(w, "mode", "TUNNEL");
+	if (c->installed && child_has_keys(c->state)) {
+		vici_write_str(w, "protocol", c->suite.protocol == PROTOCOL_AH ? "AH" : "ESP");
+		message_flag(w, "encap", c->encap);
+		vici_write_fmt(w, "spi-in", "%08x", c->spi_in);
+		vici_write_fmt(w, "spi-out", "%08x", c->spi_out);
+		sa_message_suite(w, &c->suite, false, c->own_ke);
+		if (c->suite.esn)
+			vici_write_str(w, "esn", "1");
+		message_usage(w, "in", &c->in, c->use_in_s);
+		message_usage(w, "out", &c->out, c->use_out_s);
+		vici_write_fmt(w, "install-time", "%llu", (unsigned long long)c->install_s);
+	}
+	message_selectors(w, "local-ts", c->local_ts);
+	message_selectors(w, "remote-ts", c->remote_ts);
+	vici_write_section_end(w);
+}
+
+/* CLOSED is a shell that clients have no word for: to them it is going. */
+static const char *message_state(enum ike_state state)
+{
+	return ike_state_name(state == IKE_STATE_CLOSED ? IKE_STATE_DELETING : state);
+}
+
+void sa_message_ike(struct vici_writer *w, const struct ike_info *info, bool children)
+{
+	bool nat = info->nat_local || info->nat_remote || info->nat_fake;
+
+	vici_write_section(w, info->name);
+	vici_write_fmt(w, "uniqueid", "%u", info->id);
+	vici_write_str(w, "version", "2");
+	vici_write_str(w, "state", message_state(info->state));
+	message_host(w, "local", &info->local, info->local_id);
+	message_host(w, "remote", &info->remote, info->remote_id);
+	message_flag(w, "initiator", info->initiator);
+	vici_write_fmt(w, "initiator-spi", "%016llx", (unsigned long long)info->spi_i);
+	vici_write_fmt(w, "responder-spi", "%016llx", (unsigned long long)info->spi_r);
+	message_flag(w, "nat-local", info->nat_local);
+	message_flag(w, "nat-remote", info->nat_remote);
+	message_flag(w, "nat-fake", info->nat_fake);
+	message_flag(w, "nat-any", nat);
+	if (info->has_suite)
+		sa_message_suite(w, &info->suite, true, true);
+	if (info->state == IKE_STATE_ESTABLISHED)
+		vici_write_fmt(w, "established", "%llu", (unsigned long long)info->established_s);
+	message_tasks(w, "tasks-queued", info->queued, info->n_queued);
+	message_tasks(w, "tasks-active", info->active, info->n_active);
+	message_tasks(w, "tasks-passive", info->passive, info->n_passive);
+	if (children) {
+		vici_write_section(w, "child-sas");
+		for (size_t i = 0; i < info->n_children; i++)
+			message_child(w, &info->children[i]);
+		vici_write_section_end(w);
+	}
+	vici_write_section_end(w);
+}
