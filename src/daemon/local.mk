@@ -1,3 +1,25 @@
 sbin_PROGRAMS += bewickd
-bewickd_SOURCES = src/daemon/main.c
+bewickd_SOURCES = \
+	src/daemon/backend.c \
+	src/daemon/daemon.h \
+	src/daemon/file_logger.c \
+	src/daemon/log_writer.c \
+	src/daemon/log_writer.h \
+	src/daemon/logger.h \
+	src/daemon/loggers.c \
+	src/daemon/loggers.h \
+	src/daemon/main.c \
+	src/daemon/notify.c \
+	src/daemon/options.c \
+	src/daemon/options.h \
+	src/daemon/pidfile.c \
+	src/daemon/plugins.c \
+	src/daemon/reload.c \
+	src/daemon/scripts.c \
+	src/daemon/scripts.h \
+	src/daemon/signals.c \
+	src/daemon/startup.c \
+	src/daemon/syslog_logger.c \
+	src/daemon/values.c \
+	src/daemon/values.h
 bewickd_LDADD = libbewick.la

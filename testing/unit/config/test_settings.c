@@ -180,11 +180,11 @@ END_TEST
 START_TEST(test_keys)
 {
 	static const char *const used[] = {
-		"port", "port_nat_t", "plugins.aes.load", "filelog.x.default", "filelog.x.ike", "journal.default",
+		"port", "port_nat_t", "plugins.aes.load", "filelog.x.default", "filelog.x.ike", "workers",
 		"syslog.auth.cfg", "syslog.identifier", "start-scripts.any",
 	};
 	static const char *const unused[] = {
-		"spi_min", "processor.priority_threads.high", "plugins.kernel-netlink.spdh_thresh.ipv6.lbits",
+		"spi_min", "journal.default", "threads", "processor.priority_threads.high", "plugins.kernel-netlink.spdh_thresh.ipv6.lbits",
 		"plugins.eap-radius.servers.main.preference", "crypto_test.bench", "leak_detective.a.b.c",
 		"plugins.load-tester.addrs.eth0", "plugins.attr.28672", "tls.suites",
 	};

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "daemon/daemon.h"
+#include "daemon/values.h"
+#include "util/log.h"
+
+static void backend_event(void *arg, const struct kernel_event *ev)
+{
+	struct daemon *d = arg;
+
+	if (ev->kind == KERNEL_EVENT_DEAD) {
+		atomic_store(&d->backend_dead, true);
+		daemon_wake(d);
+		return;
+	}
+	pthread_rwlock_rdlock(&d->events_lock);
+	if (d->events_to)
+		workers_kernel_event(d->events_to, ev);
+	pthread_rwlock_unlock(&d->events_lock);
+}
+
+static void backend_draw(const struct daemon *d, void *out, size_t n)
+{
+	struct crypto_ctx *c = crypto_ctx_new(d->plugin_env.crypto);
+
+	crypto_random(c, out, n);
+	crypto_ctx_free(c);
+}
+
+bool daemon_open_net(struct daemon *d, struct errtext *err)
+{
+	struct net_options o = net_options_default();
+	const char *name = settings_str(d->settings, "kernel", "auto");
+
+	d->kernel_ops = kernel_choose(d->plugin_env.kernel, name, d->settings, err);
+	if (!d->kernel_ops)
+		return false;
+	LOG(KNL, LOG_LEVEL_CONTROL, "data plane: %s (setting 'kernel' = %s)", d->kernel_ops->name, name);
+	values_net(d->settings, &o);
+	d->n_workers = o.workers = values_worker_count(d->settings);
+	o.esp_sockets = d->kernel_ops->esp_sockets;
+	o.mark = values_mark(d->settings, o.esp_sockets > 0);
+	backend_draw(d, &o.steer_secret, sizeof(o.steer_secret));
+	if (!result_is_ok(net_open(&o, &d->net, err)))
+		return false;
+	LOG(NET, LOG_LEVEL_CONTROL, "listening on UDP ports %u and %u (NAT-T), IPv4 %s, IPv6 %s, %u worker%s",
+	    net_port(d->net), net_port_nat_t(d->net), net_has_family(d->net, AF_INET) ? "on" : "off",
+	    net_has_family(d->net, AF_INET6) ? "on" : "off", d->n_workers, d->n_workers == 1 ? "" : "s");
+	return true;
+}
+
+void daemon_close_net(struct daemon *d)
+{
+	net_close(d->net);
+	d->net = NULL;
+}
+
+bool daemon_start_kernel(struct daemon *d, struct errtext *err)
+{
+	unsigned n = d->kernel_ops->esp_sockets;
+	struct kernel_env env = {
+		.settings = d->first_settings,
+		.crypto = d->plugin_env.crypto,
+		.event = backend_event,
+		.event_arg = d,
+		.esp_n = n,
+		.mark = values_mark(d->settings, n > 0),
+	};
+	struct errtext why;
+
+	d->esp_fds4 = xcalloc(n ? n : 1, sizeof(int));
+	d->esp_fds6 = xcalloc(n ? n : 1, sizeof(int));
+	for (unsigned i = 0; i < n; i++) {
+		d->esp_fds4[i] = net_esp_fd(d->net, AF_INET, i);
+		d->esp_fds6[i] = net_esp_fd(d->net, AF_INET6, i);
+	}
+	env.esp_fds4 = d->esp_fds4;
+	env.esp_fds6 = d->esp_fds6;
+	backend_draw(d, &env.generation_seed, sizeof(env.generation_seed));
+	d->kernel = d->kernel_ops->start(&env, &why);
+	if (d->kernel)
+		return true;
+	errtext_set(err, "the data plane %s cannot start: %s", d->kernel_ops->name, why.s);
+	return false;
+}
+
+void daemon_stop_kernel(struct daemon *d)
+{
+	if (d->kernel)
+		d->kernel_ops->stop(d->kernel);
+	d->kernel = NULL;
+	free(d->esp_fds4);
+	free(d->esp_fds6);
+	d->esp_fds4 = d->esp_fds6 = NULL;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BEWICK_DAEMON_DAEMON_H
+#define BEWICK_DAEMON_DAEMON_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "control/control.h"
+#include "daemon/loggers.h"
+#include "daemon/options.h"
+#include "daemon/scripts.h"
+#include "kernel/kernel.h"
+#include "loop/helper.h"
+#include "loop/loop.h"
+#include "net/net.h"
+#include "plugin/loader.h"
+
+/*
+ * The process: what it is made of, in the order in which it is started and, reversed, stopped.
+ * All of it belongs to the main thread, but for what is said.
+ */
+struct daemon {
+	const struct options *options;
+	const char *settings_file; /* NULL: defaults */
+	struct settings *settings; /* in force */
+	/* What plugins and the backend were started with: they borrow from it till the end. */
+	struct settings *first_settings;
+	struct loggers *loggers;
+
+	struct loop *loop;
+	int signal_fd;
+	int wake_fd; /* other threads set a flag below, then write to it */
+	atomic_bool reload_asked, backend_dead;
+	bool failed; /* ends because of an error */
+	size_t started; /* steps of startup.c */
+
+	struct plugin_env plugin_env;
+	struct plugin_set *plugins;
+	const char **plugin_names;
+	size_t n_plugins;
+
+	struct net *net;
+	uint64_t steer_secret;
+	const struct kernel_ops *kernel_ops;
+	struct kernel *kernel;
+	int *esp_fds4, *esp_fds6;
+
+	struct control *control;
+	bool control_serves;
+	unsigned n_workers;
+	struct helper_pool *helpers; /* for names */
+	struct workers *workers;
+	/* Guards events_to: the backend's threads read it, start and stop write. */
+	pthread_rwlock_t events_lock;
+	struct workers *events_to; /* NULL: events are dropped */
+
+	char *pid_file; /* ours, to be removed */
+	int pid_fd;
+	struct scripts *start_scripts;
+};
+
+/* startup.c. Both sides log; start says in err why it cannot be. */
+MUST_CHECK bool daemon_start(struct daemon *d, struct errtext *err);
+void daemon_stop(struct daemon *d); /* what was started, also after a failed start */
+
+/* plugins.c. The first loads; err: a mandatory plugin, or no cryptography. */
+MUST_CHECK bool daemon_load_plugins(struct daemon *d, struct errtext *err);
+void daemon_unload_plugins(struct daemon *d);
+int daemon_list_plugins(struct daemon *d);
+
+/* backend.c: the sockets and the data plane, which have to fit each other. */
+MUST_CHECK bool daemon_open_net(struct daemon *d, struct errtext *err);
+void daemon_close_net(struct daemon *d);
+MUST_CHECK bool daemon_start_kernel(struct daemon *d, struct errtext *err);
+void daemon_stop_kernel(struct daemon *d);
+
+/* signals.c: the main thread's loop. */
+MUST_CHECK bool daemon_open_loop(struct daemon *d, struct errtext *err);
+void daemon_close_loop(struct daemon *d);
+void daemon_wake(struct daemon *d); /* any thread */
+
+/* reload.c */
+void daemon_reload(struct daemon *d);
+
+/* pidfile.c */
+void daemon_write_pid(struct daemon *d);
+void daemon_remove_pid(struct daemon *d);
+
+/* notify.c: tells systemd, when it started us; "READY=1". */
+void daemon_notify(const char *state);
+
+#endif

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "config/settings.h"
+#include "daemon/daemon.h"
+#include "daemon/values.h"
+#include "util/log.h"
+
+/* For the deletes and their answers at the end. */
+#define STOP_WORKERS_MS 2500
+#define STOP_SCRIPTS_MS 10000
+#define START_SCRIPTS_MS 300000
+/* Threads that look up names, and look-ups that may wait for one. */
+#define HELPERS 3
+#define HELPERS_WAITING 4096
+
+static bool start_logging(struct daemon *d, struct errtext *err)
+{
+	(void)err;
+	loggers_configure(d->loggers, d->settings);
+	LOG(DMN, LOG_LEVEL_CONTROL, "bewickd %s, settings %s%s", PACKAGE_VERSION,
+	    d->settings_file ? "from " : "at their defaults", d->settings_file ? d->settings_file : "");
+	settings_warn_unknown(d->settings);
+	if (settings_str(d->settings, "user", NULL) || settings_str(d->settings, "group", NULL))
+		LOG(DMN, LOG_LEVEL_AUDIT, "settings 'user' and 'group': running as another user is not supported "
+		    "yet, this process keeps uid %u", (unsigned)getuid());
+	return true;
+}
+
+static void control_each_algorithm(void *arg, control_algorithm_fn *fn, void *fn_arg)
+{
+	crypto_each(arg, fn, fn_arg);
+}
+
+static void control_ask_reload(void *arg)
+{
+	struct daemon *d = arg;
+
+	atomic_store(&d->reload_asked, true);
+	daemon_wake(d);
+}
+
+static bool start_control(struct daemon *d, struct errtext *err)
+{
+	struct control_options o = {
+		.uri = values_control_uri(d->settings),
+		.settings_file = d->settings_file,
+		.plugins = d->plugin_names,
+		.n_plugins = d->n_plugins,
+		.env = {
+			.have = crypto_have,
+			.have_arg = d->plugin_env.crypto,
+			.transport_mode = d->kernel_ops->supports_transport,
+			.port = net_port(d->net),
+			.port_nat_t = net_port_nat_t(d->net),
+		},
+		.each_algorithm = control_each_algorithm,
+		.algorithm_arg = d->plugin_env.crypto,
+		.reload = control_ask_reload,
+		.reload_arg = d,
+	};
+
+	values_control(d->settings, &o.settings);
+	o.env.default_replay_window = o.settings.replay_window;
+	d->control = control_new(&o, err);
+	return d->control != NULL;
+}
+
+static void stop_control(struct daemon *d)
+{
+	if (d->control_serves)
+		control_stop(d->control);
+	d->control_serves = false;
+	control_free(d->control);
+	d->control = NULL;
+}
+
+static void events_go_to(struct daemon *d, struct workers *workers)
+{
+	pthread_rwlock_wrlock(&d->events_lock);
+	d->events_to = workers;
+	pthread_rwlock_unlock(&d->events_lock);
+}
+
+static bool start_workers(struct daemon *d, struct errtext *err)
+{
+	struct config *config = control_config(d->control);
+	struct workers_options o = {
+		.count = d->n_workers,
+		.net = d->net,
+		.crypto = d->plugin_env.crypto,
+		.kernel_ops = d->kernel_ops,
+		.kernel = d->kernel,
+		.config = config,
+		.events = control_mailbox(d->control),
+	};
+
+	values_workers(d->settings, &o);
+	o.sa.port = net_port(d->net);
+	o.sa.port_nat_t = net_port_nat_t(d->net);
+	d->helpers = o.helpers = helper_pool_new(HELPERS, HELPERS_WAITING);
+	d->workers = workers_start(&o, err);
+	config_unref(config);
+	if (!d->workers)
+		return false;
+	events_go_to(d, d->workers);
+	return true;
+}
+
+static void stop_workers(struct daemon *d)
+{
+	events_go_to(d, NULL);
+	workers_stop(d->workers, STOP_WORKERS_MS);
+	d->workers = NULL;
+	helper_pool_free(d->helpers);
+	d->helpers = NULL;
+}
+
+static bool start_serving(struct daemon *d, struct errtext *err)
+{
+	d->control_serves = control_start(d->control, d->workers, err);
+	return d->control_serves;
+}
+
+static void stop_serving(struct daemon *d)
+{
+	if (d->control_serves)
+		control_quiesce(d->control);
+}
+
+static bool start_announce(struct daemon *d, struct errtext *err)
+{
+	(void)err;
+	daemon_write_pid(d);
+	LOG(DMN, LOG_LEVEL_CONTROL, "ready: control socket %s", values_control_uri(d->settings));
+	daemon_notify("READY=1");
+	d->start_scripts = scripts_start(d->settings, "start-scripts", START_SCRIPTS_MS);
+	return true;
+}
+
+static void stop_announced(struct daemon *d)
+{
+	daemon_notify("STOPPING=1");
+	scripts_end(d->start_scripts);
+	d->start_scripts = NULL;
+	scripts_run(d->settings, "stop-scripts", d->signal_fd, STOP_SCRIPTS_MS);
+	daemon_remove_pid(d);
+}
+
+/* In the order of starting. `down` is called if `up` was, whether it succeeded or not. */
+static const struct {
+	bool (*up)(struct daemon *d, struct errtext *err);
+	void (*down)(struct daemon *d);
+} steps[] = {
+	{ daemon_open_loop, daemon_close_loop },
+	{ start_logging, NULL },
+	{ daemon_load_plugins, daemon_unload_plugins },
+	{ daemon_open_net, daemon_close_net },
+	{ start_control, stop_control },
+	{ daemon_start_kernel, daemon_stop_kernel },
+	{ start_workers, stop_workers },
+	{ start_serving, stop_serving },
+	{ start_announce, stop_announced },
+};
+
+bool daemon_start(struct daemon *d, struct errtext *err)
+{
+	/* Each worker gets a heap of its own; more of them would only scatter what is freed. */
+	mallopt(M_ARENA_MAX, (int)values_worker_count(d->settings) + 2);
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+		d->started = i + 1;
+		if (!steps[i].up(d, err))
+			return false;
+	}
+	return true;
+}
+
+void daemon_stop(struct daemon *d)
+{
+	for (; d->started; d->started--) {
+		if (steps[d->started - 1].down)
+			steps[d->started - 1].down(d);
+	}
+}

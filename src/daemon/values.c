@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/values.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "util/log.h"
+
+/* Keeps the packets of a data plane in user space out of its own tunnels. */
+#define DEFAULT_MARK 0x62770001
+
+int64_t values_int(const struct settings *s, const char *key, int64_t min, int64_t max, int64_t fallback)
+{
+	int64_t v = settings_int(s, key, fallback);
+
+	if (v >= min && v <= max)
+		return v;
+	LOG(CFG, LOG_LEVEL_CONTROL, "setting '%s' is %lld: %lld to %lld is possible, using %lld", key,
+	    (long long)v, (long long)min, (long long)max, (long long)fallback);
+	return fallback;
+}
+
+static double values_double(const struct settings *s, const char *key, double min, double max, double fallback)
+{
+	double v = settings_double(s, key, fallback);
+
+	if (v >= min && v <= max)
+		return v;
+	LOG(CFG, LOG_LEVEL_CONTROL, "setting '%s' is %g: %g to %g is possible, using %g", key, v, min, max,
+	    fallback);
+	return fallback;
+}
+
+void values_net(const struct settings *s, struct net_options *ret)
+{
+	ret->port = (uint16_t)values_int(s, "port", 0, 65535, ret->port);
+	ret->port_nat_t = (uint16_t)values_int(s, "port_nat_t", 0, 65535, ret->port_nat_t);
+	ret->max_packet = (unsigned)values_int(s, "max_packet", 576, 65535, ret->max_packet);
+	ret->ipv4 = settings_bool(s, "plugins.socket-default.use_ipv4", ret->ipv4);
+	ret->ipv6 = settings_bool(s, "plugins.socket-default.use_ipv6", ret->ipv6);
+}
+
+static void values_sa(const struct settings *s, struct sa_options *o)
+{
+	o->retransmit_timeout = values_double(s, "retransmit_timeout", 0.01, 3600, o->retransmit_timeout);
+	o->retransmit_base = values_double(s, "retransmit_base", 1, 100, o->retransmit_base);
+	o->retransmit_tries = (unsigned)values_int(s, "retransmit_tries", 0, 100, o->retransmit_tries);
+	o->retransmit_jitter = (unsigned)values_int(s, "retransmit_jitter", 0, 100, o->retransmit_jitter);
+	o->retransmit_limit = (uint32_t)values_int(s, "retransmit_limit", 0, 86400, o->retransmit_limit);
+	o->half_open_timeout = (uint32_t)values_int(s, "half_open_timeout", 1, 86400, o->half_open_timeout);
+	o->closed_linger = (uint32_t)values_int(s, "closed_linger", 0, 3600, o->closed_linger);
+	o->prefer_peer_proposals = !settings_bool(s, "prefer_configured_proposals", true);
+	o->reuse_ikesa = settings_bool(s, "reuse_ikesa", true);
+}
+
+void values_workers(const struct settings *s, struct workers_options *ret)
+{
+	bool protect = settings_bool(s, "dos_protection", true);
+
+	sa_options_default(&ret->sa);
+	values_sa(s, &ret->sa);
+	ret->cookie_threshold = protect ? (unsigned)values_int(s, "cookie_threshold", 0, UINT32_MAX, 30) : 0;
+	ret->cookie_threshold_ip = protect ? (unsigned)values_int(s, "cookie_threshold_ip", 0, UINT32_MAX, 3) : 0;
+	ret->block_threshold = protect ? (unsigned)values_int(s, "block_threshold", 0, UINT32_MAX, 5) : 0;
+	ret->ikesa_limit = (unsigned)values_int(s, "ikesa_limit", 0, UINT32_MAX, 0);
+	ret->initiator_only = settings_bool(s, "initiator_only", false);
+}
+
+void values_control(const struct settings *s, struct control_settings *ret)
+{
+	ret->reuse_ikesa = settings_bool(s, "reuse_ikesa", true);
+	ret->init_limit_half_open = (unsigned)values_int(s, "init_limit_half_open", 0, UINT32_MAX, 0);
+	ret->init_limit_job_load = (unsigned)values_int(s, "init_limit_job_load", 0, UINT32_MAX, 0);
+	ret->replay_window = (uint32_t)values_int(s, "replay_window", 0, UINT32_MAX, 32);
+}
+
+/* The CPUs we may run on, unless the settings say otherwise. */
+unsigned values_worker_count(const struct settings *s)
+{
+	cpu_set_t set;
+	int n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+
+	if (n < 1)
+		n = 1;
+	if (n > NET_MAX_WORKERS)
+		n = NET_MAX_WORKERS;
+	return (unsigned)values_int(s, "workers", 1, NET_MAX_WORKERS, n);
+}
+
+uint32_t values_mark(const struct settings *s, bool needed)
+{
+	return (uint32_t)values_int(s, "plugins.socket-default.fwmark", 0, UINT32_MAX, needed ? DEFAULT_MARK : 0);
+}
+
+const char *values_control_uri(const struct settings *s)
+{
+	return settings_str(s, "plugins.vici.socket", "unix://" PIDDIR "/charon.vici");
+}
+
+void values_check(const struct settings *s)
+{
+	struct net_options net = net_options_default();
+	struct workers_options workers = { 0 };
+	struct control_settings control;
+
+	values_net(s, &net);
+	values_workers(s, &workers);
+	values_control(s, &control);
+	(void)values_worker_count(s);
+	(void)values_mark(s, false);
+}
