@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "daemon/daemon.h"
@@ -37,7 +38,9 @@ bool daemon_open_net(struct daemon *d, struct errtext *err)
 	d->kernel_ops = kernel_choose(d->plugin_env.kernel, name, d->settings, err);
 	if (!d->kernel_ops)
 		return false;
-	LOG(KNL, LOG_LEVEL_CONTROL, "data plane: %s (setting 'kernel' = %s)", d->kernel_ops->name, name);
+	if (strcmp(name, "auto") != 0) /* else the choice was explained */
+		LOG(KNL, LOG_LEVEL_CONTROL, "IPsec backend %s, because the setting 'kernel' says so",
+		    d->kernel_ops->name);
 	values_net(d->settings, &o);
 	d->n_workers = o.workers = values_worker_count(d->settings);
 	o.esp_sockets = d->kernel_ops->esp_sockets;
@@ -45,9 +48,6 @@ bool daemon_open_net(struct daemon *d, struct errtext *err)
 	backend_draw(d, &o.steer_secret, sizeof(o.steer_secret));
 	if (!result_is_ok(net_open(&o, &d->net, err)))
 		return false;
-	LOG(NET, LOG_LEVEL_CONTROL, "listening on UDP ports %u and %u (NAT-T), IPv4 %s, IPv6 %s, %u worker%s",
-	    net_port(d->net), net_port_nat_t(d->net), net_has_family(d->net, AF_INET) ? "on" : "off",
-	    net_has_family(d->net, AF_INET6) ? "on" : "off", d->n_workers, d->n_workers == 1 ? "" : "s");
 	return true;
 }
 
@@ -82,7 +82,7 @@ bool daemon_start_kernel(struct daemon *d, struct errtext *err)
 	d->kernel = d->kernel_ops->start(&env, &why);
 	if (d->kernel)
 		return true;
-	errtext_set(err, "the data plane %s cannot start: %s", d->kernel_ops->name, why.s);
+	errtext_set(err, "the IPsec backend %s cannot start: %s", d->kernel_ops->name, why.s);
 	return false;
 }
 

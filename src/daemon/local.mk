@@ -1,5 +1,6 @@
-sbin_PROGRAMS += bewickd
-bewickd_SOURCES = \
+# All but main, so that tests can link it.
+noinst_LTLIBRARIES += libbewickd.la
+libbewickd_la_SOURCES = \
 	src/daemon/backend.c \
 	src/daemon/daemon.h \
 	src/daemon/file_logger.c \
@@ -8,7 +9,6 @@ bewickd_SOURCES = \
 	src/daemon/logger.h \
 	src/daemon/loggers.c \
 	src/daemon/loggers.h \
-	src/daemon/main.c \
 	src/daemon/notify.c \
 	src/daemon/options.c \
 	src/daemon/options.h \
@@ -22,4 +22,7 @@ bewickd_SOURCES = \
 	src/daemon/syslog_logger.c \
 	src/daemon/values.c \
 	src/daemon/values.h
-bewickd_LDADD = libbewick.la
+
+sbin_PROGRAMS += bewickd
+bewickd_SOURCES = src/daemon/main.c
+bewickd_LDADD = libbewickd.la libbewick.la

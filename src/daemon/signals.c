@@ -36,7 +36,7 @@ static void signals_woken(void *arg, uint32_t events)
 	(void)events;
 	(void)eventfd_read(d->wake_fd, &value);
 	if (atomic_exchange(&d->backend_dead, false)) {
-		LOG(KNL, LOG_LEVEL_AUDIT, "the data plane %s cannot go on: shutting down", d->kernel_ops->name);
+		LOG(KNL, LOG_LEVEL_AUDIT, "the IPsec backend %s cannot go on: shutting down", d->kernel_ops->name);
 		d->failed = true;
 		loop_stop(d->loop);
 	}

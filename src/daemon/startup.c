@@ -113,10 +113,13 @@ static bool start_workers(struct daemon *d, struct errtext *err)
 
 static void stop_workers(struct daemon *d)
 {
+	bool quiet = !d->helpers || helper_pool_close(d->helpers);
+
 	events_go_to(d, NULL);
 	workers_stop(d->workers, STOP_WORKERS_MS);
 	d->workers = NULL;
-	helper_pool_free(d->helpers);
+	if (quiet) /* a look-up that hangs ends with the process */
+		helper_pool_free(d->helpers);
 	d->helpers = NULL;
 }
 
