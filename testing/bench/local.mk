@@ -12,3 +12,8 @@ bench_ike_LDADD = libbewick.la $(OPENSSL_LIBS)
 EXTRA_PROGRAMS += bench_crypto
 bench_crypto_SOURCES = testing/bench/bench_crypto.c
 bench_crypto_LDADD = libbewick.la
+
+EXTRA_PROGRAMS += bench_esp
+bench_esp_SOURCES = testing/bench/bench_esp.c
+bench_esp_CFLAGS = $(AM_CFLAGS) -I$(srcdir)/plugins/kernel-userland
+bench_esp_LDADD = libkernel-userland.la libbewick.la
