@@ -36,3 +36,12 @@ fuzz_vici_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
 fuzz_vici_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_vici_LDADD = libbewick.la
 endif
+
+# kernel-userland: inner packets
+if FUZZ
+noinst_PROGRAMS += fuzz_flow
+fuzz_flow_SOURCES = testing/fuzz/fuzz_flow.c testing/fuzz/fuzz.h
+fuzz_flow_CFLAGS = $(AM_CFLAGS) -I$(srcdir)/plugins/kernel-userland -fsanitize=fuzzer
+fuzz_flow_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_flow_LDADD = libkernel-userland.la libbewick.la
+endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
 #include <string.h>
 
 #include "test_kernel.h"
@@ -12,17 +13,27 @@ uint32_t test_random(struct test_random *r, uint32_t below)
 	return (uint32_t)((r->state >> 33) % below);
 }
 
+static struct plugin_env env;
+static struct plugin_set *plugins;
+
+static void crypto_end(void)
+{
+	plugins_unload(plugins);
+	crypto_registry_free(env.crypto);
+}
+
 const struct crypto_registry *test_crypto(void)
 {
-	static struct plugin_env env;
 	struct plugin_options options = { .dir = ".", .load = "openssl!" };
 	struct errtext err;
 
 	if (env.crypto)
 		return env.crypto;
 	env.crypto = crypto_registry_new();
-	ck_assert_msg(plugins_load(&options, &env, &err) != NULL, "%s", err.s);
+	plugins = plugins_load(&options, &env, &err);
+	ck_assert_msg(plugins != NULL, "%s", err.s);
 	crypto_registry_freeze(env.crypto);
+	atexit(crypto_end);
 	return env.crypto;
 }
 

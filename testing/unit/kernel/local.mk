@@ -1,6 +1,9 @@
 check_PROGRAMS += test_kernel
 test_kernel_SOURCES = \
+	testing/fuzz/fuzz.h \
+	testing/fuzz/fuzz_flow.c \
 	testing/unit/kernel/helpers.c \
+	testing/unit/kernel/test_corpus.c \
 	testing/unit/kernel/test_dataplane.c \
 	testing/unit/kernel/test_esp.c \
 	testing/unit/kernel/test_flow.c \

@@ -15,6 +15,7 @@ TCase *tcase_esp(void);
 TCase *tcase_icmp(void);
 TCase *tcase_route(void);
 TCase *tcase_dataplane(void);
+TCase *tcase_corpus(void);
 
 /* Numbers that depend on the seed only. */
 struct test_random {

@@ -18,6 +18,7 @@ int main(void)
 	suite_add_tcase(suite, tcase_icmp());
 	suite_add_tcase(suite, tcase_route());
 	suite_add_tcase(suite, tcase_dataplane());
+	suite_add_tcase(suite, tcase_corpus());
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
