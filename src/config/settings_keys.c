@@ -10,6 +10,7 @@
 /* "*" stands for one name, "**" at the end for one or more; "a,b" for a or b in that place. */
 static const char *const used_keys[] = {
 	"block_threshold",
+	"close_ike_on_child_failure",
 	"closed_linger",
 	"cookie_threshold",
 	"cookie_threshold_ip",
@@ -49,7 +50,6 @@ static const char *const unused_keys[] = {
 	"cache_crls",
 	"cert_cache",
 	"check_current_path",
-	"close_ike_on_child_failure",
 	"delete_rekeyed_delay",
 	"dns1,dns2,nbns1,nbns2",
 	"filelog.*.json",

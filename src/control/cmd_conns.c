@@ -50,7 +50,7 @@ static void generation_next(struct control *c, const char *name)
 		strcpy(g->name, name);
 		hashtab_insert(&c->generations, &g->node, hash_bytes(&generation_key, bytes_str(name)));
 	}
-	g->min_ike_id = workers_next_ike_id(c->workers);
+	g->min_ike_id = workers_last_ike_id(c->workers) + 1;
 }
 
 /* Loaded again, it gets a new one. */

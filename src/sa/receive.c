@@ -4,6 +4,12 @@
 #include "sa/exchange.h"
 #include "sa/seal.h"
 
+/* Where a packet came from and to, for the log. */
+struct receive_path {
+	const struct addr *local, *remote;
+	size_t n;
+};
+
 /* Counters of a kind of message: four per exchange, in the order of enum sa_counter. */
 static void receive_count(struct ike_sa *sa, unsigned exchange, bool response, bool out)
 {
@@ -11,10 +17,14 @@ static void receive_count(struct ike_sa *sa, unsigned exchange, bool response, b
 		sa->ctx->counters[(exchange - EXCHANGE_IKE_SA_INIT) * 4 + (out ? 2 : 0) + (response ? 1 : 0)]++;
 }
 
-static void receive_log_parsed(struct ike_sa *sa, const struct ike_header *h, const struct payload_list *in)
+static void receive_log_parsed(struct ike_sa *sa, const struct ike_header *h, const struct payload_list *in,
+			       const struct receive_path *path)
 {
+	/* probes come all the time: they are details */
 	int level = h->exchange == EXCHANGE_INFORMATIONAL && in->count == 0 ? LOG_LEVEL_DETAIL : LOG_LEVEL_CONTROL;
 
+	LOG_SA(&sa->log, NET, level, "received packet: from %s to %s (%zu bytes)", addr_format_port(path->remote).s,
+	       addr_format_port(path->local).s, path->n);
 	if (level <= log_wanted[LOG_GROUP_ENC]) {
 		struct buf text = { 0 };
 
@@ -29,7 +39,7 @@ static void receive_log_parsed(struct ike_sa *sa, const struct ike_header *h, co
  * Parses and checks the payloads of a verified message. On failure says which notify answers it (0: none).
  */
 static bool receive_parse(struct ike_sa *sa, const struct ike_header *h, struct bytes body, uint8_t first,
-			  struct payload_list *ret_list, unsigned *ret_notify, uint8_t *ret_critical)
+			  const struct receive_path *path, struct payload_list *ret_list, unsigned *ret_notify, uint8_t *ret_critical)
 {
 	struct wire_error err = { 0 };
 	struct result r = payloads_parse(&sa->ctx->arena, body, first, ret_list, &err);
@@ -44,7 +54,7 @@ static bool receive_parse(struct ike_sa *sa, const struct ike_header *h, struct 
 		return false;
 	}
 	if (result_is_ok(r)) {
-		receive_log_parsed(sa, h, ret_list);
+		receive_log_parsed(sa, h, ret_list, path);
 		r = rules_check(h, ret_list);
 	}
 	if (result_is_ok(r))
@@ -98,6 +108,7 @@ static void receive_repeat(struct ike_sa *sa, const struct ike_header *h, const 
 static void receive_request(struct ike_sa *sa, const struct ike_header *h, const struct addr *local,
 			    const struct addr *remote, uint8_t *msg, size_t n)
 {
+	struct receive_path path = { local, remote, n };
 	struct sa_ctx *ctx = sa->ctx;
 	struct payload_list in;
 	struct bytes body;
@@ -150,7 +161,7 @@ static void receive_request(struct ike_sa *sa, const struct ike_header *h, const
 		buf_reset(&sa->setup->init_request);
 		buf_add(&sa->setup->init_request, msg, n);
 	}
-	if (receive_parse(sa, h, body, first, &in, &notify, &critical)) {
+	if (receive_parse(sa, h, body, first, &path, &in, &notify, &critical)) {
 		exchange_request(sa, h, &in);
 		return;
 	}
@@ -166,8 +177,10 @@ static void receive_request(struct ike_sa *sa, const struct ike_header *h, const
 	}
 }
 
-static void receive_response(struct ike_sa *sa, const struct ike_header *h, uint8_t *msg, size_t n)
+static void receive_response(struct ike_sa *sa, const struct ike_header *h, const struct addr *local,
+			     const struct addr *remote, uint8_t *msg, size_t n)
 {
+	struct receive_path path = { local, remote, n };
 	struct sa_ctx *ctx = sa->ctx;
 	struct outstanding *o = sa->outstanding;
 	bool init = h->exchange == EXCHANGE_IKE_SA_INIT;
@@ -183,7 +196,7 @@ static void receive_response(struct ike_sa *sa, const struct ike_header *h, uint
 	if (!receive_open(sa, h, msg, n, &body, &first))
 		return;
 	receive_count(sa, h->exchange, true, false);
-	if (!receive_parse(sa, h, body, first, &in, &notify, &critical)) {
+	if (!receive_parse(sa, h, body, first, &path, &in, &notify, &critical)) {
 		/* RFC 7296, 2.21.1: what is not authenticated is not obeyed, a good answer may still come */
 		if (!init)
 			ike_sa_finish(sa, IKE_EVENT_FAILED,
@@ -217,7 +230,7 @@ void ike_sa_receive(struct ike_sa *sa, const struct ike_header *h, const struct 
 		return;
 	}
 	if (h->flags & IKE_FLAG_RESPONSE)
-		receive_response(sa, h, msg, n);
+		receive_response(sa, h, local, remote, msg, n);
 	else if (sa->state == IKE_STATE_CLOSED)
 		receive_repeat(sa, h, local, remote, bytes_of(msg, n));
 	else

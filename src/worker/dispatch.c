@@ -101,8 +101,6 @@ static void dispatch_init(struct worker *w, const struct ike_header *h, const st
 		sa = ike_sa_new_responder(&w->ctx, h->spi_i, local, remote);
 		sa_table_add_init(w, sa);
 	}
-	LOG_SA(&sa->log, NET, LOG_LEVEL_CONTROL, "received packet: from %s to %s (%zu bytes)",
-	       addr_format_port(remote).s, addr_format_port(local).s, n);
 	ike_sa_receive(sa, h, local, remote, p, n);
 }
 
@@ -171,7 +169,5 @@ void dispatch_datagram(struct worker *w, const struct addr *local, const struct 
 			    exchange_name(h.exchange), addr_format_port(remote).s, (unsigned long long)spi);
 		return;
 	}
-	LOG_SA(&sa->log, NET, h.exchange == EXCHANGE_INFORMATIONAL ? LOG_LEVEL_DETAIL : LOG_LEVEL_CONTROL,
-	       "received packet: from %s to %s (%zu bytes)", addr_format_port(remote).s, addr_format_port(local).s, n);
 	ike_sa_receive(sa, &h, local, remote, p, n);
 }

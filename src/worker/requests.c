@@ -187,6 +187,11 @@ uint32_t workers_next_ike_id(struct workers *w)
 	return atomic_fetch_add_explicit(&w->next_number[SA_NUMBER_IKE], 1, memory_order_relaxed) + 1;
 }
 
+uint32_t workers_last_ike_id(const struct workers *w)
+{
+	return atomic_load_explicit(&w->next_number[SA_NUMBER_IKE], memory_order_relaxed);
+}
+
 /* ---- on the worker ---- */
 
 static bool request_matches(const struct request_mail *m, const struct ike_sa *sa)

@@ -107,6 +107,7 @@ EXPORT void workers_stats(struct workers *w, uint64_t request, struct mailbox *r
 EXPORT void workers_initiate(struct workers *w, uint64_t request, struct mailbox *reply_to, const struct conn *conn,
 			     const char *child, uint32_t ike_id, unsigned worker);
 EXPORT uint32_t workers_next_ike_id(struct workers *w);
+EXPORT uint32_t workers_last_ike_id(const struct workers *w); /* the highest in use so far, 0 none */
 /*
  * With child or child_id: closes matching CHILD_SAs, else IKE_SAs. One MATCHES per worker (workers_count of them), ENDED for each
  * match. reply_to NULL: nobody waits.

@@ -82,6 +82,18 @@ START_TEST(first_child_fails)
 }
 END_TEST
 
+START_TEST(close_ike_on_child_failure)
+{
+	struct lab *lab = lab_new(CONF_A, CONF_B_OTHER_TS);
+
+	(_i ? &lab->b : &lab->a)->ctx.options.close_ike_on_child_failure = true;
+	lab_initiate(&lab->a, "one");
+	lab_run(lab);
+	ck_assert_uint_eq(lab_live(&lab->a) + lab_live(&lab->b), 0);
+	lab_free(lab);
+}
+END_TEST
+
 /* the same in CREATE_CHILD_SA beside a sibling that lives on */
 START_TEST(later_child_fails)
 {
@@ -281,6 +293,7 @@ Suite *children_suite(void)
 	tcase_add_loop_test(t, second_child, 0, 2);
 	tcase_add_test(t, duplicate_child);
 	tcase_add_loop_test(t, first_child_fails, 0, 4);
+	tcase_add_loop_test(t, close_ike_on_child_failure, 0, 2);
 	tcase_add_loop_test(t, later_child_fails, 0, 3);
 	tcase_add_test(t, child_invalid_ke);
 	tcase_add_loop_test(t, child_lost, 0, 2);

@@ -39,17 +39,21 @@ enum outcome child_create_failed(struct ike_sa *sa, struct task_child_create *cc
 				 unsigned notify)
 {
 	struct child_sa *c = child_create_sa(sa, cc);
+	bool close_ike = cc->in_auth && sa->ctx->options.close_ike_on_child_failure;
 
 	cc->notify = (uint16_t)notify;
 	cc->failed = true;
-	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "CHILD_SA %s%s%s with %s failed: %s; keeping the IKE_SA",
+	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "CHILD_SA %s%s%s with %s failed: %s; %s the IKE_SA",
 	       cc->conf ? "'" : "", cc->conf ? cc->conf->name : "asked for by the peer", cc->conf ? "'" : "",
-	       addr_format_port(&sa->remote).s, why);
+	       addr_format_port(&sa->remote).s, why, close_ike ? "closing" : "keeping");
 	if (c) {
 		child_sa_move(c, c->state == CHILD_STATE_INSTALLING ? CHILD_EVENT_INSTALL_FAILED : CHILD_EVENT_FAILED);
 		child_sa_free(c);
 	}
 	cc->child_id = 0;
+	/* after this exchange, by an ordinary Delete */
+	if (close_ike)
+		ike_sa_queue(sa, task_new(sa, TASK_IKE_DELETE));
 	task_request_done(sa, &cc->task, cause, why);
 	return OUTCOME_CHILD_FAILED;
 }
