@@ -11,6 +11,8 @@
 #include "plugin/plugin.h"
 #include "util/mem.h"
 
+#define NULL_TRAP_SPI 1 /* RFC 4303, 2.1: never an SA's */
+
 struct kernel {
 	struct spi_pool *spis;
 };
@@ -50,12 +52,11 @@ static enum kernel_status null_install(struct kernel *k, const struct kernel_chi
 				       struct kernel_done done, struct kernel_handle **ret_handle,
 				       struct errtext *err)
 {
-	if (child->in.spi == 0) {
-		errtext_set(err, "a CHILD_SA without an inbound SPI");
-		return KERNEL_FAILED;
-	}
-	spi_pool_mark(k->spis, child->in.spi);
-	*ret_handle = (struct kernel_handle *)(uintptr_t)child->in.spi;
+	/* A trap has no SPI; a reserved one stands for it. */
+	uint32_t spi = child->in.spi ? child->in.spi : NULL_TRAP_SPI;
+
+	spi_pool_mark(k->spis, spi);
+	*ret_handle = (struct kernel_handle *)(uintptr_t)spi;
 	return KERNEL_OK;
 }
 

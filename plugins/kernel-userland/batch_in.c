@@ -63,14 +63,21 @@ void batch_in_free(struct batch_in *b)
 	free(b);
 }
 
-static void in_tell(struct batch_in *b, enum kernel_event_kind kind, uint32_t spi, uint32_t reqid,
-		    const struct sockaddr_storage *from)
+static void in_tell_invalid_spi(struct batch_in *b, uint32_t spi, const struct sockaddr_storage *from)
 {
-	struct kernel_event ev = { .kind = kind, .spi = spi, .reqid = reqid };
+	struct kernel_event ev = { .kind = KERNEL_EVENT_INVALID_SPI, .spi = spi };
 
-	if (from && !addr_from_sockaddr(from, &ev.src))
-		return;
-	event_list_add(&b->events, &ev);
+	if (addr_from_sockaddr(from, &ev.src))
+		event_list_add(&b->events, &ev);
+}
+
+static void in_tell_limit(struct batch_in *b, const struct kernel_handle *c, enum esp_limit limit)
+{
+	struct kernel_event ev =
+		child_event(c, limit == ESP_LIMIT_SOFT ? KERNEL_EVENT_EXPIRE_SOFT : KERNEL_EVENT_EXPIRE_HARD);
+
+	if (limit != ESP_LIMIT_NONE)
+		event_list_add(&b->events, &ev);
 }
 
 static struct kernel_handle *in_find(struct dataplane *dp, struct batch_in *b, uint32_t spi)
@@ -103,7 +110,6 @@ static enum drop in_packet(struct dataplane *dp, struct batch_in *b, const struc
 	uint32_t spi = reader_u32(&r);
 	struct kernel_handle *c;
 	struct bytes inner;
-	enum esp_limit limit;
 	enum drop drop;
 	struct flow f;
 	uint8_t next;
@@ -115,7 +121,7 @@ static enum drop in_packet(struct dataplane *dp, struct batch_in *b, const struc
 	c = in_find(dp, b, spi);
 	if (!c) {
 		if (ratelimit_take(&b->invalid_spi, now_ms))
-			in_tell(b, KERNEL_EVENT_INVALID_SPI, spi, 0, d->from);
+			in_tell_invalid_spi(b, spi, d->from);
 		return DROP_NO_SA;
 	}
 	drop = esp_decap(&c->in, packet, n, &inner, &next);
@@ -123,10 +129,7 @@ static enum drop in_packet(struct dataplane *dp, struct batch_in *b, const struc
 		drop = in_check_inner(b, c, inner, next, d->tos, &f);
 	if (drop != DROP_NONE)
 		return drop;
-	limit = esp_in_count(&c->in, f.len, now_ms);
-	if (limit != ESP_LIMIT_NONE)
-		in_tell(b, limit == ESP_LIMIT_SOFT ? KERNEL_EVENT_EXPIRE_SOFT : KERNEL_EVENT_EXPIRE_HARD, spi,
-			c->reqid, NULL);
+	in_tell_limit(b, c, esp_in_count(&c->in, f.len, now_ms));
 	b->writes[b->n_writes++] = bytes_of(inner.p, f.len);
 	return DROP_NONE;
 }

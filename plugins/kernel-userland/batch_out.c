@@ -94,7 +94,7 @@ static size_t batch_out_read(struct dataplane *dp, struct batch_out *b)
 static void out_tell(struct batch_out *b, const struct kernel_handle *c, enum kernel_event_kind kind,
 		     const struct flow *f)
 {
-	struct kernel_event ev = { .kind = kind, .spi = c->in.spi, .reqid = c->reqid };
+	struct kernel_event ev = child_event(c, kind);
 
 	if (f) {
 		ev.src = addr_from_ip(f->family, f->src);

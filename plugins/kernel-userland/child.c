@@ -70,6 +70,8 @@ struct kernel_handle *child_new(const struct kernel_child *conf, struct errtext 
 	c = xcalloc(1, sizeof(*c));
 	list_init(&c->link);
 	c->reqid = conf->reqid;
+	c->ike_id = conf->ike_id;
+	c->child_id = conf->unique_id;
 	c->name = xstrdup(conf->name ? conf->name : "");
 	c->local_ts = ts_list_copy(conf->local_ts);
 	c->remote_ts = ts_list_copy(conf->remote_ts);

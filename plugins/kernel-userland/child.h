@@ -28,7 +28,7 @@ struct route_use;
 struct kernel_handle {
 	struct mail install_mail, remove_mail; /* embedded: removing cannot fail */
 	struct kernel_done done;               /* of install */
-	uint32_t reqid;
+	uint32_t reqid, ike_id, child_id; /* come back in events */
 	char *name;
 	struct ts_list local_ts, remote_ts; /* owned */
 	struct addr *vips;                  /* owned */
@@ -48,6 +48,12 @@ struct kernel_handle {
 	struct route_use *routes; /* n_routes */
 	size_t n_routes;
 };
+
+static inline struct kernel_event child_event(const struct kernel_handle *c, enum kernel_event_kind kind)
+{
+	return (struct kernel_event){ .kind = kind, .spi = c->in.spi, .ike_id = c->ike_id, .child_id = c->child_id,
+				      .reqid = c->reqid };
+}
 
 /* Copies what is needed; derives contexts. NULL: err says why. Any thread, takes no lock. */
 struct kernel_handle *child_new(const struct kernel_child *conf, struct errtext *err);

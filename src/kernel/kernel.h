@@ -127,10 +127,12 @@ struct kernel_ops {
 	enum kernel_status (*spi_alloc)(struct kernel *k, uint8_t segment, struct kernel_done done, uint32_t *ret_spi,
 					struct errtext *err);
 	void (*spi_free)(struct kernel *k, uint32_t spi);
-	/* Both SAs and all policies, or nothing. */
+	/* Both SAs and all policies, or nothing. With KERNEL_PENDING the handle is set and lives until remove, also when
+	 * `done` tells of a failure; with KERNEL_FAILED there is none and child->in.spi stays reserved. Without SPIs it is
+	 * a trap: outbound packets give KERNEL_EVENT_ACQUIRE until an SA with the same selectors is installed. */
 	enum kernel_status (*install)(struct kernel *k, const struct kernel_child *child, struct kernel_done done,
 				      struct kernel_handle **ret_handle, struct errtext *err);
-	/* Frees the handle; never fails, never pends. */
+	/* Frees the handle and its inbound SPI; never fails, never pends. */
 	void (*remove)(struct kernel *k, struct kernel_handle *h);
 	/* Cheap; never pends. False: not known. */
 	bool (*query)(struct kernel *k, struct kernel_handle *h, struct kernel_usage *ret_in, struct kernel_usage *ret_out);

@@ -103,7 +103,7 @@ static struct kernel_handle *child(int side, const char *mine, const char *yours
 {
 	struct ts local = test_ts(mine), remote = test_ts(yours);
 	struct kernel_child c = { .name = "test", .protocol = PROTOCOL_ESP, .mode = IPSEC_MODE_TUNNEL, .encap = true,
-				  .reqid = 7, .replay_window = 32, .copy_df = true, .copy_ecn = true };
+				  .ike_id = 5, .unique_id = 6, .reqid = 7, .replay_window = 32, .copy_df = true, .copy_ecn = true };
 	struct end *peer = &ends[!side];
 	struct errtext err;
 	struct kernel_handle *h;
@@ -277,6 +277,33 @@ START_TEST(test_trap)
 }
 END_TEST
 
+/* Both ends tell of a limit that was reached, once, and whose it is. */
+START_TEST(test_limits)
+{
+	struct kernel_handle *left = child(0, "10.1.0.0/16", "10.2.0.0/16", false, 0x1000);
+	struct kernel_handle *right = child(1, "10.2.0.0/16", "10.1.0.0/16", false, 0x1000);
+	size_t n = test_packet(sent, "10.1.0.5", "10.2.0.6", 17, 1, 2, 60);
+
+	ck_assert(dataplane_add(&ends[0].dp, left));
+	ck_assert(dataplane_add(&ends[1].dp, right));
+	left->out.life.limit.soft_packets = 2;
+	right->in.life.limit.hard_bytes = 3 * 84;
+	for (int i = 0; i < 4; i++) {
+		push(&ends[0], sent, n);
+		ck_assert_uint_eq(pull(&ends[1], false, got), i < 3 ? n : 0);
+	}
+	ck_assert_int_eq(ends[0].events[KERNEL_EVENT_EXPIRE_SOFT], 1);
+	ck_assert_int_eq(ends[0].events[KERNEL_EVENT_EXPIRE_HARD], 0);
+	ck_assert_int_eq(ends[1].events[KERNEL_EVENT_EXPIRE_HARD], 1);
+	ck_assert_uint_eq(drops(&ends[1], DROP_EXPIRED_IN), 1);
+	for (int i = 0; i < 2; i++)
+		ck_assert(ends[i].last.spi == 0x1000u + (unsigned)i && ends[i].last.ike_id == 5 &&
+			  ends[i].last.child_id == 6 && ends[i].last.reqid == 7);
+	remove_child(&ends[0], left);
+	remove_child(&ends[1], right);
+}
+END_TEST
+
 START_TEST(test_move)
 {
 	struct kernel_handle *left = child(0, "10.1.0.0/16", "10.2.0.0/16", false, 0x1000);
@@ -394,6 +421,7 @@ TCase *tcase_dataplane(void)
 	tcase_add_loop_test(tc, test_batch, 0, 2);
 	tcase_add_test(tc, test_refused);
 	tcase_add_test(tc, test_trap);
+	tcase_add_test(tc, test_limits);
 	tcase_add_test(tc, test_move);
 	tcase_add_test(tc, test_fragments);
 	tcase_add_test(tc, test_threads);
