@@ -34,7 +34,7 @@ static bool plugins_have_crypto(const struct crypto_registry *r)
 }
 
 /* Why there is no cryptography: what the plugins that did not load say. */
-static void plugins_explain(const struct plugin_set *set, struct errtext *err)
+static void plugins_explain(const struct plugin_set *set, const char *dir, struct errtext *err)
 {
 	struct buf why = { 0 };
 
@@ -44,8 +44,12 @@ static void plugins_explain(const struct plugin_set *set, struct errtext *err)
 		if (p.state == PLUGIN_STATE_FAILED)
 			buf_printf(&why, "%s%s: %s", why.n ? "; " : "", p.name, p.why ? p.why : "failed");
 	}
-	errtext_set(err, "no plugin provides the cryptographic algorithms that IKEv2 needs (%s)",
-		    why.n ? buf_str(&why) : "is the plugin openssl there and enabled?");
+	if (why.n)
+		errtext_set(err, "no plugin provides the cryptographic algorithms that IKEv2 needs (%s)",
+			    buf_str(&why));
+	else
+		errtext_set(err, "no plugin provides the cryptographic algorithms that IKEv2 needs; is openssl in "
+			    "%s, and enabled by the settings? (--plugin-dir tells another place)", dir);
 	buf_free(&why);
 }
 
@@ -83,7 +87,7 @@ bool daemon_load_plugins(struct daemon *d, struct errtext *err)
 	plugins_name_loaded(d);
 	if (plugins_have_crypto(d->plugin_env.crypto))
 		return true;
-	plugins_explain(d->plugins, err);
+	plugins_explain(d->plugins, o.dir ? o.dir : PLUGINDIR, err);
 	return false;
 }
 

@@ -3,6 +3,7 @@
 
 #include <malloc.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "config/settings.h"
@@ -17,6 +18,7 @@
 /* Threads that look up names, and look-ups that may wait for one. */
 #define HELPERS 3
 #define HELPERS_WAITING 4096
+#define NOFILE_WANTED 8192
 
 static bool start_logging(struct daemon *d, struct errtext *err)
 {
@@ -154,6 +156,17 @@ static void stop_announced(struct daemon *d)
 	daemon_remove_pid(d);
 }
 
+/* Sockets of workers and clients may be more than the 1024 that are usual. */
+static void start_allow_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= NOFILE_WANTED)
+		return;
+	limit.rlim_cur = limit.rlim_max < NOFILE_WANTED ? limit.rlim_max : NOFILE_WANTED;
+	(void)setrlimit(RLIMIT_NOFILE, &limit); /* we do with less */
+}
+
 /* In the order of starting. `down` is called if `up` was, whether it succeeded or not. */
 static const struct {
 	bool (*up)(struct daemon *d, struct errtext *err);
@@ -173,6 +186,7 @@ static const struct {
 bool daemon_start(struct daemon *d, struct errtext *err)
 {
 	/* Each worker gets a heap of its own; more of them would only scatter what is freed. */
+	start_allow_files();
 	mallopt(M_ARENA_MAX, (int)values_worker_count(d->settings) + 2);
 	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
 		d->started = i + 1;

@@ -35,7 +35,7 @@ START_TEST(test_given)
 {
 	struct settings *s = test_settings(
 		"cookie_threshold = 7\ncookie_threshold_ip = 8\nblock_threshold = 9\nikesa_limit = 10\n"
-		"initiator_only = yes\nprefer_configured_proposals = no\nreuse_ikesa = no\nretransmit_tries = 0\n"
+		"initiator_only = yes\nclose_ike_on_child_failure = yes\nprefer_configured_proposals = no\nreuse_ikesa = no\nretransmit_tries = 0\n"
 		"retransmit_timeout = 0.5\nretransmit_base = 1.25\nretransmit_jitter = 20\nretransmit_limit = 30\n"
 		"half_open_timeout = 3\nclosed_linger = 0\nport = 0\nport_nat_t = 1234\nmax_packet = 2000\n"
 		"replay_window = 0\nworkers = 3\nplugins {\nsocket-default {\nuse_ipv6 = no\nfwmark = 0x10\n}\n}");
@@ -48,7 +48,7 @@ START_TEST(test_given)
 	ck_assert_uint_eq(w.cookie_threshold_ip, 8);
 	ck_assert_uint_eq(w.block_threshold, 9);
 	ck_assert_uint_eq(w.ikesa_limit, 10);
-	ck_assert(w.initiator_only && w.sa.prefer_peer_proposals && !w.sa.reuse_ikesa);
+	ck_assert(w.initiator_only && w.sa.close_ike_on_child_failure && w.sa.prefer_peer_proposals && !w.sa.reuse_ikesa);
 	ck_assert_uint_eq(w.sa.retransmit_tries, 0);
 	ck_assert_double_eq(w.sa.retransmit_timeout, 0.5);
 	ck_assert_double_eq(w.sa.retransmit_base, 1.25);
