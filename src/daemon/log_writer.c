@@ -16,6 +16,8 @@
 
 /* How long past the limit the thread may take to notice it. */
 #define WRITER_GRACE_MS 200
+/* How long lines are gathered before they are written. */
+#define WRITER_GATHER_MS 10
 
 struct log_writer {
 	const struct log_writer_ops *ops;
@@ -54,6 +56,17 @@ static void writer_take(struct log_writer *w)
 	w->lost = 0;
 }
 
+/* With the lock held: lines that come in the next moment are written together. Woken for each, this thread would
+ * cost the workers more than the formatting. */
+static void writer_gather(struct log_writer *w)
+{
+	uint64_t until = clock_monotonic_ms() + WRITER_GATHER_MS;
+	struct timespec ts = { .tv_sec = (time_t)(until / 1000), .tv_nsec = (long)(until % 1000) * 1000000 };
+
+	while (!w->stop && pthread_cond_timedwait(&w->wake, &w->lock, &ts) == 0)
+		;
+}
+
 static void *writer_main(void *arg)
 {
 	struct log_writer *w = arg;
@@ -66,6 +79,7 @@ static void *writer_main(void *arg)
 			pthread_cond_wait(&w->wake, &w->lock);
 		if (!w->waiting.n && !w->lost)
 			break;
+		writer_gather(w);
 		writer_take(w);
 		pthread_mutex_unlock(&w->lock);
 		left = w->ops->write(w->arg, w, (const char *)w->work.p, w->work.n);
