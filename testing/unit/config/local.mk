@@ -3,6 +3,7 @@ check_PROGRAMS += test_config
 test_config_SOURCES = \
 	testing/fuzz/fuzz_settings.c \
 	testing/unit/config/test_config.h \
+	testing/unit/config/test_conn.c \
 	testing/unit/config/test_fuzz_corpus.c \
 	testing/unit/config/test_main.c \
 	testing/unit/config/test_settings.c \

@@ -12,12 +12,17 @@ Suite *suite_tree(void);
 Suite *suite_tree_parse(void);
 Suite *suite_value(void);
 Suite *suite_settings(void);
+Suite *suite_conn(void);
 Suite *suite_fuzz_corpus(void);
 
 /* "a{b=1 c{d=2} e=[x y]}" without the outer braces; to be freed. */
 char *tree_to_text(const struct tree *t);
 /* Parses text that has to be good. */
 struct tree *tree_of(const char *text);
+
+struct conn;
+/* A connection made from "NAME { ... }", with lists written as swanctl.conf has them. */
+struct conn *conn_of(const char *text);
 
 /* Lines that CFG logged at level 1 since log_catch, one after the other. */
 void log_catch(void);

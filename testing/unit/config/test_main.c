@@ -75,6 +75,7 @@ int main(void)
 	srunner_add_suite(r, suite_tree_parse());
 	srunner_add_suite(r, suite_value());
 	srunner_add_suite(r, suite_settings());
+	srunner_add_suite(r, suite_conn());
 	srunner_add_suite(r, suite_fuzz_corpus());
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
