@@ -7,6 +7,7 @@ test_config_SOURCES = \
 	testing/unit/config/test_fuzz_corpus.c \
 	testing/unit/config/test_main.c \
 	testing/unit/config/test_settings.c \
+	testing/unit/config/test_store.c \
 	testing/unit/config/test_tree.c \
 	testing/unit/config/test_tree_parse.c \
 	testing/unit/config/test_value.c
