@@ -1,4 +1,5 @@
-libbewick_la_SOURCES += \
+# The tests link them with other workers.
+control_sources = \
 	src/control/client.c \
 	src/control/cmd_algs.c \
 	src/control/cmd_conns.c \
@@ -18,3 +19,4 @@ libbewick_la_SOURCES += \
 	src/control/sa_message.c \
 	src/control/server.c \
 	src/control/start_actions.c
+libbewick_la_SOURCES += $(control_sources)

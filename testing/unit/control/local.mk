@@ -1,1 +1,17 @@
-# tests of src/control
+# tests of src/control: its sources with workers that only play their part
+check_PROGRAMS += test_control
+test_control_SOURCES = \
+	$(control_sources) \
+	testing/unit/control/control_test.h \
+	testing/unit/control/fake_workers.c \
+	testing/unit/control/lab.c \
+	testing/unit/control/test_actions.c \
+	testing/unit/control/test_clients.c \
+	testing/unit/control/test_commands.c \
+	testing/unit/control/test_events.c \
+	testing/unit/control/test_initiate.c \
+	testing/unit/control/test_main.c \
+	testing/unit/control/test_messages.c \
+	testing/unit/control/test_terminate.c
+test_control_CFLAGS = $(test_cflags) -DVECTORS='"$(abs_srcdir)/testing/vectors"'
+test_control_LDADD = $(test_ldadd)

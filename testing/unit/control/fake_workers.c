@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "testing/unit/control/control_test.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <time.h>
+
+/* The functions of worker/worker.h, as the tests want them. */
+
+void worker_reply_free(struct worker_reply *r)
+{
+	if (!r)
+		return;
+	ike_info_free(r->info);
+	conn_unref(r->conn);
+	free(r->stats);
+	free(r);
+}
+
+static void fake_drop(struct mail *m)
+{
+	worker_reply_free(container_of(m, struct worker_reply, mail));
+}
+
+static struct worker_reply *fake_reply(unsigned kind, uint64_t request)
+{
+	struct worker_reply *r = xcalloc(1, sizeof(*r));
+
+	r->mail.kind = kind;
+	r->mail.drop = fake_drop;
+	r->request = request;
+	return r;
+}
+
+static void fake_post(struct mailbox *box, struct worker_reply *r)
+{
+	mailbox_post(box, &r->mail);
+}
+
+static void fake_text(char *out, size_t size, const char *text)
+{
+	snprintf(out, size, "%s", text ? text : "");
+}
+
+/* With the lock held. */
+static struct fake_call *fake_record(struct workers *w, enum fake_kind kind, uint64_t request,
+				     struct mailbox *reply_to)
+{
+	struct fake_call *call;
+
+	ck_assert_uint_lt(w->n_calls, FAKE_CALLS);
+	call = &w->calls[w->n_calls++];
+	*call = (struct fake_call){ .kind = kind, .request = request, .reply_to = reply_to };
+	pthread_cond_broadcast(&w->called);
+	return call;
+}
+
+static struct fake_call *fake_record_select(struct workers *w, enum fake_kind kind, uint64_t request,
+					    struct mailbox *reply_to, const struct worker_select *sel)
+{
+	struct fake_call *call = fake_record(w, kind, request, reply_to);
+
+	fake_text(call->ike, sizeof(call->ike), sel->ike);
+	fake_text(call->child, sizeof(call->child), sel->child);
+	call->ike_id = sel->ike_id;
+	call->child_id = sel->child_id;
+	return call;
+}
+
+static uint32_t fake_child_id(const struct fake_sa *sa, size_t i)
+{
+	return 100 * sa->id + (uint32_t)i;
+}
+
+static bool fake_matches(const struct fake_sa *sa, const struct worker_select *sel)
+{
+	return (!sel->ike || strcmp(sa->ike, sel->ike) == 0) && (!sel->ike_id || sa->id == sel->ike_id);
+}
+
+struct ike_info *fake_info(const struct fake_sa *sa)
+{
+	struct ike_info *info = xcalloc(1, sizeof(*info));
+	size_t n = 0;
+
+	info->name = arena_printf(&info->arena, "%s", sa->ike);
+	info->id = sa->id;
+	info->state = sa->state;
+	info->local_id = info->remote_id = "%any";
+	while (n < ARRAY_LEN(sa->children) && sa->children[n])
+		n++;
+	info->children = arena_array(&info->arena, struct child_info, n + 1);
+	info->n_children = n;
+	for (size_t i = 0; i < n; i++) {
+		info->children[i].name = arena_printf(&info->arena, "%s", sa->children[i]);
+		info->children[i].id = fake_child_id(sa, i);
+		info->children[i].state = CHILD_STATE_INSTALLED;
+	}
+	return info;
+}
+
+void workers_list(struct workers *w, uint64_t request, struct mailbox *reply_to, const struct worker_select *sel)
+{
+	pthread_mutex_lock(&w->lock);
+	fake_record_select(w, FAKE_LIST, request, reply_to, sel);
+	for (size_t i = 0; i < w->n_sas + w->copies; i++) {
+		const struct fake_sa *sa = &w->sas[i < w->n_sas ? i : 0];
+		struct worker_reply *r;
+
+		if (!fake_matches(sa, sel))
+			continue;
+		r = fake_reply(WORKER_REPLY_SA, request);
+		r->info = fake_info(sa);
+		fake_post(reply_to, r);
+	}
+	fake_post(reply_to, fake_reply(WORKER_REPLY_DONE, request));
+	pthread_mutex_unlock(&w->lock);
+}
+
+void workers_find(struct workers *w, uint64_t request, struct mailbox *reply_to, const char *conn)
+{
+	struct worker_select sel = { .ike = conn };
+
+	pthread_mutex_lock(&w->lock);
+	fake_record_select(w, FAKE_FIND, request, reply_to, &sel);
+	for (size_t i = 0; i < w->n_sas; i++) {
+		struct worker_reply *r;
+
+		if (!fake_matches(&w->sas[i], &sel))
+			continue;
+		r = fake_reply(WORKER_REPLY_FOUND, request);
+		r->ike_id = w->sas[i].id;
+		r->worker = w->sas[i].id % FAKE_WORKERS;
+		r->established = w->sas[i].state == IKE_STATE_ESTABLISHED;
+		fake_post(reply_to, r);
+	}
+	if (!w->hold_find)
+		fake_post(reply_to, fake_reply(WORKER_REPLY_DONE, request));
+	pthread_mutex_unlock(&w->lock);
+}
+
+void workers_stats(struct workers *w, uint64_t request, struct mailbox *reply_to)
+{
+	struct worker_reply *r = fake_reply(WORKER_REPLY_DONE, request);
+
+	pthread_mutex_lock(&w->lock);
+	fake_record(w, FAKE_STATS, request, reply_to);
+	r->stats = xcalloc(1, sizeof(*r->stats));
+	r->stats->ike_sas = w->n_sas;
+	r->stats->half_open = w->half_open;
+	r->stats->mail = w->queued;
+	r->stats->timers = 17;
+	pthread_mutex_unlock(&w->lock);
+	fake_post(reply_to, r);
+}
+
+void workers_initiate(struct workers *w, uint64_t request, struct mailbox *reply_to, const struct conn *conn,
+		      const char *child, uint32_t ike_id, unsigned worker)
+{
+	struct worker_select sel = { .ike = conn->name, .child = child, .ike_id = ike_id };
+	struct fake_call *call;
+
+	pthread_mutex_lock(&w->lock);
+	call = fake_record_select(w, FAKE_INITIATE, request, reply_to, &sel);
+	call->worker = worker;
+	if (!w->hold_initiate)
+		fake_ended(call, w->cause);
+	pthread_mutex_unlock(&w->lock);
+}
+
+void workers_terminate(struct workers *w, uint64_t request, struct mailbox *reply_to, const struct worker_select *sel,
+		       bool force)
+{
+	unsigned matches = 0;
+	struct fake_call *call;
+
+	pthread_mutex_lock(&w->lock);
+	call = fake_record_select(w, FAKE_TERMINATE, request, reply_to, sel);
+	call->force = force;
+	for (size_t i = 0; i < w->n_sas; i++) {
+		for (size_t k = 0; fake_matches(&w->sas[i], sel) && k < ARRAY_LEN(w->sas[i].children); k++) {
+			const char *name = w->sas[i].children[k];
+
+			if (!sel->child && !sel->child_id)
+				matches += k == 0;
+			else if (name && (!sel->child || strcmp(name, sel->child) == 0) &&
+				 (!sel->child_id || fake_child_id(&w->sas[i], k) == sel->child_id))
+				matches++;
+		}
+	}
+	for (unsigned i = 0; reply_to && i < FAKE_WORKERS; i++) {
+		struct worker_reply *r = fake_reply(WORKER_REPLY_MATCHES, request);
+
+		r->matches = i == 0 ? matches : 0;
+		fake_post(reply_to, r);
+	}
+	for (unsigned i = 0; reply_to && !w->hold_end && i < matches; i++)
+		fake_ended(call, w->cause);
+	pthread_mutex_unlock(&w->lock);
+}
+
+uint32_t workers_next_ike_id(struct workers *w)
+{
+	uint32_t id;
+
+	pthread_mutex_lock(&w->lock);
+	id = ++w->last_id;
+	pthread_mutex_unlock(&w->lock);
+	return id;
+}
+
+uint32_t workers_last_ike_id(const struct workers *w)
+{
+	struct workers *mine = (struct workers *)w;
+	uint32_t id;
+
+	pthread_mutex_lock(&mine->lock);
+	id = mine->last_id;
+	pthread_mutex_unlock(&mine->lock);
+	return id;
+}
+
+unsigned workers_count(const struct workers *w)
+{
+	(void)w;
+	return FAKE_WORKERS;
+}
+
+void workers_set_config(struct workers *w, struct config *config)
+{
+	pthread_mutex_lock(&w->lock);
+	w->n_configs++;
+	w->n_conns = config->n_conns;
+	w->n_secrets = config->n_secrets;
+	pthread_mutex_unlock(&w->lock);
+}
+
+void workers_want_events(struct workers *w, unsigned mask)
+{
+	pthread_mutex_lock(&w->lock);
+	w->events = mask;
+	pthread_cond_broadcast(&w->called);
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* ---- the test's side ---- */
+
+static struct timespec fake_deadline(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	ts.tv_sec += 5;
+	return ts;
+}
+
+struct fake_call fake_next(struct workers *w, enum fake_kind kind)
+{
+	struct timespec until = fake_deadline();
+	struct fake_call call;
+
+	pthread_mutex_lock(&w->lock);
+	for (;;) {
+		while (w->taken < w->n_calls && w->calls[w->taken].kind != kind)
+			w->taken++;
+		if (w->taken < w->n_calls)
+			break;
+		if (pthread_cond_timedwait(&w->called, &w->lock, &until) != 0) {
+			pthread_mutex_unlock(&w->lock);
+			ck_abort_msg("workers were not asked for %d", kind);
+		}
+	}
+	call = w->calls[w->taken++];
+	pthread_mutex_unlock(&w->lock);
+	return call;
+}
+
+size_t fake_count(struct workers *w, enum fake_kind kind)
+{
+	size_t n = 0;
+
+	pthread_mutex_lock(&w->lock);
+	for (size_t i = 0; i < w->n_calls; i++)
+		n += w->calls[i].kind == kind;
+	pthread_mutex_unlock(&w->lock);
+	return n;
+}
+
+void fake_set(struct workers *w, const struct fake_sa *sas, size_t n)
+{
+	pthread_mutex_lock(&w->lock);
+	memcpy(w->sas, sas, n * sizeof(*sas));
+	w->n_sas = n;
+	for (size_t i = 0; i < n; i++)
+		w->last_id = sas[i].id > w->last_id ? sas[i].id : w->last_id;
+	pthread_mutex_unlock(&w->lock);
+}
+
+void fake_ended(const struct fake_call *call, enum cause cause)
+{
+	struct worker_reply *r = fake_reply(WORKER_REPLY_ENDED, call->request);
+
+	r->cause = cause;
+	r->why = cause == CAUSE_NONE ? NULL : "the test says so";
+	fake_post(call->reply_to, r);
+}
+
+void fake_done(const struct fake_call *call)
+{
+	fake_post(call->reply_to, fake_reply(WORKER_REPLY_DONE, call->request));
+}
+
+void fake_event(struct mailbox *box, enum sa_event event, const struct fake_sa *sa)
+{
+	struct worker_reply *r = fake_reply(WORKER_EVENT, 0);
+
+	r->event = event;
+	r->info = fake_info(sa);
+	fake_post(box, r);
+}
+
+void fake_wait_events(struct workers *w, unsigned mask)
+{
+	struct timespec until = fake_deadline();
+	int rc = 0;
+
+	pthread_mutex_lock(&w->lock);
+	while (w->events != mask && rc == 0)
+		rc = pthread_cond_timedwait(&w->called, &w->lock, &until);
+	pthread_mutex_unlock(&w->lock);
+	ck_assert_int_eq(rc, 0);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "testing/unit/control/control_test.h"
+
+int main(void)
+{
+	Suite *suite = suite_create("control");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	suite_add_tcase(suite, control_message_tests());
+	suite_add_tcase(suite, control_client_tests());
+	suite_add_tcase(suite, control_command_tests());
+	suite_add_tcase(suite, control_event_tests());
+	suite_add_tcase(suite, control_initiate_tests());
+	suite_add_tcase(suite, control_terminate_tests());
+	suite_add_tcase(suite, control_action_tests());
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
