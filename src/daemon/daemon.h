@@ -63,8 +63,10 @@ struct daemon {
 MUST_CHECK bool daemon_start(struct daemon *d, struct errtext *err);
 void daemon_stop(struct daemon *d); /* what was started, also after a failed start */
 
-/* plugins.c. The first loads; err: a mandatory plugin, or no cryptography. */
+/* plugins.c. Fails when a mandatory plugin cannot be loaded. */
 MUST_CHECK bool daemon_load_plugins(struct daemon *d, struct errtext *err);
+/* Whether what was loaded has the algorithms without which nothing can be set up. */
+MUST_CHECK bool daemon_check_crypto(struct daemon *d, struct errtext *err);
 void daemon_unload_plugins(struct daemon *d);
 int daemon_list_plugins(struct daemon *d);
 

@@ -85,9 +85,14 @@ bool daemon_load_plugins(struct daemon *d, struct errtext *err)
 		return false;
 	crypto_registry_freeze(d->plugin_env.crypto);
 	plugins_name_loaded(d);
+	return true;
+}
+
+bool daemon_check_crypto(struct daemon *d, struct errtext *err)
+{
 	if (plugins_have_crypto(d->plugin_env.crypto))
 		return true;
-	plugins_explain(d->plugins, o.dir ? o.dir : PLUGINDIR, err);
+	plugins_explain(d->plugins, d->options->plugin_dir ? d->options->plugin_dir : PLUGINDIR, err);
 	return false;
 }
 

@@ -175,6 +175,7 @@ static const struct {
 	{ daemon_open_loop, daemon_close_loop },
 	{ start_logging, NULL },
 	{ daemon_load_plugins, daemon_unload_plugins },
+	{ daemon_check_crypto, NULL },
 	{ daemon_open_net, daemon_close_net },
 	{ start_control, stop_control },
 	{ daemon_start_kernel, daemon_stop_kernel },

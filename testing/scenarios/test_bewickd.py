@@ -297,7 +297,7 @@ def test_list_plugins(daemon):
     assert done.returncode == 0, done
     assert re.search(r"^openssl \S+: loaded$", done.stdout, re.M)
     assert re.search(r"^    provides .*\bencr:AES_GCM_16\b", done.stdout, re.M)
-    daemon.configure("load = openssl nonsense")
+    daemon.configure("load = kernel-null nonsense")
     done = subprocess.run(daemon.args("--list-plugins"), capture_output=True, text=True, timeout=LIMIT)
     assert done.returncode == 0 and re.search(r"^nonsense: failed: \S", done.stdout, re.M), done
 
