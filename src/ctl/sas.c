@@ -18,7 +18,7 @@ static void put_alg(struct bytes sa, const char *before, const char *alg, const 
 
 static void put_key_exchanges(struct bytes sa)
 {
-	char name[8];
+	char name[16];
 
 	if (ctl_has(sa, "dh-group"))
 		printf("/%s", ctl_text(sa, "dh-group"));

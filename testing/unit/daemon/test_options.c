@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/options.h"
 
+#include <stdio.h>
+
 #include "daemon_test.h"
+
+/* The options borrow from them. */
+static char words[4][32];
 
 static bool parse(struct options *o, struct errtext *err, const char *a, const char *b, const char *c, const char *d)
 {
-	char *argv[] = { xstrdup("bewickd"), a ? xstrdup(a) : NULL, b ? xstrdup(b) : NULL, c ? xstrdup(c) : NULL,
-			 d ? xstrdup(d) : NULL, NULL };
+	char *argv[] = { (char[]){ "bewickd" }, words[0], words[1], words[2], words[3], NULL };
+	const char *given[] = { a, b, c, d };
 	int argc = 1 + !!a + !!b + !!c + !!d;
 
-	return options_parse(argc, argv, o, err); /* the options borrow from argv: it stays */
+	for (size_t i = 0; i < ARRAY_LEN(given); i++)
+		snprintf(words[i], sizeof(words[i]), "%s", given[i] ? given[i] : "");
+	argv[argc] = NULL;
+	return options_parse(argc, argv, o, err);
 }
 
 START_TEST(test_good)
