@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "scenarios"))
+
+from lab.fixtures import lab, pytest_runtest_makereport, shared_lab  # noqa: E402,F401

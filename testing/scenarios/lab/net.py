@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The network of a test: two gateways, a router between them, a private net behind each.
+
+    moon 10.81.1.2 fd81:1::2 --- gw --- sun 10.81.2.2 fd81:2::2
+    lan  10.82.1.1/24 fd82:1::1/64          10.82.2.1/24 fd82:2::1/64
+         10.83.1.1/24, 10.84.1.1/24         10.83.2.1/24, 10.84.2.1/24   (for more children)
+
+The private nets are addresses on a bridge without ports. Nothing is routed between them:
+what arrives came through a tunnel.
+"""
+import json
+import os
+import signal
+
+from .run import run, wait_until
+
+SIDES = ("moon", "sun")
+OUTER = {4: {"moon": "10.81.1.2", "sun": "10.81.2.2"}, 6: {"moon": "fd81:1::2", "sun": "fd81:2::2"}}
+
+
+def other(side):
+    return "sun" if side == "moon" else "moon"
+
+
+def inner(side, version=4, net=0):
+    """An address of the side's private net number `net`."""
+    number = SIDES.index(side) + 1
+    return "fd8%d:%d::1" % (2 + net, number) if version == 6 else "10.8%d.%d.1" % (2 + net, number)
+
+
+def inner_net(side, version=4, net=0):
+    number = SIDES.index(side) + 1
+    return "fd8%d:%d::/64" % (2 + net, number) if version == 6 else "10.8%d.%d.0/24" % (2 + net, number)
+
+
+class Rule:
+    """A fault on the router: how many packets met it so far."""
+
+    def __init__(self, net, comment):
+        self.net, self.comment = net, comment
+
+    def hits(self):
+        text = run("nft", "-j", "list", "ruleset", ns=self.net.ns("gw")).stdout
+        rules = [item["rule"] for item in json.loads(text)["nftables"] if "rule" in item]
+        rules = [rule for rule in rules if rule.get("comment") == self.comment]
+        assert rules, "no rule " + self.comment
+        return sum(part["counter"]["packets"] for rule in rules for part in rule["expr"] if "counter" in part)
+
+
+class Net:
+    EXCHANGES = {"IKE_SA_INIT": 34, "IKE_AUTH": 35, "CREATE_CHILD_SA": 36, "INFORMATIONAL": 37}
+
+    def __init__(self, prefix):
+        self.prefix = prefix
+        self.rules = 0
+        self.down()
+        for name in ("gw", *SIDES):
+            run("ip", "netns", "add", self.ns(name))
+            # no duplicate address detection: IPv6 can be used at once
+            run("sh", "-c", "cd /proc/sys/net/ipv6/conf && echo 0 | tee all/accept_dad default/accept_dad "
+                            "default/dad_transmits all/router_solicitations >/dev/null", ns=self.ns(name))
+        self._cables()
+        self._gateways()
+        run("sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding",
+            ns=self.ns("gw"))
+
+    def ns(self, name):
+        return "%s-%s" % (self.prefix, name)
+
+    def _batch(self, name, *lines):
+        run("ip", *(["-n", self.ns(name)] if name else []), "-b", "-", stdin="\n".join(lines) + "\n")
+
+    def _cables(self):
+        self._batch(None, *("link add eth0 netns %s type veth peer name to-%s netns %s" %
+                            (self.ns(side), side, self.ns("gw")) for side in SIDES))
+        self._batch("gw", "link set dev lo up", *(
+            line for number, side in enumerate(SIDES, 1) for line in (
+                "link set dev to-%s up" % side,
+                "addr add 10.81.%d.1/24 dev to-%s" % (number, side),
+                "addr add fd81:%d::1/64 dev to-%s nodad" % (number, side))))
+
+    def _gateways(self):
+        for number, side in enumerate(SIDES, 1):
+            lines = ["link set dev lo up", "link set dev eth0 up", "link add lan type bridge", "link set dev lan up",
+                     "addr add %s/24 dev eth0" % OUTER[4][side], "addr add %s/64 dev eth0 nodad" % OUTER[6][side],
+                     "route add 10.81.0.0/16 via 10.81.%d.1" % number,
+                     "route add fd81::/16 via fd81:%d::1" % number]
+            for net in range(3):
+                lines += ["addr add %s/24 dev lan" % inner(side, 4, net), "addr add %s/64 dev lan nodad" % inner(side, 6, net)]
+            self._batch(side, *lines)
+
+    # ---- faults ------------------------------------------------------------------------------
+
+    def nft(self, text):
+        run("nft", "-f", "-", ns=self.ns("gw"), stdin=text)
+
+    def drop(self, exchange=None, response=None, sender=None, first=None, esp=False):
+        """Drops IKE messages (all unless narrowed), or ESP in UDP; `first`: only so many of them."""
+        matches = []
+        if sender:
+            matches.append('iifname "to-%s"' % sender)
+        if esp:
+            matches.append("udp dport 4500 @th,64,32 != 0")
+        limit = "numgen inc mod 1000000 < %d " % first if first is not None else ""
+        chosen = []
+        for port, marker, base in ((500, "", 64), (4500, "@th,64,32 0 ", 96)):
+            if esp:
+                break
+            match = "udp dport %d %s" % (port, marker)
+            if exchange:
+                match += "@th,%d,8 %d " % (base + 18 * 8, self.EXCHANGES[exchange])
+            if response is not None:
+                match += "@th,%d,8 & 0x20 == 0x%02x " % (base + 19 * 8, 0x20 if response else 0)
+            # IKE_SA_INIT is on 500, all else on 4500 once NAT was seen; a limit can count on one port only
+            if limit and exchange and (port == 500) != (exchange == "IKE_SA_INIT"):
+                continue
+            chosen.append(match)
+        self.rules += 1
+        comment = "fault %d" % self.rules
+        # one line for each brace: nft 1.0.6 wants it so
+        self.nft("table inet faults {\n chain forward {\n type filter hook forward priority 0;\n }\n }\n" + "".join(
+            'add rule inet faults forward %s %s %s counter drop comment "%s"\n' %
+            (" ".join(matches), match, limit, comment) for match in chosen or [""]))
+        return Rule(self, comment)
+
+    def duplicate(self, to):
+        """Every IKE and ESP datagram (IPv4) to that side arrives twice."""
+        self.nft("table ip twice_%s {\n chain pre {\n type filter hook prerouting priority 0;\n"
+                 "ip daddr %s udp dport { 500, 4500 } dup to %s device \"to-%s\"\n }\n }\n" %
+                 (to, OUTER[4][to], OUTER[4][to], to))
+
+    def heal(self):
+        self.nft("flush ruleset\n")
+
+    # ---- the end -----------------------------------------------------------------------------
+
+    def down(self):
+        """Ends what still lives in our namespaces, and removes them."""
+        for name in ("gw", *SIDES):
+            pids = run("ip", "netns", "pids", self.ns(name), check=False).stdout.split()
+            for pid in pids:
+                try:
+                    os.kill(int(pid), signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            if pids:
+                wait_until(lambda n=name: not run("ip", "netns", "pids", self.ns(n), check=False).stdout.split())
+            run("ip", "netns", "del", self.ns(name), check=False)
