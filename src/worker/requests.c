@@ -258,9 +258,11 @@ static void request_stats(struct worker *w, struct request_mail *m)
 {
 	struct worker_stats *s = &m->gather->sum;
 	const struct net_counters *net = net_worker_counters(w->net);
+	size_t listed;
 
+	free(sa_table_ids(w, &listed)); /* the same that list-sas tells of */
 	pthread_mutex_lock(&m->gather->lock);
-	s->ike_sas += w->by_spi.count;
+	s->ike_sas += listed;
 	s->half_open = half_open_total(w->pool->half_open);
 	s->timers += wheel_count(w->ctx.wheel);
 	s->mail += mailbox_count(w->box);

@@ -12,7 +12,7 @@ import pytest
 HERE = os.path.dirname(os.path.abspath(__file__))
 VECTORS = os.path.join(HERE, "..", "vectors", "vici")
 LAB = os.path.join(VECTORS, "lab-config")
-BUILD = os.environ.get("BEWICK_BUILD", os.path.join(HERE, "..", ".."))
+BUILD = os.path.abspath(os.environ.get("BEWICK_BUILD") or os.path.join(HERE, "..", "..", "build"))
 SWANCTL = os.path.join(BUILD, "swanctl")
 
 

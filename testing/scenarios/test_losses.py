@@ -178,7 +178,8 @@ def test_crossing_deletes(lab):
         for client in (first, second):
             client.send(bytes([0, 9]) + b"terminate" + bytes([3, 3]) + b"ike" + bytes([0, 3]) + b"net")
         for client in (first, second):
-            assert client.receive()[2]["success"] == "yes"
+            reply = client.receive()[2]
+            assert reply["success"] == "yes" or reply["errmsg"] == "no matching SAs to terminate found"
     moon.wait_no_sas()
     sun.wait_no_sas()
 
