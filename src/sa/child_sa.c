@@ -124,7 +124,7 @@ void child_sa_established(struct child_sa *c)
 
 	child_sa_move(c, CHILD_EVENT_INSTALL_OK);
 	c->installed_ms = sa_now(ike->ctx);
-	if (log_wanted[LOG_GROUP_IKE] >= LOG_LEVEL_AUDIT) {
+	if (log_is_wanted(LOG_GROUP_IKE, LOG_LEVEL_AUDIT)) {
 		struct buf text = { 0 };
 
 		child_sa_format_ts(&text, c);

@@ -19,6 +19,7 @@ const struct child_transition child_transitions[] = {
 
 	ROW(INSTALLING, INSTALL_OK, INSTALLED, "traffic flows"),
 	ROW(INSTALLING, INSTALL_FAILED, DESTROYING, "the backend refused"),
+	ROW(INSTALLING, DELETE_RECEIVED, DELETED, "the peer closes it before our backend is ready"),
 	ROW(INSTALLING, DESTROY, DESTROYING, "the IKE_SA went away"),
 
 	ROW(INSTALLED, DELETE_SENT, DELETING, "we close it"),

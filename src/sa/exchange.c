@@ -63,7 +63,7 @@ static struct builder exchange_begin(struct ike_sa *sa, const struct ike_header 
 	} else {
 		b = builder_of(exchange_inner(sa), LIMIT_MESSAGE);
 	}
-	if (log_wanted[LOG_GROUP_ENC] >= LOG_LEVEL_CONTROL)
+	if (log_is_wanted(LOG_GROUP_ENC, LOG_LEVEL_CONTROL))
 		b.desc = desc;
 	return b;
 }
@@ -147,6 +147,12 @@ static void exchange_fatal(struct ike_sa *sa)
 
 /* ---- initiator ---- */
 
+/* RFC 6023: whether the first child waits for a CREATE_CHILD_SA of its own. */
+static bool exchange_childless(const struct ike_sa *sa)
+{
+	return sa->conn->childless == CHILDLESS_FORCE || (sa->conn->childless == CHILDLESS_PREFER && sa->childless);
+}
+
 /* Moves the tasks that make up the next exchange from the queue to `active`. */
 static bool exchange_pick(struct ike_sa *sa)
 {
@@ -160,7 +166,7 @@ static bool exchange_pick(struct ike_sa *sa)
 
 		/* the first child rides on IKE_AUTH (RFC 7296, 1.2) */
 		if (sa->state == IKE_STATE_CONNECTING && t->type == TASK_CHILD_CREATE && !child_taken &&
-		    exchange == EXCHANGE_IKE_AUTH)
+		    exchange == EXCHANGE_IKE_AUTH && !exchange_childless(sa))
 			begins = EXCHANGE_IKE_AUTH;
 		if (!exchange_allowed(sa->state, begins, false) || (exchange && begins != exchange) ||
 		    (exchange && sa->state == IKE_STATE_ESTABLISHED)) {
@@ -239,7 +245,8 @@ static void exchange_build_request(struct ike_sa *sa)
 
 bool exchange_start(struct ike_sa *sa)
 {
-	if (sa->finished || sa->outstanding || sa->active || sa->park)
+	/* while a request of the peer waits, the peer may not know yet what our next one builds on */
+	if (sa->finished || sa->outstanding || sa->active || sa->park || sa->parked_request)
 		return false;
 	if (sa->out.next == UINT32_MAX) {
 		/* RFC 7296, 2.2 MUST: ids that are used up end the IKE_SA */
@@ -305,7 +312,13 @@ static void exchange_response_done(struct ike_sa *sa)
 
 void exchange_response(struct ike_sa *sa, const struct ike_header *h, const struct payload_list *in)
 {
-	(void)h;
+	/* RFC 7296, 2.21.3: an authenticated INVALID_SYNTAX is the end of the IKE_SA for both sides */
+	if (h->exchange != EXCHANGE_IKE_SA_INIT && payload_notify(in, NOTIFY_INVALID_SYNTAX)) {
+		sa->cause = CAUSE_SYNTAX;
+		sa->why = "the peer could not read our request (INVALID_SYNTAX)";
+		exchange_fatal(sa);
+		return;
+	}
 	for (struct task *t = sa->active; t; t = t->next) {
 		enum outcome o = t->ops->process_response(sa, t, in);
 
@@ -446,7 +459,7 @@ static void exchange_add_passive(struct ike_sa *sa, struct task *t)
 /* The tasks that answer a request, by exchange and payloads. */
 static void exchange_make_passive(struct ike_sa *sa, const struct ike_header *h, const struct payload_list *in)
 {
-	const struct payload *d;
+	const struct payload *d = NULL;
 
 	switch (h->exchange) {
 	case EXCHANGE_IKE_SA_INIT:
@@ -461,10 +474,12 @@ static void exchange_make_passive(struct ike_sa *sa, const struct ike_header *h,
 		exchange_add_passive(sa, task_new(sa, TASK_CHILD_CREATE));
 		break;
 	case EXCHANGE_INFORMATIONAL:
-		d = payload_find(in, PAYLOAD_DELETE, NULL);
-		if (d && d->del.protocol == PROTOCOL_IKE)
+		/* RFC 7296, 3.11: one payload per protocol; with the IKE_SA its children go */
+		while ((d = payload_find(in, PAYLOAD_DELETE, d)) && d->del.protocol != PROTOCOL_IKE)
+			;
+		if (d)
 			exchange_add_passive(sa, task_new(sa, TASK_IKE_DELETE));
-		else if (d)
+		else if (payload_find(in, PAYLOAD_DELETE, NULL))
 			exchange_add_passive(sa, task_new(sa, TASK_CHILD_DELETE));
 		else
 			exchange_add_passive(sa, task_new(sa, TASK_IKE_DPD));
@@ -488,16 +503,32 @@ void exchange_request(struct ike_sa *sa, const struct ike_header *h, const struc
 		}
 		t->waiting = o == OUTCOME_WAIT;
 	}
-	if (exchange_waiting(sa->passive)) {
-		sa->park = PARK_REQUEST;
-		return;
-	}
-	exchange_build_response(sa);
+	sa->parked_request = exchange_waiting(sa->passive);
+	if (!sa->parked_request)
+		exchange_build_response(sa);
 }
 
 /* ---- completions ---- */
 
-void exchange_resume(struct ike_sa *sa, struct task *t, enum kernel_status status, const struct errtext *err)
+/* A task that answers a request of the peer may go on. */
+static void exchange_resume_passive(struct ike_sa *sa, struct task *t, enum kernel_status status,
+				    const struct errtext *err)
+{
+	enum outcome o = t->ops->resume(sa, t, status, err);
+
+	if (sa->finished)
+		return;
+	t->waiting = o == OUTCOME_WAIT;
+	sa->parked_request = o != OUTCOME_IKE_FATAL && exchange_waiting(sa->passive);
+	if (o == OUTCOME_IKE_FATAL)
+		exchange_refuse(sa);
+	else if (!sa->parked_request)
+		exchange_build_response(sa);
+}
+
+/* A task of our own exchange may go on. */
+static void exchange_resume_active(struct ike_sa *sa, struct task *t, enum kernel_status status,
+				   const struct errtext *err)
 {
 	enum outcome o = t->ops->resume(sa, t, status, err);
 	enum park park = sa->park;
@@ -506,16 +537,13 @@ void exchange_resume(struct ike_sa *sa, struct task *t, enum kernel_status statu
 		return;
 	if (o == OUTCOME_IKE_FATAL) {
 		sa->park = PARK_NONE;
-		if (park == PARK_REQUEST)
-			exchange_refuse(sa);
-		else
-			exchange_fatal(sa);
+		exchange_fatal(sa);
 		return;
 	}
 	t->waiting = o == OUTCOME_WAIT;
-	if (!t->waiting && park != PARK_REQUEST && (o == OUTCOME_CHILD_FAILED || park == PARK_RESPONSE))
+	if (!t->waiting && (o == OUTCOME_CHILD_FAILED || park == PARK_RESPONSE))
 		exchange_task_ended(sa, t, o);
-	if (exchange_waiting(park == PARK_REQUEST ? sa->passive : sa->active))
+	if (exchange_waiting(sa->active))
 		return;
 	sa->park = PARK_NONE;
 	switch (park) {
@@ -527,27 +555,28 @@ void exchange_resume(struct ike_sa *sa, struct task *t, enum kernel_status statu
 	case PARK_RESPONSE:
 		exchange_response_done(sa);
 		break;
-	case PARK_REQUEST:
-		exchange_build_response(sa);
-		break;
 	case PARK_NONE:
 		break;
 	}
 }
 
+static struct task *exchange_waiting_for(struct task *list, uint32_t child_id)
+{
+	for (; list; list = list->next)
+		if (list->waiting && task_child_id(list) == child_id)
+			return list;
+	return NULL;
+}
+
 void ike_sa_kernel_done(struct ike_sa *sa, uint32_t child_id, enum kernel_status status, const struct errtext *err)
 {
-	struct task *lists[] = { sa->active, sa->passive };
+	struct task *t;
 
 	if (sa->finished)
 		return;
-	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
-		for (struct task *t = lists[i]; t; t = t->next) {
-			if (t->waiting && task_child_id(t) == child_id) {
-				exchange_resume(sa, t, status, err);
-				arena_reset(&sa->ctx->arena);
-				return;
-			}
-		}
-	}
+	if ((t = exchange_waiting_for(sa->active, child_id)))
+		exchange_resume_active(sa, t, status, err);
+	else if ((t = exchange_waiting_for(sa->passive, child_id)))
+		exchange_resume_passive(sa, t, status, err);
+	arena_reset(&sa->ctx->arena);
 }

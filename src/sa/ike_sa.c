@@ -180,7 +180,7 @@ void ike_sa_established(struct ike_sa *sa)
 	ike_sa_move(sa, IKE_EVENT_AUTHENTICATED);
 	ike_sa_not_half_open(sa);
 	sa->established_ms = sa->last_in_ms = sa_now(ctx);
-	if (log_wanted[LOG_GROUP_IKE] >= LOG_LEVEL_AUDIT) {
+	if (log_is_wanted(LOG_GROUP_IKE, LOG_LEVEL_AUDIT)) {
 		struct buf text = { 0 };
 
 		ike_sa_describe(&text, sa);
@@ -424,7 +424,7 @@ void ike_sa_terminate(struct ike_sa *sa, bool force, struct sa_request request)
 		return;
 	}
 	if (sa->state == IKE_STATE_ESTABLISHED) {
-		if (log_wanted[LOG_GROUP_IKE] >= LOG_LEVEL_AUDIT) {
+		if (log_is_wanted(LOG_GROUP_IKE, LOG_LEVEL_AUDIT)) {
 			struct buf text = { 0 };
 
 			ike_sa_describe(&text, sa);
@@ -469,7 +469,7 @@ struct child_sa *ike_sa_child(const struct ike_sa *sa, uint32_t id)
 struct child_sa *ike_sa_child_by_spi_out(const struct ike_sa *sa, uint32_t spi_out)
 {
 	for (struct child_sa *c = sa->children; c; c = c->next)
-		if (c->spi_out == spi_out && c->state != CHILD_STATE_CREATED)
+		if (c->spi_out == spi_out && spi_out != 0)
 			return c;
 	return NULL;
 }

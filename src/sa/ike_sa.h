@@ -46,7 +46,8 @@ struct incoming {
 	uint8_t exchange;
 };
 
-enum park { PARK_NONE, PARK_PREPARE, PARK_RESPONSE, PARK_REQUEST };
+/* What of our own exchange waits for a completion. A peer's request waits by itself: parked_request. */
+enum park { PARK_NONE, PARK_PREPARE, PARK_RESPONSE };
 
 /*
  * An IKE_SA. Owned by one worker thread. What is needed only for a while hangs on pointers and is freed: an idle SA
@@ -94,6 +95,7 @@ struct ike_sa {
 	bool being_replaced : 1;
 	bool in_peer_table : 1; /* the host's: by_peer is linked */
 	bool announced : 1;  /* IKE_UP was told */
+	bool parked_request : 1; /* `incoming` waits for a completion */
 };
 
 /* ---- life ---- */

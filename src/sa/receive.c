@@ -25,7 +25,7 @@ static void receive_log_parsed(struct ike_sa *sa, const struct ike_header *h, co
 
 	LOG_SA(&sa->log, NET, level, "received packet: from %s to %s (%zu bytes)", addr_format_port(path->remote).s,
 	       addr_format_port(path->local).s, path->n);
-	if (level <= log_wanted[LOG_GROUP_ENC]) {
+	if (log_is_wanted(LOG_GROUP_ENC, level)) {
 		struct buf text = { 0 };
 
 		payloads_describe(&text, in);
@@ -129,7 +129,9 @@ static void receive_request(struct ike_sa *sa, const struct ike_header *h, const
 		       sa->in.next);
 		return;
 	}
-	if (sa->incoming || !exchange_allowed(sa->state, h->exchange, true)) {
+	/* an IKE_SA_INIT request makes a responder's SA, it finds none */
+	if (sa->incoming || (sa->initiator && h->exchange == EXCHANGE_IKE_SA_INIT) ||
+	    !exchange_allowed(sa->state, h->exchange, true)) {
 		ctx->counters[SA_COUNTER_STALE]++;
 		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "dropped %s request in state %s", exchange_name(h->exchange),
 		       ike_state_name(sa->state));

@@ -67,6 +67,8 @@ struct task *child_create_new(struct ike_sa *sa, const struct conn *conn, const 
 struct task *child_delete_new(struct ike_sa *sa, uint32_t child_id, struct sa_request request);
 /* The peer is to drop what it made for our inbound SPI, of which there is no CHILD_SA here. Queued. */
 void child_delete_spi(struct ike_sa *sa, uint32_t spi_in);
+/* The peer closed an SA of which we know nothing: it may be the one that the answer still under way will name. */
+void child_create_spi_gone(struct ike_sa *sa, uint32_t spi_out);
 /* The configuration a queued or active child_create is for; NULL for other tasks. */
 const struct child_conf *child_create_conf(const struct task *t);
 /* The id of the CHILD_SA that a task works at, 0 if none. */

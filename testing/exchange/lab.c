@@ -2,18 +2,42 @@
 #include "lab.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "crypto/crypto.h"
 #include "plugin/loader.h"
+#include "sa/seal.h"
 #include "testing/lib/swanctl_text.h"
 #include "wire/builder.h"
 
 /* ---- the host ---- */
 
-static void lab_send(void *host, const struct addr *local, const struct addr *remote, struct bytes msg)
+/* RFC 7296, 2.1: a request is answered once; its repeats get the same bytes again. */
+static void lab_note_reply(struct lab *lab, struct bytes msg)
 {
-	struct lab_end *e = host;
+	static const struct hash_key key = { 1, 2 };
+	struct ike_header h;
+	uint64_t id, hash = hash_bytes(&key, msg);
+
+	ck_assert(result_is_ok(header_parse(msg, &h)));
+	if (!(h.flags & IKE_FLAG_RESPONSE))
+		return;
+	id = h.spi_i ^ h.spi_r * 3 ^ ((uint64_t)h.message_id << 8 | h.flags);
+	for (size_t i = 0; i < lab->n_replies; i++) {
+		if (lab->replies[i].key != id)
+			continue;
+		ck_assert_msg(lab->replies[i].hash == hash, "two answers to %s %u", exchange_name(h.exchange), h.message_id);
+		return;
+	}
+	if (lab->n_replies < LAB_REPLIES) {
+		lab->replies[lab->n_replies].key = id;
+		lab->replies[lab->n_replies++].hash = hash;
+	}
+}
+
+static void lab_put(struct lab_end *e, const struct addr *local, const struct addr *remote, struct bytes msg)
+{
 	struct lab *lab = e->lab;
 	struct lab_packet *p;
 
@@ -24,7 +48,15 @@ static void lab_send(void *host, const struct addr *local, const struct addr *re
 	p->remote = *local;
 	p->n = msg.n;
 	p->data = xmemdup(msg.p, msg.n);
-	lab->sent++;
+}
+
+static void lab_send(void *host, const struct addr *local, const struct addr *remote, struct bytes msg)
+{
+	struct lab_end *e = host;
+
+	lab_note_reply(e->lab, msg);
+	e->lab->sent++;
+	lab_put(e, local, remote, msg);
 }
 
 static void lab_event(void *host, enum sa_event event, const struct ike_sa *sa, const struct child_sa *child)
@@ -189,6 +221,7 @@ static enum kernel_status lab_spi_alloc(struct kernel *k, uint8_t segment, struc
 	e->kernel_spis++;
 	if (!e->kernel_async)
 		return KERNEL_OK;
+	ck_assert_uint_lt(e->n_pending, LAB_PENDING);
 	e->pending[e->n_pending].ike_id = (uint32_t)(done.token >> 32);
 	e->pending[e->n_pending].install = false;
 	e->pending[e->n_pending++].child_id = (uint32_t)done.token;
@@ -225,6 +258,7 @@ static enum kernel_status lab_install(struct kernel *k, const struct kernel_chil
 	e->kernel_children++;
 	if (!e->kernel_async)
 		return KERNEL_OK;
+	ck_assert_uint_lt(e->n_pending, LAB_PENDING);
 	e->pending[e->n_pending].ike_id = (uint32_t)(done.token >> 32);
 	e->pending[e->n_pending].install = true;
 	e->pending[e->n_pending++].child_id = (uint32_t)done.token;
@@ -314,8 +348,20 @@ static void lab_end_init(struct lab *lab, struct lab_end *e, const char *name, c
 	lab_load(e, conf);
 }
 
+/* A move that no table declares is logged and refused; here it is a failure. */
+static void lab_watch_log(void *arg, const struct log_event *ev)
+{
+	(void)arg;
+	if (!strstr(ev->msg, "no move from"))
+		return;
+	fprintf(stderr, "%s\n", ev->msg);
+	abort();
+}
+
 struct lab *lab_new(const char *conf_a, const char *conf_b)
 {
+	static struct log_sink *watch;
+	static int8_t watched[LOG_GROUPS];
 	struct lab *lab = xcalloc(1, sizeof(*lab));
 	static int8_t levels[LOG_GROUPS];
 	static struct log_sink *sink;
@@ -324,6 +370,8 @@ struct lab *lab_new(const char *conf_a, const char *conf_b)
 		memset(levels, atoi(getenv("LAB_LOG")), sizeof(levels));
 		sink = log_sink_add(levels, log_to_stderr, NULL);
 	}
+	if (!watch)
+		watch = log_sink_add(watched, lab_watch_log, NULL);
 	lab->now = 1000000;
 	lab_end_init(lab, &lab->a, "a", "192.0.2.1", conf_a);
 	lab_end_init(lab, &lab->b, "b", "192.0.2.2", conf_b);
@@ -451,6 +499,62 @@ void lab_deliver(struct lab *lab)
 	lab_receive(&p);
 	free(p.data);
 	lab_check(lab);
+}
+
+void lab_inject(struct lab_end *from, struct ike_sa *sa, unsigned exchange, bool response, uint32_t message_id,
+		const struct builder *b)
+{
+	static uint8_t out[LIMIT_MESSAGE];
+	struct ike_header h = { .spi_i = sa->spi_i, .spi_r = sa->spi_r, .version = IKE_VERSION,
+				.exchange = (uint8_t)exchange, .message_id = message_id,
+				.flags = (uint8_t)((sa->initiator ? IKE_FLAG_INITIATOR : 0) |
+						   (response ? IKE_FLAG_RESPONSE : 0)) };
+	struct bytes msg = seal_message(sa, &h, b->first, bytes_of(b->w.p, b->w.n), out, sizeof(out));
+
+	ck_assert(writer_ok(&b->w) && msg.n);
+	lab_put(from, &sa->local, &sa->remote, msg);
+}
+
+void lab_inject_init(struct lab_end *to, uint64_t spi_r, struct builder *b)
+{
+	uint8_t msg[1024] = { 0 };
+	struct ike_header h = { .spi_i = to->sas[0]->spi_i, .spi_r = spi_r, .version = IKE_VERSION,
+				.exchange = EXCHANGE_IKE_SA_INIT, .flags = IKE_FLAG_RESPONSE };
+	struct builder all = builder_of(msg, sizeof(msg));
+	struct lab *lab = to->lab;
+
+	builder_header(&all, &h);
+	/* the chain comes ready made: its first type goes into the header */
+	writer_bytes(&all.w, bytes_of(b->w.p, b->w.n));
+	msg[16] = b->first;
+	lab_put(to == &lab->a ? &lab->b : &lab->a, &to->sas[0]->remote, &to->sas[0]->local, builder_finish(&all));
+}
+
+void lab_peek(struct lab *lab, size_t i, struct arena *a, struct ike_header *ret_header, struct payload_list *ret_list)
+{
+	struct lab_packet *p = &lab->packets[i];
+	uint8_t *copy = arena_dup(a, p->data, p->n), first;
+	struct bytes body = { 0 };
+	struct wire_error err;
+
+	ck_assert_uint_lt(i, lab->n_packets);
+	ck_assert(result_is_ok(header_parse(bytes_of(copy, p->n), ret_header)));
+	first = ret_header->next;
+	if (ret_header->exchange == EXCHANGE_IKE_SA_INIT)
+		body = bytes_of(copy + IKE_HEADER_LEN, p->n - IKE_HEADER_LEN);
+	for (size_t k = 0; k < p->to->n_sas && ret_header->exchange != EXCHANGE_IKE_SA_INIT; k++)
+		if (p->to->sas[k]->spi_i == ret_header->spi_i && p->to->sas[k]->protect.cipher)
+			ck_assert(result_is_ok(seal_open(p->to->sas[k], copy, p->n, &body, &first)));
+	ck_assert(result_is_ok(payloads_parse(a, body, first, ret_list, &err)));
+}
+
+void lab_choose(struct lab *lab, size_t i)
+{
+	struct lab_packet p = lab->packets[i];
+
+	ck_assert_uint_lt(i, lab->n_packets);
+	memmove(lab->packets + 1, lab->packets, i * sizeof(p));
+	lab->packets[0] = p;
 }
 
 void lab_drop(struct lab *lab)

@@ -4,6 +4,7 @@
 
 #include "sa/ike_sa.h"
 #include "sa/info.h"
+#include "wire/builder.h"
 
 /*
  * Two whole endpoints in one process: the real SAs and tasks over a net that the test delivers by hand, a
@@ -13,6 +14,8 @@
 #define LAB_PACKETS 256
 #define LAB_EVENTS 256
 #define LAB_REQUESTS 64
+#define LAB_PENDING 64
+#define LAB_REPLIES 512
 
 struct lab_child; /* of the mock backend */
 
@@ -48,7 +51,7 @@ struct lab_end {
 		bool install;
 		struct lab_child **slot;
 		uint32_t *spi;
-	} pending[16];
+	} pending[LAB_PENDING];
 	size_t n_pending;
 	struct kernel_usage usage_in; /* what query says */
 };
@@ -65,6 +68,11 @@ struct lab {
 	struct lab_packet packets[LAB_PACKETS];
 	size_t n_packets;
 	unsigned sent;
+	/* every response ever sent, to see that each request has one answer */
+	struct {
+		uint64_t key, hash;
+	} replies[LAB_REPLIES];
+	size_t n_replies;
 	uint64_t now;
 };
 
@@ -91,6 +99,19 @@ struct ike_sa *lab_sa(struct lab_end *e);   /* the only one that is not closed, 
 size_t lab_live(const struct lab_end *e);   /* how many are not closed */
 unsigned lab_children(const struct lab_end *e, enum child_state state);
 unsigned lab_count(const struct lab_end *e, enum sa_event event);
+
+/* ---- a peer that does what ours does not ---- */
+
+/* A message of sa (of `from`) with the payloads of b, sealed with its keys, is put under way. */
+void lab_inject(struct lab_end *from, struct ike_sa *sa, unsigned exchange, bool response, uint32_t message_id,
+		const struct builder *b);
+/* An IKE_SA_INIT response for the first SA of `to`, as anybody can send it, with the payloads of b. */
+void lab_inject_init(struct lab_end *to, uint64_t spi_r, struct builder *b);
+/* Parses packet i of those under way with the keys of its receiver. */
+void lab_peek(struct lab *lab, size_t i, struct arena *a, struct ike_header *ret_header, struct payload_list *ret_list);
+/* Brings packet i to the front. */
+void lab_choose(struct lab *lab, size_t i);
+
 /* Aborts the test when an invariant is broken: backend and SAs agree, nothing leaks. */
 void lab_check(struct lab *lab);
 

@@ -6,6 +6,9 @@ test_exchange_SOURCES = \
 	testing/exchange/main.c \
 	testing/exchange/suites.h \
 	testing/exchange/test_children.c \
+	testing/exchange/test_crossing.c \
+	testing/exchange/test_peer.c \
+	testing/exchange/test_random.c \
 	testing/exchange/test_setup.c \
 	testing/lib/swanctl_text.c \
 	testing/lib/swanctl_text.h

@@ -9,6 +9,9 @@ int main(void)
 	int failed;
 
 	srunner_add_suite(r, children_suite());
+	srunner_add_suite(r, crossing_suite());
+	srunner_add_suite(r, peer_suite());
+	srunner_add_suite(r, random_suite());
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
 	srunner_free(r);

@@ -29,6 +29,30 @@ uint32_t child_create_id(const struct task *t)
 	return ((const struct task_child_create *)t)->child_id;
 }
 
+static void create_note_gone(struct task_child_create *cc, uint32_t spi_out)
+{
+	memmove(cc->gone + 1, cc->gone, sizeof(cc->gone) - sizeof(cc->gone[0]));
+	cc->gone[0] = spi_out;
+	if (cc->n_gone < CHILD_CREATE_GONE)
+		cc->n_gone++;
+}
+
+void child_create_spi_gone(struct ike_sa *sa, uint32_t spi_out)
+{
+	for (struct task *t = sa->active; t; t = t->next)
+		if (t->type == TASK_CHILD_CREATE)
+			create_note_gone(child_create_of(t), spi_out);
+}
+
+/* The peer's Delete can overtake its answer: then the CHILD_SA of the answer is none any more. */
+static bool create_is_gone(const struct task_child_create *cc, uint32_t spi_out)
+{
+	for (unsigned i = 0; i < cc->n_gone; i++)
+		if (cc->gone[i] == spi_out)
+			return true;
+	return false;
+}
+
 struct child_sa *child_create_sa(struct ike_sa *sa, struct task_child_create *cc)
 {
 	return cc->child_id ? ike_sa_child(sa, cc->child_id) : NULL;
@@ -87,8 +111,10 @@ enum outcome child_create_installed(struct ike_sa *sa, struct task_child_create 
 {
 	struct child_sa *c = child_create_sa(sa, cc);
 
-	if (!c)
+	if (!c) {
+		task_request_done(sa, &cc->task, CAUSE_CLOSED, "the peer closed it at once");
 		return OUTCOME_CHILD_FAILED;
+	}
 	if (status != KERNEL_OK) {
 		LOG_SA(&sa->log, KNL, LOG_LEVEL_CONTROL, "installing CHILD_SA %s{%u} failed: %s", c->conf->name, c->id,
 		       err ? err->s : "");
@@ -340,6 +366,8 @@ static enum outcome create_process_response(struct ike_sa *sa, struct task *t, c
 		return o;
 	r = reader_of(bytes_of(psa->sa.p[0].spi, 4));
 	c->spi_out = reader_u32(&r);
+	if (create_is_gone(cc, c->spi_out))
+		return child_create_failed(sa, cc, CAUSE_CLOSED, "the peer closed it at once", 0);
 	c->own_ke = !cc->in_auth && c->suite.ke != KE_NONE;
 	child_sa_set_ts(c, tsi->ts, tsr->ts);
 	child_create_log_suite(sa, c);
@@ -350,7 +378,7 @@ static enum outcome create_process_response(struct ike_sa *sa, struct task *t, c
 
 void child_create_log_suite(struct ike_sa *sa, const struct child_sa *c)
 {
-	if (log_wanted[LOG_GROUP_CFG] >= LOG_LEVEL_CONTROL) {
+	if (log_is_wanted(LOG_GROUP_CFG, LOG_LEVEL_CONTROL)) {
 		struct buf text = { 0 };
 
 		suite_format(&text, &c->suite);

@@ -9,6 +9,7 @@
 
 #define CHILD_CREATE_NONCE 32
 #define CHILD_CREATE_KE_MAX 1024
+#define CHILD_CREATE_GONE 4
 
 enum child_create_stage { CHILD_CREATE_BEGIN, CHILD_CREATE_SPI, CHILD_CREATE_INSTALLING };
 
@@ -22,6 +23,8 @@ struct task_child_create {
 	bool in_auth; /* part of IKE_AUTH: no nonces, no key exchange of its own */
 	bool failed;
 	uint8_t ke_rounds;
+	uint8_t n_gone;
+	uint32_t gone[CHILD_CREATE_GONE]; /* SPIs that the peer deleted before its answer named them */
 	uint16_t ke_id;
 	uint16_t notify;      /* responder: the refusal */
 	uint16_t notify_data; /* with it, 2 bytes if not 0 */

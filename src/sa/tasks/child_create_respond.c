@@ -11,6 +11,15 @@ static enum outcome respond_refused(struct ike_sa *sa, struct task_child_create 
 	return OUTCOME_DONE;
 }
 
+/* RFC 7296, 2.21.3: with INVALID_SYNTAX the IKE_SA ends on both sides. */
+static enum outcome respond_broken(struct ike_sa *sa)
+{
+	sa->cause = CAUSE_SYNTAX;
+	sa->why = "a request for a CHILD_SA lacks SA, nonce or traffic selectors";
+	sa->fatal_notify = NOTIFY_INVALID_SYNTAX;
+	return OUTCOME_IKE_FATAL;
+}
+
 /* The child whose selectors fit: one that covers the peer's wish whole before one that has only a part of it. */
 static const struct child_conf *respond_choose(struct ike_sa *sa, struct ts_list tsi, struct ts_list tsr,
 					       struct ts_list *ret_local, struct ts_list *ret_remote)
@@ -44,7 +53,7 @@ static void respond_log_selectors(struct ike_sa *sa, struct ts_list tsi, struct 
 {
 	struct buf theirs = { 0 }, ours = { 0 };
 
-	if (log_wanted[LOG_GROUP_IKE] < LOG_LEVEL_CONTROL)
+	if (!log_is_wanted(LOG_GROUP_IKE, LOG_LEVEL_CONTROL))
 		return;
 	ts_list_format(&theirs, tsr);
 	buf_add_str(&theirs, " === ");
@@ -66,7 +75,7 @@ static void respond_log_proposals(struct ike_sa *sa, struct proposal_list theirs
 {
 	struct buf text = { 0 };
 
-	if (log_wanted[LOG_GROUP_IKE] < LOG_LEVEL_CONTROL)
+	if (!log_is_wanted(LOG_GROUP_IKE, LOG_LEVEL_CONTROL))
 		return;
 	proposal_format(&text, theirs);
 	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "received proposals: %s", buf_str(&text));
@@ -151,8 +160,7 @@ enum outcome child_create_process_request(struct ike_sa *sa, struct task *t, con
 		return respond_refused(sa, cc, CAUSE_POLICY, why,
 				       sa->state == IKE_STATE_DELETING ? NOTIFY_TEMPORARY_FAILURE : NOTIFY_NO_ADDITIONAL_SAS);
 	if (!psa || !tsi || !tsr || (!cc->in_auth && !pn))
-		return respond_refused(sa, cc, CAUSE_SYNTAX, "the request lacks SA, nonce or traffic selectors",
-				       NOTIFY_INVALID_SYNTAX);
+		return respond_broken(sa);
 	if (payload_notify(in, NOTIFY_USE_TRANSPORT_MODE))
 		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "the peer prefers transport mode, tunnel mode is answered");
 	cc->conf = respond_choose(sa, tsi->ts, tsr->ts, &local, &remote);

@@ -39,7 +39,7 @@ void child_delete_spi(struct ike_sa *sa, uint32_t spi_in)
 
 static void delete_log_closing(struct ike_sa *sa, const struct child_sa *c)
 {
-	if (log_wanted[LOG_GROUP_IKE] >= LOG_LEVEL_AUDIT) {
+	if (log_is_wanted(LOG_GROUP_IKE, LOG_LEVEL_AUDIT)) {
 		struct kernel_usage in, out;
 		struct buf ts = { 0 };
 
@@ -122,11 +122,12 @@ static enum outcome delete_process_request(struct ike_sa *sa, struct task *t, co
 			if (!c || c->state == CHILD_STATE_DELETED) {
 				LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL,
 				       "received DELETE for ESP CHILD_SA with SPI %08x that is not known", spi);
+				child_create_spi_gone(sa, spi);
 				continue;
 			}
 			LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "received DELETE for ESP CHILD_SA with SPI %08x", spi);
 			/* RFC 7296, 1.4.1 MUST: when deletes cross, the answer does not name the SA again */
-			if (c->state == CHILD_STATE_INSTALLED) {
+			if (c->state != CHILD_STATE_DELETING) {
 				d->spis[d->n_spis++] = c->spi_in;
 				delete_log_closing(sa, c);
 			}
@@ -162,7 +163,8 @@ static void delete_after(struct ike_sa *sa, struct task *t)
 			continue;
 		if (c->conf->close_action & ACTION_START)
 			sa->ctx->ops->reinitiate(sa->ctx->host, c->conn, c->conf);
-		sa->ctx->ops->event(sa->ctx->host, SA_EVENT_CHILD_DOWN, sa, c);
+		if (c->installed_ms)
+			sa->ctx->ops->event(sa->ctx->host, SA_EVENT_CHILD_DOWN, sa, c);
 		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "CHILD_SA closed");
 		/* our own Delete may still be out: its answer finds nothing, which is fine */
 		child_sa_free(c);

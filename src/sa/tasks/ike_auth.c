@@ -94,7 +94,7 @@ static enum outcome auth_build_request(struct ike_sa *sa, struct task *t, struct
 	const struct id *remote = &sa->conn->remote_rounds[0].id;
 	enum outcome o;
 
-	if (!sa->queued && !t->next && !sa->childless) {
+	if (!t->next && !sa->childless) {
 		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL,
 		       "%s does not support an IKE_SA without a CHILD_SA (RFC 6023): initiate a child of '%s'",
 		       addr_format(&sa->remote).s, sa->log.name);

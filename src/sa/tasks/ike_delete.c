@@ -9,7 +9,7 @@ struct task_ike_delete {
 
 static void ike_delete_log(struct ike_sa *sa, const char *text)
 {
-	if (log_wanted[LOG_GROUP_IKE] >= LOG_LEVEL_AUDIT) {
+	if (log_is_wanted(LOG_GROUP_IKE, LOG_LEVEL_AUDIT)) {
 		struct buf who = { 0 };
 
 		ike_sa_describe(&who, sa);

@@ -47,7 +47,7 @@ static struct result init_derive(struct ike_sa *sa, const struct secret *shared)
 
 static void init_log_proposal(struct ike_sa *sa)
 {
-	if (log_wanted[LOG_GROUP_CFG] >= LOG_LEVEL_CONTROL) {
+	if (log_is_wanted(LOG_GROUP_CFG, LOG_LEVEL_CONTROL)) {
 		struct buf text = { 0 };
 
 		suite_format(&text, &sa->suite);
@@ -60,7 +60,7 @@ static void init_log_no_proposal(struct ike_sa *sa, struct proposal_list receive
 {
 	struct buf theirs = { 0 }, ours = { 0 };
 
-	if (log_wanted[LOG_GROUP_CFG] < LOG_LEVEL_CONTROL)
+	if (!log_is_wanted(LOG_GROUP_CFG, LOG_LEVEL_CONTROL))
 		return;
 	proposal_format(&theirs, received);
 	proposal_format(&ours, configured);

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "confs.h"
+#include "lab.h"
+#include "suites.h"
+
+/*
+ * Seeded schedules: both sides make and close children and the IKE_SA, over a net that loses, repeats, reorders and forges, with
+ * backends that take their time and sometimes fail. Then the net gets well, and both sides must agree or both be gone.
+ * RANDOM_SEED=n runs one schedule, RANDOM_RUNS=n that many per part; with CK_FORK=no a failing one tells its seed.
+ */
+#define PARTS 8
+#define RUNS 400 /* per part */
+#define STEPS 60
+
+#define IKE_RANDOM CONF_IKE "\n dpd_delay = 30s\n keyingtries = 1"
+static const char conf_a[] = CONF_A_WITH(IKE_RANDOM, CHILD_A("one", "1", ESP) CHILD_A("two", "2", ESP) CHILD_A("three", "3", ESP));
+static const char conf_b[] = CONF_B_WITH(IKE_RANDOM, CHILD_B("one", "1", ESP) CHILD_B("two", "2", ESP) CHILD_B("three", "9", ESP));
+
+struct schedule {
+	struct lab *lab;
+	uint64_t seed, state;
+	unsigned requests[2]; /* made by a and b */
+	uint64_t ids[2][LAB_REQUESTS];
+	bool gentle; /* no loss at all */
+};
+
+static unsigned pick(struct schedule *s, unsigned n)
+{
+	s->state ^= s->state << 13;
+	s->state ^= s->state >> 7;
+	s->state ^= s->state << 17;
+	return (unsigned)((s->state * 0x2545f4914f6cdd1d >> 33) % n);
+}
+
+static struct lab_end *pick_end(struct schedule *s)
+{
+	return pick(s, 2) ? &s->lab->a : &s->lab->b;
+}
+
+static struct ike_sa *pick_sa(struct schedule *s, struct lab_end *e)
+{
+	struct ike_sa *sa = e->n_sas ? e->sas[pick(s, (unsigned)e->n_sas)] : NULL;
+
+	return sa && !sa->finished && sa->state != IKE_STATE_CLOSED ? sa : NULL;
+}
+
+static struct sa_request schedule_request(struct schedule *s, struct lab_end *e)
+{
+	struct sa_request r = lab_request_new(e);
+	unsigned side = e == &s->lab->b;
+
+	s->ids[side][s->requests[side]++] = r.id;
+	return r;
+}
+
+static void step_operator(struct schedule *s)
+{
+	static const char *const names[] = { "one", "two", "three" };
+	struct lab_end *e = pick_end(s);
+	const char *name = names[pick(s, 3)];
+	struct ike_sa *sa = pick_sa(s, e);
+	unsigned what = pick(s, 16);
+
+	if (s->requests[0] + s->requests[1] >= LAB_REQUESTS - 2)
+		return;
+	if (what < 2 && lab_live(e) < 3) {
+		const struct conn *conn = config_conn(e->ctx.config, "net");
+
+		ike_sa_initiate(ike_sa_new_initiator(&e->ctx, conn, 0), what ? conn_child(conn, name) : NULL,
+				schedule_request(s, e));
+	} else if (!sa) {
+		return;
+	} else if (what < 7 && sa->conn) {
+		if (sa->initiator || sa->state == IKE_STATE_ESTABLISHED)
+			ike_sa_add_child(sa, sa->conn, conn_child(sa->conn, name), schedule_request(s, e));
+	} else if (what < 11) {
+		/* as the daemon does: only what is up, or already going down */
+		if (sa->children && sa->state == IKE_STATE_ESTABLISHED &&
+		    (sa->children->state == CHILD_STATE_INSTALLED || sa->children->state == CHILD_STATE_DELETING))
+			ike_sa_terminate_child(sa, sa->children, schedule_request(s, e));
+	} else if (what < 12) {
+		ike_sa_terminate(sa, pick(s, 6) == 0, schedule_request(s, e));
+	} else if (what < 14 && sa->state == IKE_STATE_ESTABLISHED) {
+		ike_sa_probe(sa);
+	} else if (what == 15) {
+		e->kernel_fail_install = pick(s, 4) == 0;
+		e->kernel_fail_spi = pick(s, 8) == 0;
+	}
+}
+
+static void step_net(struct schedule *s)
+{
+	struct lab *lab = s->lab;
+	unsigned what = s->gentle ? 9 : pick(s, 20);
+
+	if (!lab->n_packets)
+		return;
+	if (!s->gentle)
+		lab_choose(lab, pick(s, (unsigned)lab->n_packets));
+	if (what < 3)
+		lab_drop(lab);
+	else if (what < 5 && lab->n_packets < LAB_PACKETS / 2)
+		lab_repeat(lab);
+	else if (what < 6)
+		/* what is not protected can be forged by anybody: only protected ones */
+		if (lab->packets[0].data[18] != EXCHANGE_IKE_SA_INIT)
+			lab_forge(lab, IKE_HEADER_LEN + pick(s, (unsigned)lab->packets[0].n - IKE_HEADER_LEN));
+		else
+			lab_deliver(lab);
+	else
+		lab_deliver(lab);
+}
+
+static void step_backend(struct schedule *s)
+{
+	struct lab_end *e = pick_end(s);
+
+	if (e->n_pending)
+		lab_kernel_complete(e, pick(s, 8) ? KERNEL_OK : KERNEL_FAILED);
+}
+
+/* The net is well again: no packet is lost, backends answer, time goes on for long enough that the silent are found out. */
+static void schedule_settle(struct schedule *s)
+{
+	struct lab *lab = s->lab;
+	uint64_t end = lab->now + 400000;
+
+	lab->a.kernel_fail_install = lab->b.kernel_fail_install = false;
+	lab->a.kernel_fail_spi = lab->b.kernel_fail_spi = false;
+	do {
+		uint64_t a, b;
+
+		for (unsigned n = 0; lab->n_packets || lab->a.n_pending || lab->b.n_pending; n++) {
+			ck_assert_uint_lt(n, 1000);
+			lab_run(lab);
+			if (lab->a.n_pending)
+				lab_kernel_complete(&lab->a, KERNEL_OK);
+			if (lab->b.n_pending)
+				lab_kernel_complete(&lab->b, KERNEL_OK);
+		}
+		a = wheel_next(lab->a.ctx.wheel);
+		b = wheel_next(lab->b.ctx.wheel);
+		if (a > b)
+			a = b;
+		lab_advance(lab, a != UINT64_MAX && a > lab->now ? a - lab->now : 1);
+		if (a == UINT64_MAX)
+			break;
+	} while (lab->now < end);
+}
+
+static struct ike_sa *twin_of(struct lab_end *e, const struct ike_sa *sa)
+{
+	for (size_t i = 0; i < e->n_sas; i++)
+		if (!e->sas[i]->finished && e->sas[i]->spi_i == sa->spi_i && e->sas[i]->spi_r == sa->spi_r)
+			return e->sas[i];
+	return NULL;
+}
+
+static size_t count_children(const struct ike_sa *sa)
+{
+	size_t n = 0;
+
+	for (const struct child_sa *c = sa->children; c; c = c->next)
+		n++;
+	return n;
+}
+
+/* Each IKE_SA of one side is at rest and has its twin at the other, with the same children. */
+static void schedule_agree(struct schedule *s, struct lab_end *e, struct lab_end *other)
+{
+	for (size_t i = 0; i < e->n_sas; i++) {
+		struct ike_sa *sa = e->sas[i], *twin = twin_of(other, sa);
+
+		ck_assert_uint_eq(sa->state, IKE_STATE_ESTABLISHED);
+		ck_assert(!sa->queued && !sa->active && !sa->passive && !sa->incoming && !sa->outstanding && !sa->setup);
+		ck_assert(!sa->park && !sa->parked_request);
+		ck_assert_msg(twin, "IKE_SA %u of %s has no twin", sa->log.id, e->name);
+		ck_assert_uint_eq(count_children(sa), count_children(twin));
+		for (struct child_sa *c = sa->children; c; c = c->next) {
+			struct child_sa *t = ike_sa_child_by_spi_out(twin, c->spi_in);
+
+			ck_assert_uint_eq(c->state, CHILD_STATE_INSTALLED);
+			ck_assert(t && t->spi_in == c->spi_out);
+		}
+	}
+	for (unsigned i = 0; i < s->requests[e == &s->lab->b]; i++)
+		ck_assert_uint_eq(e->requests[s->ids[e == &s->lab->b][i]].done, 1);
+}
+
+static void schedule_run(uint64_t seed)
+{
+	struct schedule s = { .seed = seed, .state = seed * 0x9e3779b97f4a7c15 + 1 };
+	struct lab *lab = s.lab = lab_new(conf_a, conf_b);
+
+	crypto_ctx_seed(lab->a.ctx.crypto, seed * 2);
+	crypto_ctx_seed(lab->b.ctx.crypto, seed * 2 + 1);
+	lab->a.kernel_async = pick(&s, 2);
+	lab->b.kernel_async = pick(&s, 2);
+	s.gentle = pick(&s, 4) == 0;
+	for (unsigned i = 0; i < STEPS; i++) {
+		unsigned what = pick(&s, 16);
+
+		if (what < 4)
+			step_operator(&s);
+		else if (what < 12)
+			step_net(&s);
+		else if (what < 15)
+			step_backend(&s);
+		else
+			lab_advance(lab, 1 + pick(&s, s.gentle ? 1000 : 6000));
+		lab_check(lab);
+	}
+	schedule_settle(&s);
+	schedule_agree(&s, &lab->a, &lab->b);
+	schedule_agree(&s, &lab->b, &lab->a);
+	lab_free(lab);
+}
+
+static unsigned long schedule_at;
+
+/* Runs when an assertion fails, too: it says which schedule to run again. */
+static void schedule_said(void)
+{
+	if (schedule_at)
+		fprintf(stderr, "RANDOM_SEED=%lu\n", schedule_at);
+}
+
+START_TEST(schedules)
+{
+	const char *seed = getenv("RANDOM_SEED"), *runs = getenv("RANDOM_RUNS");
+	unsigned long n = runs ? strtoul(runs, NULL, 0) : RUNS;
+
+	if (seed) {
+		schedule_run(strtoull(seed, NULL, 0));
+		return;
+	}
+	atexit(schedule_said);
+	for (unsigned long i = 0; i < n; i++) {
+		schedule_at = (unsigned long)_i * n + i + 1;
+		schedule_run(schedule_at);
+	}
+	schedule_at = 0;
+}
+END_TEST
+
+Suite *random_suite(void)
+{
+	Suite *s = suite_create("exchange/random");
+	TCase *t = tcase_create("all");
+
+	tcase_set_timeout(t, 300);
+	tcase_add_loop_test(t, schedules, 0, PARTS);
+	suite_add_tcase(s, t);
+	return s;
+}
