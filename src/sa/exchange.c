@@ -40,10 +40,17 @@ static struct ike_header exchange_header(const struct ike_sa *sa, unsigned excha
 	};
 }
 
+bool exchange_is_probe(const struct ike_sa *sa)
+{
+	const struct task *t = sa->incoming ? sa->passive : sa->active;
+
+	return t && t->type == TASK_IKE_DPD && !t->next;
+}
+
 static void exchange_log_built(struct ike_sa *sa, const struct ike_header *h, struct buf *desc, size_t n,
 			       const struct addr *local, const struct addr *remote)
 {
-	int level = desc->n ? LOG_LEVEL_CONTROL : LOG_LEVEL_DETAIL;
+	int level = exchange_is_probe(sa) ? LOG_LEVEL_DETAIL : LOG_LEVEL_CONTROL;
 
 	LOG_SA(&sa->log, ENC, level, "generating %s %s %u [%s ]", exchange_name(h->exchange),
 	       h->flags & IKE_FLAG_RESPONSE ? "response" : "request", h->message_id, buf_str(desc));

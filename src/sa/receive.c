@@ -21,7 +21,9 @@ static void receive_log_parsed(struct ike_sa *sa, const struct ike_header *h, co
 			       const struct receive_path *path)
 {
 	/* probes come all the time: they are details */
-	int level = h->exchange == EXCHANGE_INFORMATIONAL && in->count == 0 ? LOG_LEVEL_DETAIL : LOG_LEVEL_CONTROL;
+	bool probe = h->flags & IKE_FLAG_RESPONSE ? exchange_is_probe(sa) :
+						    h->exchange == EXCHANGE_INFORMATIONAL && in->count == 0;
+	int level = probe ? LOG_LEVEL_DETAIL : LOG_LEVEL_CONTROL;
 
 	LOG_SA(&sa->log, NET, level, "received packet: from %s to %s (%zu bytes)", addr_format_port(path->remote).s,
 	       addr_format_port(path->local).s, path->n);
