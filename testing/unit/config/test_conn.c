@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "config/conn.h"
+#include "proto/limits.h"
 
 static const struct conn_env env = { .default_replay_window = 32 };
 
@@ -552,6 +553,37 @@ START_TEST(test_wrong_kind)
 }
 END_TEST
 
+static void ck_count(struct tree *message, const char *key, const char *item, unsigned n, bool good)
+{
+	struct tree *child = tree_find(tree_find(message->first, "children"), "k");
+	struct tree *list = tree_add_list(child, bytes_str(key));
+	struct errtext err = { "" };
+	char expected[128];
+	struct conn *c;
+
+	for (size_t i = list->count; i < n; i++)
+		tree_add_item(list, bytes_str(item));
+	c = conn_parse(message->first, &env, &err);
+	snprintf(expected, sizeof(expected), "invalid value for: %s, config discarded", key);
+	ck_assert_msg(!c == !good, "%u of %s: %s", n, key, err.s);
+	ck_assert_str_eq(err.s, good ? "" : expected);
+	conn_unref(c);
+}
+
+START_TEST(test_counts)
+{
+	struct tree *message = message_of("c { " PSK " children { k { } } }");
+
+	ck_count(message, "local_ts", "10.0.0.0/8", LIMIT_SELECTORS, true);
+	ck_count(message, "esp_proposals", "aes128gcm16", LIMIT_PROPOSALS, true);
+	ck_count(message, "esp_proposals", "aes128gcm16", LIMIT_PROPOSALS + 1, false);
+	tree_free(message);
+	message = message_of("c { " PSK " children { k { } } }");
+	ck_count(message, "remote_ts", "10.0.0.0/8", LIMIT_SELECTORS + 1, false);
+	tree_free(message);
+}
+END_TEST
+
 START_TEST(test_names)
 {
 	struct tree *root = tree_new();
@@ -751,6 +783,7 @@ Suite *suite_conn(void)
 	tcase_add_loop_test(t, test_refused, 0, ARRAY_LEN(refused));
 	tcase_add_test(t, test_sections);
 	tcase_add_test(t, test_wrong_kind);
+	tcase_add_test(t, test_counts);
 	tcase_add_test(t, test_names);
 	tcase_add_test(t, test_env);
 	tcase_add_test(t, test_equal);

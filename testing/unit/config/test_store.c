@@ -372,6 +372,11 @@ START_TEST(test_psk)
 	put_secret("org2", "moon *.example.org");
 	ck_psk("moon", "x.example.org", "x");
 	ck_psk("moon", "y.example.org", "org2");
+	/* two patterns beat one exact owner */
+	put_secret("two", "*.moon.test *.sun.test");
+	put_secret("one", "a.moon.test");
+	ck_psk("a.moon.test", "b.sun.test", "two");
+	ck_psk("a.moon.test", "b.mars.test", "one");
 	/* types matter */
 	put_secret("addr", "10.0.0.1 10.0.0.2");
 	ck_psk("10.0.0.1", "10.0.0.2", "addr");
