@@ -184,6 +184,8 @@ static void loop_turn(struct loop *l)
 	}
 	l->now = clock_monotonic_ms();
 	l->dispatching = true;
+	/* first: callbacks start timers from the wheel's time, which must not be that of the last turn */
+	wheel_advance(l->wheel, l->now);
 	for (int i = 0; i < n; i++) {
 		struct loop_fd *lfd = events[i].data.ptr;
 
@@ -194,7 +196,7 @@ static void loop_turn(struct loop *l)
 	}
 	l->dispatching = false;
 	loop_free_fds(&l->dead);
-	wheel_advance(l->wheel, l->now);
+	wheel_advance(l->wheel, l->now); /* what they started and is due already */
 }
 
 void loop_run(struct loop *l)
