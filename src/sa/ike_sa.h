@@ -74,6 +74,7 @@ struct ike_sa {
 	struct task *queued, *active, *passive;
 	struct timer timer; /* half-open limit, DPD, linger: whatever is next */
 	uint64_t established_ms;
+	uint64_t host_order; /* the host's: its place in the order of being established */
 	uint64_t last_in_ms; /* last message that passed its check */
 	uint64_t seal_counter; /* of the IVs of our messages; never the message id */
 	uint64_t seal_salt;    /* mixed into them */

@@ -60,6 +60,8 @@ static void host_established(void *host, struct ike_sa *sa)
 
 	sa_table_add_peer(w, sa, hash);
 	uniqueness_add(w->pool->uniqueness, hash);
+	/* behind the counting: of two that come up at once the later sees both */
+	sa->host_order = atomic_fetch_add(&w->pool->established, 1) + 1;
 }
 
 static void host_released(void *host, struct ike_sa *sa)
@@ -96,6 +98,7 @@ static void host_replace_others(void *host, struct ike_sa *sa, bool tell_peer)
 		m->mail.drop = replace_drop;
 		m->hash = hash;
 		m->except = sa->log.id;
+		m->order = sa->host_order;
 		m->tell_peer = tell_peer;
 		m->local = id_dup(&sa->local_id);
 		m->remote = id_dup(&sa->remote_id);
@@ -115,7 +118,8 @@ void host_replace(struct worker *w, const struct replace_mail *m)
 		     node = hashtab_next(node)) {
 			struct ike_sa *sa = container_of(node, struct ike_sa, by_peer);
 
-			if (sa->log.id != m->except && sa->state == IKE_STATE_ESTABLISHED && !sa->being_replaced &&
+			/* only older ones: two that come up at once must not end each other */
+			if (sa->host_order < m->order && sa->state == IKE_STATE_ESTABLISHED && !sa->being_replaced &&
 			    id_equal(&sa->local_id, &m->local) && id_equal(&sa->remote_id, &m->remote))
 				found[n++] = sa->log.id;
 		}

@@ -68,6 +68,7 @@ struct workers {
 	atomic_uint next_number[SA_NUMBERS];
 	atomic_uint next_worker; /* round robin for new initiators */
 	atomic_uint events;      /* mask of wanted events */
+	atomic_uint_least64_t established; /* IKE_SAs ever */
 	/* of half-open SAs; a reload changes them while workers read */
 	struct {
 		atomic_uint cookie_threshold, cookie_threshold_ip, block_threshold, ikesa_limit;
@@ -125,9 +126,9 @@ struct packet_mail {
 /* ---- cookie.c ---- */
 /* The cookie for a source and nonce (RFC 7296, 2.6): COOKIE_LEN bytes. age 0: the secret of this time span, 1: of the last. */
 #define COOKIE_LEN 33
-bool cookie_make(struct worker *w, const struct addr *remote, uint64_t spi_i, struct bytes nonce, unsigned age,
+EXPORT bool cookie_make(struct worker *w, const struct addr *remote, uint64_t spi_i, struct bytes nonce, unsigned age,
 		 uint8_t *ret_cookie);
-bool cookie_check(struct worker *w, const struct addr *remote, uint64_t spi_i, struct bytes nonce, struct bytes cookie);
+EXPORT bool cookie_check(struct worker *w, const struct addr *remote, uint64_t spi_i, struct bytes nonce, struct bytes cookie);
 
 /* ---- half_open.c: any worker ---- */
 struct half_open *half_open_new(void);
@@ -168,7 +169,8 @@ struct resolve_job {
 struct replace_mail {
 	struct mail mail;
 	uint64_t hash;
-	uint32_t except; /* unique id */
+	uint32_t except; /* unique id of the new one */
+	uint64_t order; /* of the new one: only those before it end */
 	bool tell_peer;
 	struct id local, remote; /* owned */
 };

@@ -1,1 +1,13 @@
-# tests of src/worker
+# tests of src/worker: whole pools over loopback, with kernel-null
+check_PROGRAMS += test_worker
+test_worker_SOURCES = \
+	testing/lib/swanctl_text.c \
+	testing/lib/swanctl_text.h \
+	testing/unit/worker/side.c \
+	testing/unit/worker/side.h \
+	testing/unit/worker/test_limits.c \
+	testing/unit/worker/test_main.c \
+	testing/unit/worker/test_pools.c \
+	testing/unit/worker/test_requests.c
+test_worker_CFLAGS = $(test_cflags)
+test_worker_LDADD = $(test_ldadd)

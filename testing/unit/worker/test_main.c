@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "side.h"
+
+int main(void)
+{
+	Suite *suite = suite_create("worker");
+	SRunner *runner;
+	int failed;
+
+	suite_add_tcase(suite, test_pools());
+	suite_add_tcase(suite, test_requests());
+	suite_add_tcase(suite, test_limits());
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
