@@ -13,7 +13,7 @@ import time
 import pytest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-BUILD = os.environ.get("BEWICK_BUILD", os.path.join(HERE, "..", ".."))
+BUILD = os.path.abspath(os.environ.get("BEWICK_BUILD") or os.path.join(HERE, "..", "..", "build"))
 BEWICKD = os.path.join(BUILD, "bewickd")
 SWANCTL = os.path.join(BUILD, "swanctl")
 LIMIT = 30
