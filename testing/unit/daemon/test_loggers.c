@@ -104,6 +104,30 @@ START_TEST(test_append)
 }
 END_TEST
 
+/* A reload empties no file, not even one that is emptied at a start. */
+START_TEST(test_reload_keeps)
+{
+	struct test_dir dir;
+	struct settings *s;
+	struct loggers *l = loggers_new();
+	char *text;
+
+	test_dir_make(&dir);
+	s = test_settings("filelog {\na {\npath = %s/a\nappend = no\n}\n}", dir.path);
+	log_set_thread(1);
+	loggers_configure(l, s);
+	LOG(DMN, 1, "one");
+	loggers_configure(l, s);
+	LOG(DMN, 1, "two");
+	loggers_free(l);
+	settings_free(s);
+	text = test_dir_read(&dir, "a");
+	ck_assert_str_eq(text, "01[DMN] one\n01[DMN] two\n");
+	free(text);
+	test_dir_remove(&dir);
+}
+END_TEST
+
 static atomic_bool chatter_end;
 
 static void *chatter(void *arg)
@@ -220,6 +244,7 @@ TCase *loggers_tests(void)
 	tcase_add_test(tc, test_format);
 	tcase_add_test(tc, test_time);
 	tcase_add_test(tc, test_append);
+	tcase_add_test(tc, test_reload_keeps);
 	tcase_add_test(tc, test_rotation);
 	tcase_add_test(tc, test_fifo);
 	tcase_add_test(tc, test_complaints);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/scripts.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon_test.h"
@@ -34,12 +36,29 @@ END_TEST
 /* All of its process group goes, and those behind it are not begun. */
 START_TEST(test_limit)
 {
+	struct test_dir dir;
 	struct test_log log;
+	struct buf section = { 0 };
+	char path[128], byte;
+	int fd;
 
-	run("a = \"sleep 1000 & sleep 1000\"\nb = echo never", -1, 50, &log);
-	ck_assert_str_eq(buf_str(&log.text), "running script 'a' (sleep 1000 & sleep 1000)\n"
-					     "script 'a' was killed: it did not end in time\n");
+	test_dir_make(&dir);
+	test_dir_path(&dir, "fifo", path);
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	fd = open(path, O_RDONLY | O_NONBLOCK);
+	ck_assert_int_ge(fd, 0);
+	buf_printf(&section, "a = \"echo > %s; sleep 1000 > %s & sleep 1000\"\nb = echo never", path, path);
+	run(buf_str(&section), -1, 1000, &log);
+	ck_assert_ptr_nonnull(strstr(buf_str(&log.text), "script 'a' was killed: it did not end in time\n"));
+	ck_assert_ptr_null(strstr(buf_str(&log.text), "script 'b'"));
 	buf_free(&log.text);
+	buf_free(&section);
+	/* what it wrote, then the end: nobody holds the pipe any more */
+	ck_assert_int_eq(fcntl(fd, F_SETFL, 0), 0);
+	ck_assert_int_eq(read(fd, &byte, 1), 1);
+	ck_assert_int_eq(read(fd, &byte, 1), 0);
+	close(fd);
+	test_dir_remove(&dir);
 }
 END_TEST
 
