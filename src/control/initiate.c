@@ -262,19 +262,35 @@ void initiate_abort_all(struct control *c)
 	}
 }
 
+static bool initiate_is_start_of(const struct initiate *job, const char *const *children, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (job->start_action && job->child && strcmp(job->child, children[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+void initiate_cancel_starts(struct control *c, const char *conn, const char *const *children, size_t n)
+{
+	LIST_FOREACH_SAFE(it, &c->initiates) {
+		struct initiate *job = list_entry(it, struct initiate, link);
+
+		if (job->phase != INITIATE_RUNNING && strcmp(job->conn->name, conn) == 0 &&
+		    initiate_is_start_of(job, children, n))
+			initiate_end(job, CAUSE_POLICY, NULL);
+	}
+}
+
 bool initiate_is_starting(struct control *c, uint32_t ike_id, const char *conn, const char *const *children, size_t n)
 {
 	bool ours = false;
 
 	LIST_FOREACH(it, &c->initiates) {
 		struct initiate *job = list_entry(it, struct initiate, link);
-		bool undone = false;
-
 		if (job->phase != INITIATE_RUNNING || job->ike_id != ike_id || strcmp(job->conn->name, conn) != 0)
 			continue;
-		for (size_t i = 0; i < n; i++)
-			undone |= job->start_action && job->child && strcmp(job->child, children[i]) == 0;
-		if (!undone)
+		if (!initiate_is_start_of(job, children, n))
 			return false; /* somebody else wants it */
 		ours = true;
 	}

@@ -237,7 +237,9 @@ struct initiate_how {
 	struct reinit *reinit; /* is told how it ended */
 };
 void initiate_start(struct control *c, const struct conn *conn, const char *child, const struct initiate_how *how);
-void initiate_abort_all(struct control *c); /* at the end: answers those that wait */
+void initiate_abort_all(struct control *c); /* at the end */
+/* Start actions of these children that have not come to the workers yet are not to be. */
+void initiate_cancel_starts(struct control *c, const char *conn, const char *const *children, size_t n);
 /* Ids of IKE_SAs that start actions of these children are still setting up. */
 bool initiate_is_starting(struct control *c, uint32_t ike_id, const char *conn, const char *const *children, size_t n);
 

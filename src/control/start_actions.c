@@ -126,6 +126,7 @@ void start_actions(struct control *c, const char *name, const char *const *undo,
 
 	if (!c->workers || (n_undo == 0 && n_start == 0))
 		return;
+	initiate_cancel_starts(c, name, undo, n_undo);
 	a = xcalloc(1, sizeof(*a));
 	*a = (struct actions){ .job.free = actions_free, .control = c, .keep_ike = keep_ike };
 	a->name = xstrdup(name);

@@ -125,6 +125,21 @@ START_TEST(attempt_of_a_start_action_is_given_up)
 }
 END_TEST
 
+START_TEST(start_that_still_looks_for_an_sa_is_given_up)
+{
+	struct fake_call call;
+
+	lab.workers.hold_find = true;
+	peer_load_conn(&p, "site", true, (const char *const[]){ "net", "host", NULL });
+	call = fake_next(&lab.workers, FAKE_FIND);
+	peer_ask(&p, "unload-conn", "name", "site", NULL);
+	peer_succeeded(&p);
+	fake_done(&call);
+	settle();
+	ck_assert_uint_eq(fake_count(&lab.workers, FAKE_INITIATE), 0);
+}
+END_TEST
+
 /* ---- again ---- */
 
 static void reinitiate(const char *child)
@@ -190,6 +205,7 @@ TCase *control_action_tests(void)
 	tcase_add_test(t, sas_without_start_action_stay);
 	tcase_add_test(t, replaced_connection_starts_anew);
 	tcase_add_test(t, attempt_of_a_start_action_is_given_up);
+	tcase_add_test(t, start_that_still_looks_for_an_sa_is_given_up);
 	tcase_add_test(t, lost_child_comes_up_again_once_at_a_time);
 	tcase_add_test(t, unloaded_child_does_not_come_up_again);
 	return t;

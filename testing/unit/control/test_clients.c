@@ -2,6 +2,7 @@
 #include "testing/unit/control/control_test.h"
 
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -297,6 +298,66 @@ START_TEST(events_to_a_silent_client_are_bounded)
 }
 END_TEST
 
+static void set_descriptors(rlim_t n)
+{
+	struct rlimit rl;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &rl), 0);
+	rl.rlim_cur = n < rl.rlim_max ? n : rl.rlim_max;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &rl), 0);
+}
+
+START_TEST(too_many_clients_are_refused)
+{
+	struct peer *peers = xcalloc(LIMIT_VICI_CLIENTS + 1, sizeof(*peers));
+
+	set_descriptors(4 * LIMIT_VICI_CLIENTS);
+	for (size_t i = 0; i < LIMIT_VICI_CLIENTS; i++)
+		peer_open(&peers[i], &lab);
+	ck_usable(&peers[LIMIT_VICI_CLIENTS - 1]);
+	peer_open(&peers[LIMIT_VICI_CLIENTS], &lab);
+	ck_assert(peer_is_closed(&peers[LIMIT_VICI_CLIENTS]));
+	peer_close(&peers[LIMIT_VICI_CLIENTS]);
+	for (size_t i = 0; i < LIMIT_VICI_CLIENTS; i++) {
+		ck_usable(&peers[i]);
+		peer_close(&peers[i]);
+	}
+	free(peers);
+}
+END_TEST
+
+/* Without descriptors nobody new is served, until there are some again. */
+START_TEST(exhausted_descriptors_are_survived)
+{
+	struct peer old, p;
+	struct bytes msg;
+	rlim_t n;
+
+	peer_open(&old, &lab);
+	peer_register(&old, "log");
+	peer_open(&p, &lab);
+	ck_usable(&p);
+	peer_close(&p);
+	ck_usable(&old); /* by now its end is closed here too */
+	n = (rlim_t)dup(old.fd);
+	close((int)n);
+	p.fd = -1;
+	set_descriptors(n + 1); /* one is left, which the new client takes itself */
+	peer_open(&p, &lab);
+	peer_packet(&p, VICI_CMD_REQUEST, "version", NULL);
+	peer_recv(&old, VICI_EVENT);
+	ck_assert(vici_find(old.got.message, VICI_KEY_VALUE, "msg", &msg));
+	ck_assert(bytes_equal_str(msg, "vici: a client cannot be accepted: Too many open files"));
+	peer_packet(&old, VICI_EVENT_UNREGISTER, "log", NULL); /* said once, not again and again */
+	peer_recv(&old, VICI_EVENT_CONFIRM);
+	ck_usable(&old);
+	set_descriptors(1024);
+	peer_recv(&p, VICI_CMD_RESPONSE);
+	peer_close(&p);
+	peer_close(&old);
+}
+END_TEST
+
 START_TEST(second_daemon_is_refused)
 {
 	struct control_options o = { .uri = lab.uri };
@@ -373,6 +434,8 @@ TCase *control_client_tests(void)
 	tcase_add_test(t, client_may_leave_in_the_middle_of_a_command);
 	tcase_add_test(t, long_list_to_a_slow_reader);
 	tcase_add_test(t, events_to_a_silent_client_are_bounded);
+	tcase_add_test(t, too_many_clients_are_refused);
+	tcase_add_test(t, exhausted_descriptors_are_survived);
 	tcase_add_test(t, second_daemon_is_refused);
 	tcase_add_test(t, stale_socket_is_replaced);
 	tcase_add_test(t, wrong_addresses_of_the_socket_are_refused);

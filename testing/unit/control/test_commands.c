@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "testing/unit/control/control_test.h"
 
-#include <stdio.h>
 
 /* Commands that are answered at once, or by one round of the workers. */
 

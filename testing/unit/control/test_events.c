@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "testing/unit/control/control_test.h"
 
-#include <stdio.h>
 
 /* Events: to whom they go, and what they say. */
 
@@ -150,6 +149,34 @@ START_TEST(control_log_is_about_one_sa)
 }
 END_TEST
 
+/* Somebody else wants more: that is not for this one. */
+START_TEST(levels_of_commands_are_apart)
+{
+	struct log_sa about = { "site", 0 };
+	struct fake_call call;
+	struct peer curious;
+
+	peer_open(&curious, &lab);
+	peer_load_conn(&p, "site", false, (const char *const[]){ "net", NULL });
+	lab.workers.hold_initiate = true;
+	peer_register(&curious, "control-log");
+	peer_send_request(&curious, "initiate", "child", "net", "loglevel", "4", NULL);
+	fake_next(&lab.workers, FAKE_INITIATE);
+	peer_register(&p, "control-log");
+	peer_send_request(&p, "initiate", "child", "net", NULL);
+	call = fake_next(&lab.workers, FAKE_INITIATE);
+	about.id = call.ike_id;
+	LOG_SA(&about, IKE, 4, "too detailed");
+	LOG_SA(&about, IKE, 1, "right");
+	fake_ended(&call, CAUSE_NONE);
+	ck_event("control-log");
+	peer_value(&p, "msg", "right");
+	peer_recv(&p, VICI_CMD_RESPONSE);
+	ck_assert(log_is_wanted(LOG_GROUP_IKE, 4));
+	peer_close(&curious);
+}
+END_TEST
+
 START_TEST(unread_lines_do_not_pile_up)
 {
 	/* far more than may wait: all that matters is that nothing blocks and the last command is answered */
@@ -172,6 +199,7 @@ TCase *control_event_tests(void)
 	tcase_add_test(t, registered_twice_is_told_twice);
 	tcase_add_test(t, log_lines_up_to_level_1);
 	tcase_add_test(t, control_log_is_about_one_sa);
+	tcase_add_test(t, levels_of_commands_are_apart);
 	tcase_add_test(t, unread_lines_do_not_pile_up);
 	return t;
 }
