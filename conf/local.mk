@@ -16,11 +16,16 @@ conf/bewickd.service: $(srcdir)/conf/bewickd.service.in Makefile
 	$(AM_V_GEN)$(MKDIR_P) conf && $(SED) -e 's|@sbindir[@]|$(sbindir)|' -e 's|@swanctl[@]|$(bindir)/swanctl|' \
 		'$(srcdir)/conf/bewickd.service.in' >$@.tmp && mv $@.tmp $@
 
-# swanctl.conf may come to hold secrets: for its owner only.
+# Where swanctl looks for files, and where for files that are for their owner only.
+swanctl_public = x509 x509ca x509ocsp x509aa x509ac x509crl pubkey
+swanctl_private = conf.d private rsa ecdsa pkcs8 pkcs12
+
+# swanctl.conf may come to hold secrets.
 install-data-hook:
 	$(MKDIR_P) '$(DESTDIR)$(sysconfdir)/swanctl'
-	test -d '$(DESTDIR)$(sysconfdir)/swanctl/conf.d' || \
-		$(INSTALL) -d -m 700 '$(DESTDIR)$(sysconfdir)/swanctl/conf.d'
+	cd '$(DESTDIR)$(sysconfdir)/swanctl' && $(MKDIR_P) $(swanctl_public) && for dir in $(swanctl_private); do \
+		test -d $$dir || mkdir -m 700 $$dir || exit 1; \
+	done
 	test -e '$(DESTDIR)$(sysconfdir)/bewick.conf' || \
 		$(INSTALL) -m 644 '$(srcdir)/conf/bewick.conf' '$(DESTDIR)$(sysconfdir)/bewick.conf'
 	test -e '$(DESTDIR)$(sysconfdir)/swanctl/swanctl.conf' || \
@@ -33,4 +38,5 @@ uninstall-hook:
 			rm -f "$(DESTDIR)$(sysconfdir)/$$file"; \
 		fi; \
 	done
-	-rmdir '$(DESTDIR)$(sysconfdir)/swanctl/conf.d' '$(DESTDIR)$(sysconfdir)/swanctl' 2>/dev/null || :
+	-cd '$(DESTDIR)$(sysconfdir)/swanctl' 2>/dev/null && rmdir $(swanctl_public) $(swanctl_private) 2>/dev/null; \
+		rmdir '$(DESTDIR)$(sysconfdir)/swanctl' 2>/dev/null || :
