@@ -17,4 +17,5 @@ include testing/unit/ctl/local.mk
 include testing/exchange/local.mk
 endif
 include testing/fuzz/local.mk
+include testing/scenarios/local.mk
 include testing/bench/local.mk

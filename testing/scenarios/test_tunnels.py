@@ -169,3 +169,15 @@ def test_large_packets(lab):
     for size in (1000, 1360, 1472, 4000, 9000):
         assert moon.ping(size=size) == 3, "%d bytes" % size
     moon.tcp(size=8 << 20)
+
+
+@pytest.mark.parametrize("proposal", ["aes128gcm16-esn", "aes256-sha512-esn", "chacha20poly1305-esn"])
+def test_extended_sequence_numbers(lab, proposal):
+    moon, sun = lab.pair(*(conf.gateway(side, {"net": conf.connection(side, {
+        "net-net": conf.net_child(side, esp_proposals=proposal)})}) for side in ("moon", "sun")))
+    moon.initiate("net-net")
+    sun.wait_children(1)
+    for gateway in (moon, sun):
+        assert gateway.child("net-net")["esn"] == "1"
+    assert moon.ping() == 3
+    moon.tcp()

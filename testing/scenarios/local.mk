@@ -1,0 +1,20 @@
+# Real daemons in namespaces, with each other and with others; run by scripts/check.
+EXTRA_DIST += \
+	testing/interop/conftest.py \
+	testing/interop/states \
+	testing/interop/test_strongswan.py \
+	testing/scenarios/conftest.py \
+	testing/scenarios/lab/__init__.py \
+	testing/scenarios/lab/conf.py \
+	testing/scenarios/lab/fixtures.py \
+	testing/scenarios/lab/gateway.py \
+	testing/scenarios/lab/net.py \
+	testing/scenarios/lab/run.py \
+	testing/scenarios/lab/states.py \
+	testing/scenarios/lab/vici.py \
+	testing/scenarios/states \
+	testing/scenarios/test_clients.py \
+	testing/scenarios/test_failures.py \
+	testing/scenarios/test_life.py \
+	testing/scenarios/test_losses.py \
+	testing/scenarios/test_tunnels.py
