@@ -9,3 +9,4 @@ bewick_kernel_null_la_LDFLAGS = $(plugin_ldflags)
 bewick_kernel_null_la_LIBADD = libbewick.la
 endif
 endif
+EXTRA_DIST += plugins/kernel-null/README.md

@@ -45,3 +45,4 @@ bewick_kernel_userland_la_LDFLAGS = $(plugin_ldflags)
 bewick_kernel_userland_la_LIBADD = libkernel-userland.la libbewick.la
 endif
 endif
+EXTRA_DIST += plugins/kernel-userland/README.md

@@ -44,19 +44,31 @@ static double now(clockid_t clock)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+static struct plugin_env plugin_env;
+static struct plugin_set *plugins;
+
+static void crypto_end(void)
+{
+	plugins_unload(plugins);
+	crypto_registry_free(plugin_env.crypto);
+}
+
 static const struct crypto_registry *crypto(void)
 {
-	static struct plugin_env env;
 	struct plugin_options options = { .dir = ".", .load = "openssl!" };
 	struct errtext err;
 
-	env.crypto = crypto_registry_new();
-	if (!plugins_load(&options, &env, &err)) {
+	if (plugin_env.crypto)
+		return plugin_env.crypto;
+	plugin_env.crypto = crypto_registry_new();
+	plugins = plugins_load(&options, &plugin_env, &err);
+	if (!plugins) {
 		fprintf(stderr, "bench_esp: %s\n", err.s);
 		exit(1);
 	}
-	crypto_registry_freeze(env.crypto);
-	return env.crypto;
+	crypto_registry_freeze(plugin_env.crypto);
+	atexit(crypto_end);
+	return plugin_env.crypto;
 }
 
 static const struct suite suite = { .protocol = PROTOCOL_ESP, .encr = ENCR_AES_GCM_16, .encr_bits = 128 };
