@@ -1,7 +1,10 @@
 # Real daemons in namespaces, with each other and with others; run by scripts/check.
 EXTRA_DIST += \
 	testing/interop/conftest.py \
+	testing/interop/peers.py \
 	testing/interop/states \
+	testing/interop/test_behaviour.py \
+	testing/interop/test_matrix.py \
 	testing/interop/test_strongswan.py \
 	testing/scenarios/conftest.py \
 	testing/scenarios/lab/__init__.py \
@@ -13,6 +16,7 @@ EXTRA_DIST += \
 	testing/scenarios/lab/states.py \
 	testing/scenarios/lab/vici.py \
 	testing/scenarios/states \
+	testing/scenarios/test_bewickd.py \
 	testing/scenarios/test_clients.py \
 	testing/scenarios/test_failures.py \
 	testing/scenarios/test_life.py \
