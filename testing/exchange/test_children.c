@@ -43,6 +43,25 @@ START_TEST(second_child)
 }
 END_TEST
 
+/* the responder has a wide child in front of the one that is meant */
+START_TEST(best_child_is_chosen)
+{
+	struct lab *lab = lab_new(
+		CONF_A, CONF_B_WITH(CONF_IKE, "wide { local_ts = 10.0.0.0/8\n remote_ts = 10.0.0.0/8\n" ESP " }\n"
+					      CHILD_B("one", "1", ESP)));
+
+	lab_initiate(&lab->a, "one");
+	lab_run(lab);
+	expect_children(lab, 1);
+	ck_assert_str_eq(lab_sa(&lab->b)->children->conf->name, "one");
+	lab_add_child(&lab->a, lab_sa(&lab->a), "two");
+	lab_run(lab);
+	expect_children(lab, 2);
+	ck_assert_str_eq(lab_sa(&lab->b)->children->conf->name, "wide");
+	lab_free(lab);
+}
+END_TEST
+
 START_TEST(duplicate_child)
 {
 	struct lab *lab = children_up(CONF_A, CONF_B);
@@ -291,6 +310,7 @@ Suite *children_suite(void)
 
 	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, second_child, 0, 2);
+	tcase_add_test(t, best_child_is_chosen);
 	tcase_add_test(t, duplicate_child);
 	tcase_add_loop_test(t, first_child_fails, 0, 4);
 	tcase_add_loop_test(t, close_ike_on_child_failure, 0, 2);

@@ -20,33 +20,37 @@ static enum outcome respond_broken(struct ike_sa *sa)
 	return OUTCOME_IKE_FATAL;
 }
 
-/* The child whose selectors fit: one that covers the peer's wish whole before one that has only a part of it. */
+/* How well a child's selectors suit the peer's wish: 3 they are the same, 2 the wish lies in them, 1 they share a part. */
+static int respond_score(struct ts_list local, struct ts_list remote, struct ts_list tsi, struct ts_list tsr)
+{
+	if (!ts_list_within(local, tsr) || !ts_list_within(remote, tsi))
+		return 1;
+	return ts_list_within(tsr, local) && ts_list_within(tsi, remote) ? 3 : 2;
+}
+
+/* The child whose selectors suit best; the first of equals. Its selectors narrowed to the peer's (RFC 7296, 2.9). */
 static const struct child_conf *respond_choose(struct ike_sa *sa, struct ts_list tsi, struct ts_list tsr,
 					       struct ts_list *ret_local, struct ts_list *ret_remote)
 {
 	struct arena *a = &sa->ctx->arena;
-	const struct child_conf *part = NULL;
+	const struct child_conf *best = NULL;
+	int best_score = 0;
 
 	for (size_t i = 0; i < sa->conn->n_children; i++) {
 		const struct child_conf *conf = &sa->conn->children[i];
 		struct ts_list local = ts_resolve(a, conf->local_ts, &sa->local, 1);
 		struct ts_list remote = ts_resolve(a, conf->remote_ts, &sa->remote, 1);
 		struct ts_list l = ts_narrow(a, local, tsr), r = ts_narrow(a, remote, tsi);
+		int score = l.count && r.count ? respond_score(local, remote, tsi, tsr) : 0;
 
-		if (!l.count || !r.count)
+		if (score <= best_score)
 			continue;
-		if (!part) {
-			part = conf;
-			*ret_local = l;
-			*ret_remote = r;
-		}
-		if (ts_list_within(local, tsr) && ts_list_within(remote, tsi)) {
-			*ret_local = l;
-			*ret_remote = r;
-			return conf;
-		}
+		best = conf;
+		best_score = score;
+		*ret_local = l;
+		*ret_remote = r;
 	}
-	return part;
+	return best;
 }
 
 static void respond_log_selectors(struct ike_sa *sa, struct ts_list tsi, struct ts_list tsr)
