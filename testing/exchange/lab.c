@@ -306,9 +306,18 @@ void lab_kernel_complete(struct lab_end *e, enum kernel_status status)
 
 /* ---- set-up ---- */
 
+/* For the whole process. */
+static struct crypto_registry *registry;
+static struct plugin_set *loaded;
+
+static void lab_unload(void)
+{
+	plugins_unload(loaded);
+	crypto_registry_free(registry);
+}
+
 static struct crypto_registry *lab_registry(void)
 {
-	static struct crypto_registry *registry;
 	static struct plugin_env env;
 	struct plugin_options options = { .dir = ".", .load = "openssl!" };
 	struct errtext err;
@@ -317,7 +326,9 @@ static struct crypto_registry *lab_registry(void)
 		return registry;
 	registry = crypto_registry_new();
 	env.crypto = registry;
-	ck_assert_msg(plugins_load(&options, &env, &err) != NULL, "%s", err.s);
+	loaded = plugins_load(&options, &env, &err);
+	ck_assert_msg(loaded != NULL, "%s", err.s);
+	atexit(lab_unload);
 	crypto_registry_freeze(registry);
 	return registry;
 }

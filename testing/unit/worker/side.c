@@ -10,7 +10,16 @@
 #include "plugin/loader.h"
 #include "testing/lib/swanctl_text.h"
 
+/* For the whole process. */
 static struct plugin_env side_env;
+static struct plugin_set *side_plugins;
+
+static void side_unload_plugins(void)
+{
+	plugins_unload(side_plugins);
+	crypto_registry_free(side_env.crypto);
+	kernel_registry_free(side_env.kernel);
+}
 
 static void side_load_plugins(void)
 {
@@ -26,7 +35,9 @@ static void side_load_plugins(void)
 	}
 	side_env.crypto = crypto_registry_new();
 	side_env.kernel = kernel_registry_new();
-	ck_assert_msg(plugins_load(&options, &side_env, &err) != NULL, "%s", err.s);
+	side_plugins = plugins_load(&options, &side_env, &err);
+	ck_assert_msg(side_plugins != NULL, "%s", err.s);
+	atexit(side_unload_plugins);
 	crypto_registry_freeze(side_env.crypto);
 }
 

@@ -144,6 +144,7 @@ START_TEST(cookie_spans)
 	struct crypto_registry *registry = crypto_registry_new();
 	struct plugin_env env = { .crypto = registry };
 	struct plugin_options options = { .dir = ".", .load = "openssl!" };
+	struct plugin_set *set;
 	struct workers pool = { .cookie_secret = { 1, 2, 3 } };
 	struct worker w = { .pool = &pool };
 	struct errtext err;
@@ -152,7 +153,8 @@ START_TEST(cookie_spans)
 	struct bytes nonce = bytes_str("0123456789abcdef"), nonce2 = bytes_str("0123456789abcdeg");
 	struct bytes c = bytes_of(cookie, COOKIE_LEN);
 
-	ck_assert_msg(plugins_load(&options, &env, &err) != NULL, "%s", err.s);
+	set = plugins_load(&options, &env, &err);
+	ck_assert_msg(set != NULL, "%s", err.s);
 	crypto_registry_freeze(registry);
 	ck_assert(addr_parse(bytes_str("192.0.2.1"), &from) && addr_parse(bytes_str("192.0.2.2"), &other));
 	w.ctx.crypto = crypto_ctx_new(registry);
@@ -179,6 +181,8 @@ START_TEST(cookie_spans)
 	ck_assert(!cookie_check(&w, &from, 7, nonce, c));
 	wheel_free(w.ctx.wheel);
 	crypto_ctx_free(w.ctx.crypto);
+	plugins_unload(set);
+	crypto_registry_free(registry);
 }
 END_TEST
 
