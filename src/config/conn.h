@@ -43,7 +43,6 @@ struct child_conf {
 	const char *name;
 	enum ipsec_mode_conf { CHILD_TUNNEL, CHILD_TRANSPORT, CHILD_BEET, CHILD_PASS, CHILD_DROP } mode;
 	struct proposal_list esp; /* never empty unless ah is used */
-	bool sha256_96;
 	struct ts_list local_ts, remote_ts; /* dynamic entries unresolved */
 	uint64_t rekey_time, life_time, rand_time;          /* s, 0 = off; rand may exceed rekey */
 	uint64_t rekey_bytes, life_bytes, rand_bytes;

@@ -109,7 +109,7 @@ static const struct conn_rule child_keys[] = {
 	ENTRY("esp_proposals", TREE_LIST, entry_proposals, .offset = offsetof(struct child_conf, esp),
 	      .max = PROTOCOL_ESP),
 	ENTRY("ah_proposals", TREE_LIST, entry_proposals, .max = PROTOCOL_AH, .refusal = "AH is not supported"),
-	VALUE("sha256_96", scalar_bool, CHILD(sha256_96)),
+	REFUSED("sha256_96", scalar_bool, 0, "HMAC-SHA-256 cut to 96 bits is not supported yet"),
 	ENTRY("local_ts", TREE_LIST, entry_selectors, .offset = offsetof(struct child_conf, local_ts)),
 	ENTRY("remote_ts", TREE_LIST, entry_selectors, .offset = offsetof(struct child_conf, remote_ts)),
 	VALUE("rekey_time", scalar_time, CHILD(rekey_time)),

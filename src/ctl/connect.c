@@ -18,6 +18,9 @@ static const char *const socket_settings[][4] = {
 	{ "charon", "plugins", "vici", "socket" },
 };
 
+/* Where the daemon has its settings, then where other VICI daemons have theirs. */
+static const char *const settings_files[] = { SYSCONFDIR "/bewick.conf", SYSCONFDIR "/strongswan.conf" };
+
 static const struct tree *setting_find(const struct tree *root, const char *const path[4])
 {
 	for (int i = 0; i < 4 && path[i] && root; i++)
@@ -36,9 +39,12 @@ static char *ctl_uri(const struct ctl *ctl)
 
 	if (ctl->uri)
 		return xstrdup(ctl->uri);
-	if (!file && access(SYSCONFDIR "/strongswan.conf", F_OK) != 0)
+	for (size_t i = 0; i < ARRAY_LEN(settings_files) && !file; i++)
+		if (access(settings_files[i], F_OK) == 0)
+			file = settings_files[i];
+	if (!file)
 		return xstrdup("unix://" PIDDIR "/charon.vici");
-	root = tree_parse_file(file ? file : SYSCONFDIR "/strongswan.conf", &err);
+	root = tree_parse_file(file, &err);
 	if (!root) {
 		fprintf(stderr, "%s\n", err.s);
 		return NULL;

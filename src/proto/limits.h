@@ -24,7 +24,6 @@
 #define LIMIT_COOKIE_ROUNDS 3         /* COOKIE answers obeyed for one IKE_SA_INIT */
 #define LIMIT_INVALID_KE_ROUNDS 5     /* INVALID_KE_PAYLOAD answers obeyed in one exchange */
 #define LIMIT_CHILDREN 4096           /* CHILD_SAs of one IKE_SA */
-#define LIMIT_TASKS 4096              /* queued tasks of one IKE_SA */
 #define LIMIT_WINDOW 1                /* our own window; larger ones of the peer are used up to this */
 
 /* control socket */

@@ -82,8 +82,8 @@ static const struct proposal_keyword keywords[] = {
 	INTEG("sha2_512", HMAC_SHA2_512_256),
 	INTEG("aesxcbc", AES_XCBC_96),
 	INTEG("aescmac", AES_CMAC_96),
-	REFUSED("sha256_96", "has no IANA number, use sha256 and the child's sha256_96 = yes"),
-	REFUSED("sha2_256_96", "has no IANA number, use sha256 and the child's sha256_96 = yes"),
+	REFUSED("sha256_96", "has no IANA number and is not supported, use sha256"),
+	REFUSED("sha2_256_96", "has no IANA number and is not supported, use sha256"),
 	NO_NUMBER("camelliaxcbc"),
 
 	PRF("prfmd5", HMAC_MD5),

@@ -474,6 +474,15 @@ struct child_sa *ike_sa_child_by_spi_out(const struct ike_sa *sa, uint32_t spi_o
 	return NULL;
 }
 
+size_t ike_sa_count_children(const struct ike_sa *sa)
+{
+	size_t n = 0;
+
+	for (const struct child_sa *c = sa->children; c; c = c->next)
+		n++;
+	return n;
+}
+
 bool ike_sa_has_child(const struct ike_sa *sa, const char *name, uint32_t *ret_id)
 {
 	for (struct child_sa *c = sa->children; c; c = c->next) {

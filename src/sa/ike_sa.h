@@ -140,6 +140,7 @@ EXPORT void ike_sa_probe(struct ike_sa *sa);
 /* ---- questions ---- */
 EXPORT struct child_sa *ike_sa_child(const struct ike_sa *sa, uint32_t id);
 EXPORT struct child_sa *ike_sa_child_by_spi_out(const struct ike_sa *sa, uint32_t spi_out);
+size_t ike_sa_count_children(const struct ike_sa *sa);
 /* A child of this configuration that is up, or being set up. ret_id gets its id or 0. */
 EXPORT bool ike_sa_has_child(const struct ike_sa *sa, const char *name, uint32_t *ret_id);
 static inline uint64_t ike_sa_own_spi(const struct ike_sa *sa)

@@ -34,7 +34,14 @@ static void outstanding_silent(struct ike_sa *sa)
 		ike_sa_restart(sa);
 		return;
 	}
-	ike_sa_finish(sa, IKE_EVENT_SILENT, CAUSE_PEER_SILENT, "the peer does not answer");
+	/* what was not obeyed, because anyone could have sent it, is the reason all the same */
+	if (sa->setup && sa->setup->error_notify == NOTIFY_NO_PROPOSAL_CHOSEN)
+		ike_sa_finish(sa, IKE_EVENT_SILENT, CAUSE_PROPOSAL,
+			      "the peer accepts none of our IKE proposals (NO_PROPOSAL_CHOSEN)");
+	else if (sa->setup && sa->setup->error_notify)
+		ike_sa_finish(sa, IKE_EVENT_SILENT, CAUSE_PEER_ERROR, "the peer refused the IKE_SA_INIT request");
+	else
+		ike_sa_finish(sa, IKE_EVENT_SILENT, CAUSE_PEER_SILENT, "the peer does not answer");
 }
 
 static void outstanding_timer(struct timer *t)

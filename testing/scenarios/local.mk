@@ -16,9 +16,12 @@ EXTRA_DIST += \
 	testing/scenarios/lab/states.py \
 	testing/scenarios/lab/vici.py \
 	testing/scenarios/states \
+	testing/scenarios/swanctl_lab.py \
 	testing/scenarios/test_bewickd.py \
 	testing/scenarios/test_clients.py \
 	testing/scenarios/test_failures.py \
 	testing/scenarios/test_life.py \
 	testing/scenarios/test_losses.py \
+	testing/scenarios/test_swanctl_cli.py \
+	testing/scenarios/test_swanctl_replay.py \
 	testing/scenarios/test_tunnels.py

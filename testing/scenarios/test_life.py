@@ -20,7 +20,7 @@ def test_clean_shutdown_sends_deletes(lab):
     assert "ipsec0" in run("ip", "-o", "link", ns=moon.ns).stdout
     moon.stop()
     sun.wait_no_sas(3)
-    assert sun.logged(r"received DELETE for IKE_SA")
+    sun.wait_log(r"received DELETE for IKE_SA")
     assert "ipsec0" not in run("ip", "-o", "link", ns=moon.ns).stdout
     assert not run("ip", "route", "show", "table", "220", ns=moon.ns, check=False).stdout
     assert "220" not in run("ip", "rule", ns=moon.ns).stdout

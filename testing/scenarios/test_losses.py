@@ -113,7 +113,7 @@ def test_peer_vanishes(lab):
     assert moon.ping() == 3
     sun.kill()
     moon.wait_no_sas(15)
-    assert moon.logged(r"giving up after 3 retransmits")
+    moon.wait_log(r"giving up after 3 retransmits")
     assert moon.ping(count=1, limit=1) == 0
     sun.start()
     moon.initiate("net-net")

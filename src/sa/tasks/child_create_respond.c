@@ -165,6 +165,9 @@ enum outcome child_create_process_request(struct ike_sa *sa, struct task *t, con
 				       sa->state == IKE_STATE_DELETING ? NOTIFY_TEMPORARY_FAILURE : NOTIFY_NO_ADDITIONAL_SAS);
 	if (!psa || !tsi || !tsr || (!cc->in_auth && !pn))
 		return respond_broken(sa);
+	if (ike_sa_count_children(sa) >= LIMIT_CHILDREN)
+		return respond_refused(sa, cc, CAUSE_POLICY, "the IKE_SA has as many CHILD_SAs as are allowed",
+				       NOTIFY_NO_ADDITIONAL_SAS);
 	if (payload_notify(in, NOTIFY_USE_TRANSPORT_MODE))
 		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "the peer prefers transport mode, tunnel mode is answered");
 	cc->conf = respond_choose(sa, tsi->ts, tsr->ts, &local, &remote);

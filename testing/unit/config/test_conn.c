@@ -123,7 +123,7 @@ START_TEST(test_defaults)
 	ck_assert_str_eq(child->name, "net");
 	ck_assert_int_eq(child->mode, CHILD_TUNNEL);
 	ck_assert_uint_gt(child->esp.count, 0);
-	ck_assert(!child->sha256_96 && child->policies && child->copy_df && child->copy_ecn);
+	ck_assert(child->policies && child->copy_df && child->copy_ecn);
 	ck_assert_uint_eq(child->local_ts.count, 1);
 	ck_assert(child->local_ts.p[0].dynamic && child->remote_ts.p[0].dynamic);
 	ck_assert_uint_eq(child->rekey_time, 3600);
@@ -154,7 +154,7 @@ START_TEST(test_full)
 		" local-gw { round = 1\n auth = psk\n id = gw@bewick.test }\n"
 		" REMOTE { auth = PSK\n id = *.bewick.test\n revocation = relaxed }\n"
 		" children {\n"
-		"  a { esp_proposals = aes128gcm16-ecp256, aes128-sha256\n sha256_96 = yes\n"
+		"  a { esp_proposals = aes128gcm16-ecp256, aes128-sha256\n"
 		"   local_ts = 10.1.0.0/16, 10.9.0.1[tcp/80]\n remote_ts = dynamic[udp]\n"
 		"   rekey_time = 2h\n life_time = 3h\n rand_time = 10m\n"
 		"   rekey_bytes = 10m\n life_bytes = 1g\n rand_bytes = 1k\n"
@@ -200,7 +200,6 @@ START_TEST(test_full)
 	ck_assert_str_eq(c->children[1].name, "b");
 	ck_assert_ptr_null(conn_child(c, "c"));
 	ck_assert_uint_eq(a->esp.count, 2);
-	ck_assert(a->sha256_96);
 	ck_assert_uint_eq(a->local_ts.count, 2);
 	ck_assert_str_eq(ts_format(&a->local_ts.p[0]).s, "10.1.0.0/16");
 	ck_assert_str_eq(ts_format(&a->remote_ts.p[0]).s, "dynamic[udp]");
