@@ -233,36 +233,39 @@ START_TEST(helper_late_before_begun)
 }
 END_TEST
 
-/* The only helper is stuck: jobs come back when their deadlines pass, the nearer one first, and
- * the one without a deadline keeps waiting. */
+/* The only helper is stuck: jobs come back when their deadlines pass, also those that come after one
+ * with a farther deadline; the others keep waiting. */
 START_TEST(helper_late_while_stuck)
 {
 	struct helper_pool *pool = helper_pool_new(1, 10);
 	uint64_t now = clock_monotonic_ms();
-	struct task *task[4], *t;
+	struct task *task[5], *t;
 	struct mail *rest = NULL;
 
 	submit_blocker(pool);
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned i = 0; i < 5; i++)
 		task[i] = task_new(i);
-	task[0]->job.deadline_ms = now + 60;
-	task[2]->job.deadline_ms = now + 20;
-	task[3]->job.deadline_ms = UINT64_MAX;
-	for (unsigned i = 0; i < 4; i++)
+	task[0]->job.deadline_ms = now + 24 * 3600 * 1000;
+	task[2]->job.deadline_ms = now + 10;
+	task[3]->job.deadline_ms = now + 20;
+	ck_assert(helper_submit(pool, &task[0]->job));
+	ck_assert(helper_submit(pool, &task[1]->job));
+	for (unsigned i = 2; i < 4; i++) {
 		ck_assert(helper_submit(pool, &task[i]->job));
-	/* on a machine that stands still both may be late at once: then in order of the queue */
-	for (unsigned i = 0; i < 2; i++) {
 		t = wait_task(&rest);
-		ck_assert(t == task[0] || t == task[2]);
+		ck_assert_ptr_eq(t, task[i]);
 		ck_assert(t->job.late && !t->computed);
 		ck_assert(clock_monotonic_ms() >= t->job.deadline_ms);
 		free(t);
 	}
 	ck_assert_uint_eq(helper_pool_waiting(pool), 2);
+	/* the queue is whole */
+	ck_assert(helper_submit(pool, &task[4]->job));
 	gate_open(&gate);
-	ck_assert_uint_eq((t = wait_task(&rest))->number, 1000);
+	t = wait_task(&rest);
+	ck_assert_uint_eq(t->number, 1000);
 	free(t);
-	for (unsigned i = 1; i < 4; i += 2) {
+	for (unsigned i = 0; i < 5; i = i == 1 ? 4 : i + 1) {
 		t = wait_task(&rest);
 		ck_assert_ptr_eq(t, task[i]);
 		ck_assert(!t->job.late && t->computed);

@@ -2,6 +2,7 @@
 #include "loop_test.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -264,6 +265,37 @@ START_TEST(mailbox_ping_pong)
 }
 END_TEST
 
+static atomic_uint seen;
+
+static void *chaser_main(void *arg)
+{
+	for (unsigned i = 0; i < LETTERS; i++) {
+		while (atomic_load(&seen) < i)
+			sched_yield();
+		post(arg, 0, i);
+	}
+	return NULL;
+}
+
+/* Each letter is posted at the moment that the reader has seen the last one and is about to fall
+ * asleep; the reader takes once each time it is woken. */
+START_TEST(mailbox_post_while_falling_asleep)
+{
+	struct mailbox *box = mailbox_new();
+	pthread_t thread;
+
+	atomic_store(&seen, 0);
+	pthread_create(&thread, NULL, chaser_main, box);
+	for (unsigned i = 0; i < LETTERS; i++) {
+		if (wait_letter(box) != i)
+			ck_abort_msg("out of order");
+		atomic_store(&seen, i + 1);
+	}
+	pthread_join(thread, NULL);
+	mailbox_free(box);
+}
+END_TEST
+
 TCase *mailbox_tests(void)
 {
 	TCase *tc = tcase_create("mailbox");
@@ -276,5 +308,6 @@ TCase *mailbox_tests(void)
 	tcase_add_test(tc, mailbox_close_and_free);
 	tcase_add_loop_test(tc, mailbox_many_senders, 0, 2);
 	tcase_add_test(tc, mailbox_ping_pong);
+	tcase_add_test(tc, mailbox_post_while_falling_asleep);
 	return tc;
 }

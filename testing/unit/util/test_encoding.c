@@ -86,6 +86,7 @@ START_TEST(base64_padding_and_space)
 	check_decode(base64_decode, "=", NULL);
 	check_decode(base64_decode, "====", NULL);
 	check_decode(base64_decode, "Zg==Zg==", NULL);
+	check_decode(base64_decode, "Zg==Zm9v", NULL);
 	check_decode(base64_decode, "Zm-_", NULL);
 	check_decode(base64_decode, "Zm9v!", NULL);
 }
