@@ -84,7 +84,7 @@ static void *writer_main(void *arg)
 		pthread_mutex_unlock(&w->lock);
 		left = w->ops->write(w->arg, w, (const char *)w->work.p, w->work.n);
 		pthread_mutex_lock(&w->lock);
-		if (left && w->stop)
+		if (left && w->stop && !w->waiting.n)
 			break;
 		w->lost += writer_count_lines((const char *)w->work.p + w->work.n - left, left);
 		/* What cannot be written is told with the next line that can. */
