@@ -53,7 +53,8 @@ def test_combination(pair, ke, esp, initiator):
     moon, sun = pair
     begins, answers = roles(moon, sun, initiator)
     for gateway in (moon, sun):
-        assert not gateway.sas(), "an earlier test left something"
+        for left, _ in gateway.sas():  # of a test that failed
+            gateway.swanctl("--terminate", "--ike", left, "--force", check=False)
     begins.initiate("first", name_of(ke, esp))
     answers.wait_children(1, "first")
     for gateway in (moon, sun):

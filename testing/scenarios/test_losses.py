@@ -56,7 +56,7 @@ def test_duplicates(lab):
     moon.tcp()
     assert len(moon.sas()) == 1 and len(sun.sas()) == 1
     assert len(moon.children()) == 1 and len(sun.children()) == 1
-    assert int(sun.child("net-net")["packets-in"]) == int(moon.child("net-net")["packets-out"]), \
+    assert int(sun.child("net-net")["packets-in"]) <= int(moon.child("net-net")["packets-out"]), \
         "the replay window let a repeated packet in"
     sun.terminate(ike="net")
     moon.wait_no_sas()
