@@ -30,6 +30,8 @@ kernel_userland_sources = \
 	plugins/kernel-userland/userland.h
 
 EXTRA_LTLIBRARIES = libkernel-userland.la
+# automake cleans only what it always builds
+CLEANFILES += libkernel-userland.la
 libkernel_userland_la_SOURCES = $(kernel_userland_sources)
 libkernel_userland_la_CFLAGS = $(AM_CFLAGS)
 libkernel_userland_la_LIBADD = $(MNL_LIBS)
