@@ -5,7 +5,7 @@ import pytest
 from lab import conf
 from lab.gateway import Bewick, Strongswan
 from lab.net import OUTER
-from lab.run import ping
+from lab.run import ping, wait_until
 
 QUICK = {"retransmit_timeout": 1, "retransmit_base": 1.2}
 ROLES = pytest.mark.parametrize("role", ["initiator", "responder"])
