@@ -23,6 +23,8 @@
 /* negotiation */
 #define LIMIT_COOKIE_ROUNDS 3         /* COOKIE answers obeyed for one IKE_SA_INIT */
 #define LIMIT_INVALID_KE_ROUNDS 5     /* INVALID_KE_PAYLOAD answers obeyed in one exchange */
+#define LIMIT_RETRY_MIN_MS 2000       /* TEMPORARY_FAILURE: before the same is asked again */
+#define LIMIT_RETRY_MAX_MS 6000
 #define LIMIT_CHILDREN 4096           /* CHILD_SAs of one IKE_SA */
 #define LIMIT_WINDOW 1                /* our own window; larger ones of the peer are used up to this */
 

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "sa/ike_sa.h"
+#include "sa/deadline.h"
 
 struct child_sa *child_sa_new(struct ike_sa *ike, const struct conn *conn, const struct child_conf *conf)
 {
@@ -104,7 +104,10 @@ enum kernel_status child_sa_install(struct child_sa *c, struct bytes keymat, con
 		.priority = c->conf->priority,
 		.copy_df = c->conf->copy_df,
 		.copy_ecn = c->conf->copy_ecn,
-		.life = { .hard_bytes = c->conf->life_bytes, .hard_packets = c->conf->life_packets },
+		.life = { .soft_bytes = deadline_jitter(ike, c->conf->rekey_bytes, c->conf->rand_bytes),
+			  .hard_bytes = c->conf->life_bytes,
+			  .soft_packets = deadline_jitter(ike, c->conf->rekey_packets, c->conf->rand_packets),
+			  .hard_packets = c->conf->life_packets },
 		.in = { .spi = c->spi_in, .src = ike->remote, .dst = ike->local },
 		.out = { .spi = c->spi_out, .src = ike->local, .dst = ike->remote },
 		.local_ts = child_sa_local_ts(c),
@@ -124,6 +127,8 @@ void child_sa_established(struct child_sa *c)
 
 	child_sa_move(c, CHILD_EVENT_INSTALL_OK);
 	c->installed_ms = sa_now(ike->ctx);
+	deadline_of_child(c);
+	ike_sa_schedule(ike);
 	if (log_is_wanted(LOG_GROUP_IKE, LOG_LEVEL_AUDIT)) {
 		struct buf text = { 0 };
 

@@ -14,6 +14,9 @@ struct child_sa {
 	const struct child_conf *conf; /* in conn */
 	struct kernel_handle *handle;  /* when installed */
 	uint64_t installed_ms;
+	/* sa/deadline.h */
+	uint64_t rekey_ms, life_ms; /* soft and hard lifetime */
+	uint64_t gone_ms;           /* DELETED: until when late packets are taken */
 	uint32_t id, reqid;
 	uint32_t spi_in, spi_out; /* host order; 0 = none yet */
 	uint8_t state; /* enum child_state */

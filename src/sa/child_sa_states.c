@@ -22,9 +22,21 @@ const struct child_transition child_transitions[] = {
 	ROW(INSTALLING, DELETE_RECEIVED, DELETED, "the peer closes it before our backend is ready"),
 	ROW(INSTALLING, DESTROY, DESTROYING, "the IKE_SA went away"),
 
+	ROW(INSTALLED, REKEY_SENT, REKEYING, "we ask for a successor"),
+	ROW(INSTALLED, REPLACED, REKEYED, "the peer made a successor"),
 	ROW(INSTALLED, DELETE_SENT, DELETING, "we close it"),
 	ROW(INSTALLED, DELETE_RECEIVED, DELETED, "the peer closes it"),
 	ROW(INSTALLED, DESTROY, DESTROYING, "the IKE_SA went away"),
+
+	/* RFC 7296, 2.8.1 and 2.25.1: the peer may rekey or close it at the same time */
+	ROW(REKEYING, REKEY_FAILED, INSTALLED, "no successor: this one goes on"),
+	ROW(REKEYING, REPLACED, REKEYED, "a successor is there, ours or the peer's"),
+	ROW(REKEYING, DELETE_RECEIVED, DELETED, "the peer closes it instead"),
+	ROW(REKEYING, DESTROY, DESTROYING, "the IKE_SA went away"),
+
+	ROW(REKEYED, DELETE_SENT, DELETING, "the old one is closed"),
+	ROW(REKEYED, DELETE_RECEIVED, DELETED, "the peer closes the old one"),
+	ROW(REKEYED, DESTROY, DESTROYING, "the IKE_SA went away"),
 
 	/* RFC 7296, 1.4.1: a half-closed SA; deletes may cross */
 	ROW(DELETING, DELETE_DONE, DELETED, "the peer answered"),

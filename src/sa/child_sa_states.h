@@ -26,6 +26,9 @@
 	X(FAILED)        /* the negotiation ended without a CHILD_SA */                            \
 	X(RETRY)         /* again with another key exchange method */                              \
 	X(RETRIED)       /* the new request is out */                                              \
+	X(REKEY_SENT)    /* our request for a successor is on its way */                           \
+	X(REKEY_FAILED)  /* no successor: what worked goes on */                                   \
+	X(REPLACED)      /* a successor carries the traffic */                                     \
 	X(DELETE_SENT)   /* our Delete is on its way */                                            \
 	X(DELETE_RECEIVED)                                                                         \
 	X(DELETE_DONE)   /* both sides know */                                                     \

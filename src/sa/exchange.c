@@ -176,7 +176,7 @@ static bool exchange_pick(struct ike_sa *sa)
 		    exchange == EXCHANGE_IKE_AUTH && !exchange_childless(sa))
 			begins = EXCHANGE_IKE_AUTH;
 		if (!exchange_allowed(sa->state, begins, false) || (exchange && begins != exchange) ||
-		    (exchange && sa->state == IKE_STATE_ESTABLISHED)) {
+		    (exchange && sa->state != IKE_STATE_CONNECTING) || t->not_before > sa_now(sa->ctx)) {
 			at = &t->next;
 			continue;
 		}

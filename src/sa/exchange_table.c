@@ -14,6 +14,11 @@ static const struct exchange_rule exchange_rules[] = {
 	{ IKE_STATE_CONNECTING, EXCHANGE_IKE_AUTH, true, true },
 	{ IKE_STATE_ESTABLISHED, EXCHANGE_CREATE_CHILD_SA, true, true },
 	{ IKE_STATE_ESTABLISHED, EXCHANGE_INFORMATIONAL, true, true },
+	/* our request for a successor may have to go out again (INVALID_KE_PAYLOAD) */
+	{ IKE_STATE_REKEYING, EXCHANGE_CREATE_CHILD_SA, true, true },
+	{ IKE_STATE_REKEYING, EXCHANGE_INFORMATIONAL, true, false },
+	{ IKE_STATE_REKEYED, EXCHANGE_CREATE_CHILD_SA, true, false },
+	{ IKE_STATE_REKEYED, EXCHANGE_INFORMATIONAL, true, true },
 	/* RFC 7296, 2.25.2: what a peer asks while we close is answered, children are refused */
 	{ IKE_STATE_DELETING, EXCHANGE_CREATE_CHILD_SA, true, false },
 	{ IKE_STATE_DELETING, EXCHANGE_INFORMATIONAL, true, false },

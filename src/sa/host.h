@@ -20,6 +20,8 @@ enum sa_event {
 	SA_EVENT_IKE_DOWN, /* the children are still there */
 	SA_EVENT_CHILD_UP,
 	SA_EVENT_CHILD_DOWN,
+	SA_EVENT_IKE_REKEY,   /* told by sa_host_ops.rekeyed */
+	SA_EVENT_CHILD_REKEY, /* likewise */
 };
 
 /* Kinds of numbers that are unique in the process. */
@@ -64,6 +66,10 @@ struct sa_host_ops {
 	/* Queues one IKE message; copies it. The non-ESP marker is the host's. */
 	void (*send)(void *host, const struct addr *local, const struct addr *remote, struct bytes msg);
 	void (*event)(void *host, enum sa_event event, const struct ike_sa *sa, const struct child_sa *child);
+	/* SA_EVENT_IKE_REKEY: `sa` was replaced by `new_sa` (children NULL), or SA_EVENT_CHILD_REKEY: `child` by `new_child`, both of
+	 * `sa` (== new_sa). Told while both still exist. */
+	void (*rekeyed)(void *host, const struct ike_sa *sa, const struct child_sa *child, const struct ike_sa *new_sa,
+			const struct child_sa *new_child);
 	/* A new SPI of our own, that leads packets to this thread. */
 	uint64_t (*make_spi)(void *host);
 	uint32_t (*next_number)(void *host, enum sa_number kind);

@@ -3,10 +3,9 @@
 
 #include <stdlib.h>
 
+#include "sa/deadline.h"
 #include "sa/exchange.h"
 #include "sa/task.h"
-
-static void ike_sa_timer(struct timer *t);
 
 void sa_options_default(struct sa_options *o)
 {
@@ -196,6 +195,7 @@ void ike_sa_established(struct ike_sa *sa)
 	ctx->ops->event(ctx->host, SA_EVENT_IKE_UP, sa, NULL);
 	ctx->ops->request_done(ctx->host, sa->init_request, CAUSE_NONE, NULL);
 	sa->init_request.id = 0;
+	deadline_of_ike(sa);
 	ike_sa_schedule(sa);
 }
 
@@ -287,111 +287,6 @@ void ike_sa_close(struct ike_sa *sa)
 	ike_sa_schedule(sa);
 }
 
-/* ---- timers ---- */
-
-/* When the peer was last heard of, by IKE or by ESP (RFC 7296, 2.4: any protected packet is a sign of life). */
-static uint64_t ike_sa_last_heard(const struct ike_sa *sa)
-{
-	uint64_t last = sa->last_in_ms;
-
-	for (struct child_sa *c = sa->children; c; c = c->next) {
-		struct kernel_usage in, out;
-
-		child_sa_usage(c, &in, &out);
-		if (in.last_use_ms > last)
-			last = in.last_use_ms;
-	}
-	return last;
-}
-
-void ike_sa_schedule(struct ike_sa *sa)
-{
-	struct sa_ctx *ctx = sa->ctx;
-	uint64_t now = sa_now(ctx);
-
-	switch ((enum ike_state)sa->state) {
-	case IKE_STATE_CREATED:
-	case IKE_STATE_CONNECTING:
-		if (!sa->initiator && ctx->options.half_open_timeout)
-			timer_start(ctx->wheel, &sa->timer, now + 1000ull * ctx->options.half_open_timeout,
-				    ike_sa_timer);
-		return;
-	case IKE_STATE_ESTABLISHED:
-		if (sa->conn->dpd_delay)
-			timer_start(ctx->wheel, &sa->timer, sa->last_in_ms + 1000 * sa->conn->dpd_delay,
-				    ike_sa_timer);
-		else
-			timer_stop(ctx->wheel, &sa->timer);
-		return;
-	case IKE_STATE_CLOSED:
-		timer_start(ctx->wheel, &sa->timer, now + 1000ull * ctx->options.closed_linger, ike_sa_timer);
-		return;
-	case IKE_STATE_REKEYING:
-	case IKE_STATE_REKEYED:
-	case IKE_STATE_DELETING:
-	case IKE_STATE_PASSIVE:
-	case IKE_STATE_DESTROYING:
-	case IKE_STATES:
-		timer_stop(ctx->wheel, &sa->timer);
-		return;
-	}
-}
-
-static void ike_sa_check_alive(struct ike_sa *sa)
-{
-	struct sa_ctx *ctx = sa->ctx;
-	uint64_t delay = 1000 * sa->conn->dpd_delay;
-	uint64_t last = ike_sa_last_heard(sa);
-
-	if (!delay)
-		return;
-	if (sa_now(ctx) < last + delay) {
-		timer_start(ctx->wheel, &sa->timer, last + delay, ike_sa_timer);
-		return;
-	}
-	timer_start(ctx->wheel, &sa->timer, sa_now(ctx) + delay, ike_sa_timer);
-	/* an outstanding request is a probe by itself */
-	if (sa->outstanding || sa->queued || sa->park)
-		return;
-	LOG_SA(&sa->log, IKE, LOG_LEVEL_DETAIL, "sending DPD request");
-	ike_sa_probe(sa);
-}
-
-void ike_sa_probe(struct ike_sa *sa)
-{
-	ike_sa_queue(sa, task_new(sa, TASK_IKE_DPD));
-	ike_sa_run_queue(sa);
-}
-
-static void ike_sa_timer(struct timer *t)
-{
-	struct ike_sa *sa = container_of(t, struct ike_sa, timer);
-
-	switch ((enum ike_state)sa->state) {
-	case IKE_STATE_CREATED:
-	case IKE_STATE_CONNECTING:
-		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL,
-		       "deleting half-open IKE_SA %s[%u] with %s: no complete IKE_AUTH within %us", sa->log.name,
-		       sa->log.id, addr_format_port(&sa->remote).s, sa->ctx->options.half_open_timeout);
-		ike_sa_finish(sa, sa->state == IKE_STATE_CREATED ? IKE_EVENT_DESTROY : IKE_EVENT_SILENT, CAUSE_NONE,
-			      NULL);
-		return;
-	case IKE_STATE_ESTABLISHED:
-		ike_sa_check_alive(sa);
-		return;
-	case IKE_STATE_CLOSED:
-		ike_sa_finish(sa, IKE_EVENT_LINGERED, CAUSE_NONE, NULL);
-		return;
-	case IKE_STATE_REKEYING:
-	case IKE_STATE_REKEYED:
-	case IKE_STATE_DELETING:
-	case IKE_STATE_PASSIVE:
-	case IKE_STATE_DESTROYING:
-	case IKE_STATES:
-		return;
-	}
-}
-
 /* ---- what the operator wants ---- */
 
 void ike_sa_add_child(struct ike_sa *sa, const struct conn *conn, const struct child_conf *child,
@@ -437,6 +332,12 @@ void ike_sa_terminate(struct ike_sa *sa, bool force, struct sa_request request)
 	}
 	if (force && !sa->finished)
 		ike_sa_finish(sa, IKE_EVENT_DESTROY, CAUSE_CLOSED, "terminated by force");
+}
+
+void ike_sa_probe(struct ike_sa *sa)
+{
+	ike_sa_queue(sa, task_new(sa, TASK_IKE_DPD));
+	ike_sa_run_queue(sa);
 }
 
 void ike_sa_child_expired(struct ike_sa *sa, struct child_sa *child, bool hard)

@@ -74,6 +74,10 @@ struct ike_sa {
 	struct task *queued, *active, *passive;
 	struct timer timer; /* half-open limit, DPD, linger: whatever is next */
 	uint64_t established_ms;
+	/* sa/deadline.h */
+	uint64_t rekey_ms, reauth_ms; /* soft lifetimes */
+	uint64_t over_ms;             /* hard; in REKEYED: how long the peer has to delete it */
+	uint64_t dpd_ms;              /* the next look whether the peer lives */
 	uint64_t host_order; /* the host's: its place in the order of being established */
 	uint64_t last_in_ms; /* last message that passed its check */
 	uint64_t seal_counter; /* of the IVs of our messages; never the message id */

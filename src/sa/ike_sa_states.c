@@ -10,6 +10,7 @@
 const struct ike_transition ike_transitions[] = {
 	ROW(CREATED, INITIATE, CONNECTING, "we begin an IKE_SA_INIT exchange"),
 	ROW(CREATED, RESPOND, CONNECTING, "a peer began an IKE_SA_INIT exchange"),
+	ROW(CREATED, INHERITED, ESTABLISHED, "made by rekeying another IKE_SA"),
 	ROW(CREATED, FAILED, DESTROYING, "the first message could not be built or was refused"),
 	ROW(CREATED, DESTROY, DESTROYING, "given up before anything was sent"),
 
@@ -20,12 +21,31 @@ const struct ike_transition ike_transitions[] = {
 	ROW(CONNECTING, SILENT, DESTROYING, "the peer did not answer"),
 	ROW(CONNECTING, DESTROY, DESTROYING, "given up by order or half-open for too long"),
 
+	ROW(ESTABLISHED, REKEY_SENT, REKEYING, "we ask for a successor"),
+	ROW(ESTABLISHED, REPLACED, REKEYED, "the peer made a successor"),
 	ROW(ESTABLISHED, DELETE_SENT, DELETING, "we close it"),
 	ROW(ESTABLISHED, DELETE_ANSWERED, CLOSED, "the peer closed it"),
 	ROW(ESTABLISHED, REFUSED, CLOSED, "the peer broke the rules and was told so"),
 	ROW(ESTABLISHED, SILENT, DESTROYING, "the peer is gone"),
 	ROW(ESTABLISHED, FAILED, DESTROYING, "the peer broke the rules"),
 	ROW(ESTABLISHED, DESTROY, DESTROYING, "removed by order, without telling the peer"),
+
+	/* RFC 7296, 2.25.2: the peer may do anything but create children meanwhile */
+	ROW(REKEYING, REKEY_FAILED, ESTABLISHED, "no successor: this one goes on"),
+	ROW(REKEYING, REPLACED, REKEYED, "a successor has the children, ours or the peer's"),
+	ROW(REKEYING, DELETE_ANSWERED, CLOSED, "the peer closed it instead"),
+	ROW(REKEYING, REFUSED, CLOSED, "the peer broke the rules and was told so"),
+	ROW(REKEYING, SILENT, DESTROYING, "the peer is gone"),
+	ROW(REKEYING, FAILED, DESTROYING, "the peer broke the rules"),
+	ROW(REKEYING, DESTROY, DESTROYING, "removed by order, without telling the peer"),
+
+	/* RFC 7296, 2.8: who made the successor deletes; if that never comes, the other does */
+	ROW(REKEYED, DELETE_SENT, DELETING, "the old IKE_SA is closed"),
+	ROW(REKEYED, DELETE_ANSWERED, CLOSED, "the peer closed the old IKE_SA"),
+	ROW(REKEYED, REFUSED, CLOSED, "the peer broke the rules and was told so"),
+	ROW(REKEYED, SILENT, DESTROYING, "the peer has forgotten it already"),
+	ROW(REKEYED, FAILED, DESTROYING, "the peer broke the rules"),
+	ROW(REKEYED, DESTROY, DESTROYING, "removed by order"),
 
 	/* RFC 7296, 1.4.1: deletes may cross; both are answered, both close */
 	ROW(DELETING, DELETE_ACKED, DESTROYING, "the peer knows"),

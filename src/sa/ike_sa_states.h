@@ -23,6 +23,10 @@
 	X(RESPOND)        /* an IKE_SA_INIT came in and is answered */                             \
 	X(RESTART)        /* a new attempt with a new SPI: COOKIE and INVALID_KE keep the old one */ \
 	X(AUTHENTICATED)  /* both sides are who they should be */                                  \
+	X(INHERITED)      /* made by rekeying: the old IKE_SA vouches for the peer */              \
+	X(REKEY_SENT)     /* our request for a successor is on its way */                          \
+	X(REKEY_FAILED)   /* no successor: what worked goes on */                                  \
+	X(REPLACED)       /* the children belong to the successor */                               \
 	X(DELETE_SENT)    /* our Delete is on its way */                                           \
 	X(DELETE_ANSWERED) /* the peer's Delete was received and its answer sent */                \
 	X(DELETE_ACKED)   /* the peer answered our Delete */                                       \

@@ -38,6 +38,12 @@ static int64_t info_since(uint64_t now, uint64_t then)
 	return then == 0 ? -1 : now < then ? 0 : (int64_t)((now - then) / 1000);
 }
 
+static bool info_until(uint64_t now, uint64_t then, int64_t *ret_s)
+{
+	*ret_s = ((int64_t)then - (int64_t)now) / 1000;
+	return then != 0;
+}
+
 static void info_child(struct arena *a, const struct child_sa *c, struct child_info *out)
 {
 	uint64_t now = sa_now(c->ike->ctx);
@@ -56,6 +62,8 @@ static void info_child(struct arena *a, const struct child_sa *c, struct child_i
 	out->use_in_s = info_since(now, out->in.last_use_ms);
 	out->use_out_s = info_since(now, out->out.last_use_ms);
 	out->install_s = c->installed_ms ? (now - c->installed_ms) / 1000 : 0;
+	out->has_rekey = info_until(now, c->rekey_ms, &out->rekey_s);
+	out->has_life = info_until(now, c->life_ms, &out->life_s);
 	out->local_ts = info_ts(a, child_sa_local_ts(c));
 	out->remote_ts = info_ts(a, child_sa_remote_ts(c));
 }
@@ -97,6 +105,8 @@ struct ike_info *ike_info_new(const struct ike_sa *sa, const struct child_sa *ch
 	info->suite = sa->suite;
 	if (sa->established_ms)
 		info->established_s = (sa_now(sa->ctx) - sa->established_ms) / 1000;
+	info->has_rekey = info_until(sa_now(sa->ctx), sa->rekey_ms, &info->rekey_s);
+	info->has_reauth = info_until(sa_now(sa->ctx), sa->reauth_ms, &info->reauth_s);
 	info->n_queued = info_tasks(a, sa->queued, &info->queued);
 	info->n_active = info_tasks(a, sa->active, &info->active);
 	info->n_passive = info_tasks(a, sa->passive, &info->passive);

@@ -18,6 +18,8 @@ struct child_info {
 	struct kernel_usage in, out;
 	int64_t use_in_s, use_out_s; /* seconds since the last packet, -1 never */
 	uint64_t install_s;          /* since installation */
+	bool has_rekey, has_life;    /* seconds until, may be negative */
+	int64_t rekey_s, life_s;
 	struct ts_list local_ts, remote_ts;
 };
 
@@ -34,6 +36,8 @@ struct ike_info {
 	bool has_suite;
 	struct suite suite;
 	uint64_t established_s; /* valid in ESTABLISHED */
+	bool has_rekey, has_reauth; /* seconds until, may be negative */
+	int64_t rekey_s, reauth_s;
 	size_t n_queued, n_active, n_passive;
 	const char **queued, **active, **passive; /* task names */
 	size_t n_children;

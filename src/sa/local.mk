@@ -3,6 +3,10 @@ libbewick_la_SOURCES += \
 	src/sa/child_sa.h \
 	src/sa/child_sa_states.c \
 	src/sa/child_sa_states.h \
+	src/sa/collision.c \
+	src/sa/collision.h \
+	src/sa/deadline.c \
+	src/sa/deadline.h \
 	src/sa/exchange.c \
 	src/sa/exchange.h \
 	src/sa/exchange_table.c \

@@ -26,6 +26,7 @@ struct task {
 	struct task *next;
 	const struct task_ops *ops;
 	struct sa_request request; /* who waits for the end, if anyone */
+	uint64_t not_before;       /* ms: stays queued until then (task_retry_later); 0 at once */
 	uint8_t type;              /* enum task_type */
 	bool waiting;              /* parked: a completion must come first */
 	bool finished;
@@ -59,6 +60,9 @@ extern const struct task_ops *const task_table[TASKS];
 /* Constructors, each in its task's file. The task is not queued yet. */
 struct task *task_new(struct ike_sa *sa, enum task_type type);
 void task_free(struct ike_sa *sa, struct task *t);
+/* RFC 7296, 2.25: after TEMPORARY_FAILURE the task is to be queued again; its turn comes after a random time of
+ * LIMIT_RETRY_MIN_MS to LIMIT_RETRY_MAX_MS, so that two sides which hinder each other do not do so again. */
+void task_retry_later(struct ike_sa *sa, struct task *t);
 EXPORT const char *task_name(enum task_type type);
 
 /* conf NULL: childless, only as part of the first exchanges. */

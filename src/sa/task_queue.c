@@ -40,6 +40,17 @@ void task_request_done(struct ike_sa *sa, struct task *t, enum cause cause, cons
 	sa->ctx->ops->request_done(sa->ctx->host, request, cause, why);
 }
 
+void task_retry_later(struct ike_sa *sa, struct task *t)
+{
+	uint32_t random;
+
+	crypto_random(sa->ctx->crypto, &random, sizeof(random));
+	t->not_before = sa_now(sa->ctx) + LIMIT_RETRY_MIN_MS + random % (LIMIT_RETRY_MAX_MS - LIMIT_RETRY_MIN_MS);
+	t->finished = t->waiting = t->child_failed = false;
+	ike_sa_queue(sa, t);
+	ike_sa_schedule(sa);
+}
+
 /* The order in which queued tasks get their turn: what ends things first. */
 static int task_priority(const struct task *t)
 {

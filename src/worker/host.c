@@ -24,6 +24,22 @@ static void host_event(void *host, enum sa_event event, const struct ike_sa *sa,
 	mailbox_post(w->pool->options.events, &r->mail);
 }
 
+static void host_rekeyed(void *host, const struct ike_sa *sa, const struct child_sa *child, const struct ike_sa *new_sa,
+			 const struct child_sa *new_child)
+{
+	enum sa_event event = child ? SA_EVENT_CHILD_REKEY : SA_EVENT_IKE_REKEY;
+	struct worker *w = host;
+	struct worker_reply *r;
+
+	if (!(atomic_load_explicit(&w->pool->events, memory_order_relaxed) & 1u << event))
+		return;
+	r = request_reply(NULL, WORKER_EVENT, 0);
+	r->event = event;
+	r->info = ike_info_new(sa, child, child == NULL);
+	r->info_new = ike_info_new(new_sa, new_child, new_child == NULL);
+	mailbox_post(w->pool->options.events, &r->mail);
+}
+
 static void host_random(void *arg, void *out, size_t n)
 {
 	crypto_random(((struct worker *)arg)->ctx.crypto, out, n);
@@ -268,6 +284,7 @@ static void host_reinitiate(void *host, const struct conn *conn, const struct ch
 const struct sa_host_ops worker_host_ops = {
 	.send = host_send,
 	.event = host_event,
+	.rekeyed = host_rekeyed,
 	.make_spi = host_make_spi,
 	.next_number = host_next_number,
 	.own_spi = host_own_spi,

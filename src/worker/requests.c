@@ -22,6 +22,7 @@ void worker_reply_free(struct worker_reply *r)
 	if (!r)
 		return;
 	ike_info_free(r->info);
+	ike_info_free(r->info_new);
 	conn_unref(r->conn);
 	free(r->stats);
 	free(r);

@@ -60,6 +60,7 @@ struct worker_reply {
 	struct mail mail; /* kind: enum worker_reply_kind */
 	uint64_t request;
 	struct ike_info *info; /* SA, EVENT */
+	struct ike_info *info_new; /* EVENT of a rekeying: the successor; info is the old one */
 	enum sa_event event;   /* EVENT */
 	/* FOUND */
 	uint32_t ike_id;

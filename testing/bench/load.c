@@ -30,6 +30,16 @@ static void load_event(void *host, enum sa_event event, const struct ike_sa *sa,
 	l->sas[l->n_sas++] = (struct ike_sa *)(uintptr_t)sa;
 }
 
+static void load_rekeyed(void *host, const struct ike_sa *sa, const struct child_sa *child, const struct ike_sa *new_sa,
+			 const struct child_sa *new_child)
+{
+	(void)host;
+	(void)sa;
+	(void)child;
+	(void)new_sa;
+	(void)new_child;
+}
+
 static uint64_t load_make_spi(void *host)
 {
 	struct load *l = host;
@@ -144,6 +154,7 @@ static void load_reinitiate(void *host, const struct conn *conn, const struct ch
 static const struct sa_host_ops load_host_ops = {
 	.send = load_send,
 	.event = load_event,
+	.rekeyed = load_rekeyed,
 	.make_spi = load_make_spi,
 	.next_number = load_next_number,
 	.own_spi = load_own_spi,

@@ -71,6 +71,13 @@ static void lab_event(void *host, enum sa_event event, const struct ike_sa *sa, 
 	e->events[e->n_events++] = (struct lab_event){ event, sa->log.id, child ? child->id : 0 };
 }
 
+static void lab_rekeyed(void *host, const struct ike_sa *sa, const struct child_sa *child, const struct ike_sa *new_sa,
+			const struct child_sa *new_child)
+{
+	ck_assert((child != NULL) == (new_child != NULL) && (child != NULL) == (sa == new_sa));
+	lab_event(host, child ? SA_EVENT_CHILD_REKEY : SA_EVENT_IKE_REKEY, new_sa, new_child);
+}
+
 static uint64_t lab_make_spi(void *host)
 {
 	struct lab_end *e = host;
@@ -183,6 +190,7 @@ static void lab_reinitiate(void *host, const struct conn *conn, const struct chi
 static const struct sa_host_ops lab_host_ops = {
 	.send = lab_send,
 	.event = lab_event,
+	.rekeyed = lab_rekeyed,
 	.make_spi = lab_make_spi,
 	.next_number = lab_next_number,
 	.own_spi = lab_own_spi,

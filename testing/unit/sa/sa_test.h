@@ -7,6 +7,7 @@
 #include "testing/exchange/confs.h"
 #include "testing/exchange/lab.h"
 
+TCase *test_collision(void);
 TCase *test_info(void);
 TCase *test_nat(void);
 TCase *test_seal(void);

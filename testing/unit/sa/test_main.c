@@ -9,6 +9,7 @@ int main(void)
 	SRunner *runner;
 	int failed;
 
+	suite_add_tcase(suite, test_collision());
 	suite_add_tcase(suite, test_states());
 	suite_add_tcase(suite, test_window());
 	suite_add_tcase(suite, test_seal());

@@ -163,6 +163,8 @@ START_TEST(exchanges)
 		[IKE_STATE_CREATED] = { "io", "", "", "" },
 		[IKE_STATE_CONNECTING] = { "o", "io", "", "" },
 		[IKE_STATE_ESTABLISHED] = { "", "", "io", "io" },
+		[IKE_STATE_REKEYING] = { "", "", "io", "i" },
+		[IKE_STATE_REKEYED] = { "", "", "i", "io" },
 		[IKE_STATE_DELETING] = { "", "", "i", "i" },
 	};
 

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sa/deadline.h"
+
+#include "sa/exchange.h"
+#include "sa/task.h"
+
+static void deadline_timer(struct timer *t);
+
+uint64_t deadline_jitter(struct ike_sa *sa, uint64_t limit, uint64_t jitter)
+{
+	uint64_t random;
+
+	if (!limit || !jitter)
+		return limit;
+	crypto_random(sa->ctx->crypto, &random, sizeof(random));
+	if (jitter >= limit)
+		jitter = limit - 1;
+	return limit - (jitter == UINT64_MAX ? random : random % (jitter + 1));
+}
+
+static uint64_t deadline_after(struct ike_sa *sa, uint64_t seconds, uint64_t jitter)
+{
+	if (!seconds)
+		return 0;
+	return sa_now(sa->ctx) + deadline_jitter(sa, seconds * 1000, jitter * 1000);
+}
+
+void deadline_of_ike(struct ike_sa *sa)
+{
+	const struct conn *conn = sa->conn;
+	uint64_t soft = conn->rekey_time && (!conn->reauth_time || conn->rekey_time < conn->reauth_time) ?
+				conn->rekey_time : conn->reauth_time;
+
+	sa->rekey_ms = deadline_after(sa, conn->rekey_time, conn->rand_time);
+	sa->reauth_ms = deadline_after(sa, conn->reauth_time, conn->rand_time);
+	sa->over_ms = soft ? deadline_after(sa, soft + conn->over_time, 0) : 0;
+}
+
+void deadline_of_child(struct child_sa *c)
+{
+	c->rekey_ms = deadline_after(c->ike, c->conf->rekey_time, c->conf->rand_time);
+	c->life_ms = deadline_after(c->ike, c->conf->life_time, 0);
+}
+
+/* ---- signs of life ---- */
+
+/* When the peer was last heard of, by IKE or by ESP (RFC 7296, 2.4: any protected packet is a sign of life). */
+static uint64_t deadline_last_heard(const struct ike_sa *sa)
+{
+	uint64_t last = sa->last_in_ms;
+
+	for (struct child_sa *c = sa->children; c; c = c->next) {
+		struct kernel_usage in, out;
+
+		child_sa_usage(c, &in, &out);
+		if (in.last_use_ms > last)
+			last = in.last_use_ms;
+	}
+	return last;
+}
+
+static void deadline_alive(struct ike_sa *sa)
+{
+	uint64_t now = sa_now(sa->ctx), delay = 1000 * sa->conn->dpd_delay;
+	uint64_t last = deadline_last_heard(sa);
+
+	if (now < last + delay) {
+		sa->dpd_ms = last + delay;
+		return;
+	}
+	sa->dpd_ms = now + delay;
+	/* an outstanding request is a probe by itself */
+	if (sa->outstanding || sa->active || sa->park)
+		return;
+	LOG_SA(&sa->log, IKE, LOG_LEVEL_DETAIL, "sending DPD request");
+	ike_sa_probe(sa);
+}
+
+/* ---- the timer ---- */
+
+static void deadline_min(uint64_t *first, uint64_t ms)
+{
+	if (ms && (!*first || ms < *first))
+		*first = ms;
+}
+
+static uint64_t deadline_next(const struct ike_sa *sa)
+{
+	uint64_t first = 0;
+
+	deadline_min(&first, sa->rekey_ms);
+	deadline_min(&first, sa->reauth_ms);
+	deadline_min(&first, sa->over_ms);
+	deadline_min(&first, sa->dpd_ms);
+	for (const struct child_sa *c = sa->children; c; c = c->next) {
+		deadline_min(&first, c->rekey_ms);
+		deadline_min(&first, c->life_ms);
+		deadline_min(&first, c->gone_ms);
+	}
+	/* while an exchange is under way its end looks at the queue */
+	if (!sa->active && !sa->parked_request)
+		for (const struct task *t = sa->queued; t; t = t->next)
+			if (t->not_before > sa_now(sa->ctx))
+				deadline_min(&first, t->not_before);
+	return first;
+}
+
+void ike_sa_schedule(struct ike_sa *sa)
+{
+	struct sa_ctx *ctx = sa->ctx;
+	uint64_t now = sa_now(ctx), first;
+
+	switch ((enum ike_state)sa->state) {
+	case IKE_STATE_CREATED:
+	case IKE_STATE_CONNECTING:
+		if (!sa->initiator && ctx->options.half_open_timeout)
+			timer_start(ctx->wheel, &sa->timer, now + 1000ull * ctx->options.half_open_timeout,
+				    deadline_timer);
+		return;
+	case IKE_STATE_ESTABLISHED:
+	case IKE_STATE_REKEYING:
+	case IKE_STATE_REKEYED:
+	case IKE_STATE_DELETING:
+		if (!sa->conn->dpd_delay || sa->state == IKE_STATE_DELETING)
+			sa->dpd_ms = 0;
+		else if (!sa->dpd_ms)
+			sa->dpd_ms = sa->last_in_ms + 1000 * sa->conn->dpd_delay;
+		first = deadline_next(sa);
+		if (first)
+			timer_start(ctx->wheel, &sa->timer, first, deadline_timer);
+		else
+			timer_stop(ctx->wheel, &sa->timer);
+		return;
+	case IKE_STATE_CLOSED:
+		timer_start(ctx->wheel, &sa->timer, now + 1000ull * ctx->options.closed_linger, deadline_timer);
+		return;
+	case IKE_STATE_PASSIVE:
+	case IKE_STATE_DESTROYING:
+	case IKE_STATES:
+		timer_stop(ctx->wheel, &sa->timer);
+		return;
+	}
+}
+
+/* True, once, when the time of a field has come. */
+static bool deadline_due(const struct ike_sa *sa, uint64_t *ms)
+{
+	if (!*ms || *ms > sa_now(sa->ctx))
+		return false;
+	*ms = 0;
+	return true;
+}
+
+/* One CHILD_SA whose time has come; false: none. The list changes by it. */
+static bool deadline_child(struct ike_sa *sa)
+{
+	for (struct child_sa *c = sa->children; c; c = c->next) {
+		if (deadline_due(sa, &c->gone_ms)) {
+			child_sa_free(c);
+			return true;
+		}
+		if (deadline_due(sa, &c->life_ms)) {
+			ike_sa_child_expired(sa, c, true);
+			return true;
+		}
+		if (deadline_due(sa, &c->rekey_ms)) {
+			ike_sa_child_expired(sa, c, false);
+			return true;
+		}
+	}
+	return false;
+}
+
+static void deadline_run(struct ike_sa *sa)
+{
+	while (!sa->finished && deadline_child(sa))
+		;
+	if (sa->finished)
+		return;
+	if (deadline_due(sa, &sa->over_ms)) {
+		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "IKE_SA %s[%u] reached its hard lifetime and is closed", sa->log.name,
+		       sa->log.id);
+		ike_sa_terminate(sa, false, (struct sa_request){ 0 });
+	}
+	if (!sa->finished)
+		ike_sa_run_queue(sa);
+	if (!sa->finished && sa->dpd_ms && sa->dpd_ms <= sa_now(sa->ctx))
+		deadline_alive(sa);
+	if (!sa->finished)
+		ike_sa_schedule(sa);
+}
+
+static void deadline_timer(struct timer *t)
+{
+	struct ike_sa *sa = container_of(t, struct ike_sa, timer);
+
+	switch ((enum ike_state)sa->state) {
+	case IKE_STATE_CREATED:
+	case IKE_STATE_CONNECTING:
+		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL,
+		       "deleting half-open IKE_SA %s[%u] with %s: no complete IKE_AUTH within %us", sa->log.name,
+		       sa->log.id, addr_format_port(&sa->remote).s, sa->ctx->options.half_open_timeout);
+		ike_sa_finish(sa, sa->state == IKE_STATE_CREATED ? IKE_EVENT_DESTROY : IKE_EVENT_SILENT, CAUSE_NONE,
+			      NULL);
+		return;
+	case IKE_STATE_ESTABLISHED:
+	case IKE_STATE_REKEYING:
+	case IKE_STATE_REKEYED:
+	case IKE_STATE_DELETING:
+		deadline_run(sa);
+		return;
+	case IKE_STATE_CLOSED:
+		ike_sa_finish(sa, IKE_EVENT_LINGERED, CAUSE_NONE, NULL);
+		return;
+	case IKE_STATE_PASSIVE:
+	case IKE_STATE_DESTROYING:
+	case IKE_STATES:
+		return;
+	}
+}
