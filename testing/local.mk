@@ -19,3 +19,4 @@ endif
 include testing/fuzz/local.mk
 include testing/scenarios/local.mk
 include testing/bench/local.mk
+include testing/model/local.mk
