@@ -58,8 +58,7 @@ static const struct conn_rule conn_keys[] = {
 	VALUE("mobike", scalar_bool, CONN(mobike)),
 	VALUE("dpd_delay", scalar_time, CONN(dpd_delay)),
 	VALUE("dpd_timeout", scalar_time, CONN(dpd_timeout)),
-	VALUE("fragmentation", scalar_word, .words = words_fragmentation, CONN(fragmentation),
-	      .refusal = WHY_V1, .obeyed = 1 << FRAGMENTATION_YES | 1 << FRAGMENTATION_ACCEPT | 1 << FRAGMENTATION_NO),
+	VALUE("fragmentation", scalar_word, .words = words_fragmentation, CONN(fragmentation)),
 	VALUE("childless", scalar_word, .words = words_childless, CONN(childless)),
 	/* Nothing to send or to ask for with pre-shared keys. */
 	VALUE("send_certreq", scalar_bool),

@@ -41,8 +41,23 @@ void values_net(const struct settings *s, struct net_options *ret)
 	ret->ipv6 = settings_bool(s, "plugins.socket-default.use_ipv6", ret->ipv6);
 }
 
+/* Bytes of an IP datagram; 0: what each version of IP promises to carry (RFC 791, RFC 8200). */
+static uint16_t values_fragment_size(const struct settings *s, const char *key, int64_t fallback, uint16_t least)
+{
+	int64_t v = values_int(s, key, 0, 65535, fallback);
+
+	if (v != 0 && v < LIMIT_FRAGMENT_SIZE_MIN) {
+		LOG(CFG, LOG_LEVEL_CONTROL, "setting '%s' is %lld: 0 or %u to 65535 is possible, using %u", key, (long long)v,
+		    LIMIT_FRAGMENT_SIZE_MIN, LIMIT_FRAGMENT_SIZE_MIN);
+		v = LIMIT_FRAGMENT_SIZE_MIN;
+	}
+	return v ? (uint16_t)v : least;
+}
+
 static void values_sa(const struct settings *s, struct sa_options *o)
 {
+	int64_t both;
+
 	o->retransmit_timeout = values_double(s, "retransmit_timeout", 0.01, 3600, o->retransmit_timeout);
 	o->retransmit_base = values_double(s, "retransmit_base", 1, 100, o->retransmit_base);
 	o->retransmit_tries = (unsigned)values_int(s, "retransmit_tries", 0, 100, o->retransmit_tries);
@@ -53,6 +68,9 @@ static void values_sa(const struct settings *s, struct sa_options *o)
 	o->closed_linger = (uint32_t)values_int(s, "closed_linger", 0, 3600, o->closed_linger);
 	o->prefer_peer_proposals = !settings_bool(s, "prefer_configured_proposals", true);
 	o->reuse_ikesa = settings_bool(s, "reuse_ikesa", true);
+	both = values_int(s, "fragment_size", 0, 65535, 1280);
+	o->fragment_size_v4 = values_fragment_size(s, "fragment_size_v4", both, 576);
+	o->fragment_size_v6 = values_fragment_size(s, "fragment_size_v6", both, 1280);
 }
 
 void values_workers(const struct settings *s, struct workers_options *ret)

@@ -7,6 +7,9 @@
 /* wire */
 #define LIMIT_DATAGRAM 65535          /* bytes of one UDP datagram */
 #define LIMIT_MESSAGE 65535           /* bytes of one IKE message, also after reassembly */
+#define LIMIT_FRAGMENTS 512           /* fragments of one IKE message (RFC 7383) */
+#define LIMIT_FRAGMENT_SIZE_MIN 256   /* bytes of an IP datagram, the smallest that settings or a peer make us cut to */
+#define LIMIT_FRAGMENTS_MS 30000      /* how long an incomplete request is kept */
 #define LIMIT_PAYLOADS 128            /* payloads in one message */
 #define LIMIT_PROPOSALS 64            /* proposals in one SA payload */
 #define LIMIT_TRANSFORMS 255          /* transforms in one proposal (a count byte) */

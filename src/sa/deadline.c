@@ -2,6 +2,7 @@
 #include "sa/deadline.h"
 
 #include "sa/exchange.h"
+#include "sa/fragment.h"
 #include "sa/task.h"
 
 static void deadline_timer(struct timer *t);
@@ -92,6 +93,7 @@ static uint64_t deadline_next(const struct ike_sa *sa)
 	deadline_min(&first, sa->reauth_ms);
 	deadline_min(&first, sa->over_ms);
 	deadline_min(&first, sa->dpd_ms);
+	deadline_min(&first, fragment_deadline(sa));
 	for (const struct child_sa *c = sa->children; c; c = c->next) {
 		deadline_min(&first, c->rekey_ms);
 		deadline_min(&first, c->life_ms);
@@ -177,6 +179,8 @@ static void deadline_run(struct ike_sa *sa)
 		;
 	if (sa->finished)
 		return;
+	if (fragment_deadline(sa) && fragment_deadline(sa) <= sa_now(sa->ctx))
+		fragment_forget(sa, false);
 	if (deadline_due(sa, &sa->over_ms)) {
 		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "IKE_SA %s[%u] reached its hard lifetime and is closed", sa->log.name,
 		       sa->log.id);

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "sa/seal.h"
+#include "sa/fragment.h"
 #include "sa/task.h"
 
 /*
@@ -47,15 +47,15 @@ bool exchange_is_probe(const struct ike_sa *sa)
 	return t && t->type == TASK_IKE_DPD && !t->next;
 }
 
-static void exchange_log_built(struct ike_sa *sa, const struct ike_header *h, struct buf *desc, size_t n,
-			       const struct addr *local, const struct addr *remote)
+int exchange_log_level(const struct ike_sa *sa)
 {
-	int level = exchange_is_probe(sa) ? LOG_LEVEL_DETAIL : LOG_LEVEL_CONTROL;
+	return exchange_is_probe(sa) ? LOG_LEVEL_DETAIL : LOG_LEVEL_CONTROL;
+}
 
-	LOG_SA(&sa->log, ENC, level, "generating %s %s %u [%s ]", exchange_name(h->exchange),
+static void exchange_log_built(struct ike_sa *sa, const struct ike_header *h, struct buf *desc)
+{
+	LOG_SA(&sa->log, ENC, exchange_log_level(sa), "generating %s %s %u [%s ]", exchange_name(h->exchange),
 	       h->flags & IKE_FLAG_RESPONSE ? "response" : "request", h->message_id, buf_str(desc));
-	LOG_SA(&sa->log, NET, level, "sending packet: from %s to %s (%zu bytes)", addr_format_port(local).s,
-	       addr_format_port(remote).s, n);
 	buf_free(desc);
 }
 
@@ -82,7 +82,7 @@ static struct bytes exchange_end(struct ike_sa *sa, const struct ike_header *h, 
 		return builder_finish(b);
 	if (!writer_ok(&b->w))
 		return BYTES_NONE;
-	return seal_message(sa, h, b->first, writer_done(&b->w), exchange_packet(sa), LIMIT_MESSAGE);
+	return fragment_seal(sa, h, b->first, writer_done(&b->w), exchange_packet(sa), SA_PACKET_MAX);
 }
 
 void exchange_notify_once(struct ike_sa *sa, unsigned notify)
@@ -94,10 +94,10 @@ void exchange_notify_once(struct ike_sa *sa, unsigned notify)
 
 	builder_notify(&b, PROTOCOL_NONE, BYTES_NONE, notify, BYTES_NONE);
 	msg = exchange_end(sa, &h, &b);
-	exchange_log_built(sa, &h, &desc, msg.n, &sa->local, &sa->remote);
+	exchange_log_built(sa, &h, &desc);
 	exchange_count_out(sa, h.exchange, false);
 	if (msg.n)
-		sa->ctx->ops->send(sa->ctx->host, &sa->local, &sa->remote, msg);
+		fragment_send(sa, &sa->local, &sa->remote, msg, LOG_LEVEL_CONTROL);
 }
 
 /* ---- ends of tasks ---- */
@@ -245,7 +245,7 @@ static void exchange_build_request(struct ike_sa *sa)
 		buf_reset(&sa->setup->init_request);
 		buf_add_bytes(&sa->setup->init_request, msg);
 	}
-	exchange_log_built(sa, &h, &desc, msg.n, &sa->local, &sa->remote);
+	exchange_log_built(sa, &h, &desc);
 	exchange_count_out(sa, type, false);
 	outstanding_send(sa, type, msg);
 }
@@ -367,10 +367,10 @@ static void exchange_send_reply(struct ike_sa *sa, const struct ike_header *h, s
 		buf_free(desc);
 		return;
 	}
-	exchange_log_built(sa, h, desc, msg.n, &i->local, &i->remote);
+	exchange_log_built(sa, h, desc);
 	exchange_count_out(sa, h->exchange, true);
 	window_in_store(&sa->in, i->message_id, i->hash, msg);
-	sa->ctx->ops->send(sa->ctx->host, &i->local, &i->remote, msg);
+	fragment_send(sa, &i->local, &i->remote, msg, exchange_log_level(sa));
 }
 
 static void exchange_incoming_done(struct ike_sa *sa)

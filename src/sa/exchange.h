@@ -14,6 +14,8 @@ void exchange_request(struct ike_sa *sa, const struct ike_header *h, const struc
 void exchange_response(struct ike_sa *sa, const struct ike_header *h, const struct payload_list *in);
 /* The exchange under way is only a sign of life. */
 bool exchange_is_probe(const struct ike_sa *sa);
+/* At which level its messages are logged. */
+int exchange_log_level(const struct ike_sa *sa);
 /* An answer that is just one notify; unprotected when there are no keys yet. */
 void exchange_reply_notify(struct ike_sa *sa, const struct ike_header *h, unsigned notify, struct bytes data);
 /* An INFORMATIONAL request with one notify that nobody waits to be answered: the SA is about to end. */

@@ -10,6 +10,7 @@
 #include "util/addr.h"
 #include "util/arena.h"
 #include "util/hash.h"
+#include "util/ratelimit.h"
 
 struct ike_sa;
 struct child_sa;
@@ -110,6 +111,7 @@ struct sa_options {
 	uint32_t retransmit_limit;                    /* s, 0 none */
 	uint32_t half_open_timeout;                   /* s */
 	uint32_t closed_linger;                       /* s */
+	uint16_t fragment_size_v4, fragment_size_v6;  /* bytes of the largest IP datagram (RFC 7383) */
 	bool prefer_peer_proposals;
 	bool close_ike_on_child_failure;
 	bool reuse_ikesa;
@@ -117,6 +119,9 @@ struct sa_options {
 };
 
 EXPORT void sa_options_default(struct sa_options *o);
+
+/* A message, or all its fragments with what each of them adds. */
+#define SA_PACKET_MAX (3 * LIMIT_MESSAGE)
 
 /* The context of one thread that runs SAs; not owned by them. */
 struct sa_ctx {
@@ -130,7 +135,8 @@ struct sa_ctx {
 	struct sa_options options;
 	struct hash_key hash;
 	struct arena arena; /* of the message at work */
-	uint8_t *out;       /* LIMIT_MESSAGE bytes to build messages in */
+	uint8_t *out;       /* LIMIT_MESSAGE bytes to build payloads in, and SA_PACKET_MAX to seal them to */
+	struct ratelimit noise; /* log lines about what is not authenticated */
 	uint64_t counters[SA_COUNTERS];
 };
 

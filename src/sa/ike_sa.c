@@ -5,6 +5,7 @@
 
 #include "sa/deadline.h"
 #include "sa/exchange.h"
+#include "sa/fragment.h"
 #include "sa/task.h"
 
 void sa_options_default(struct sa_options *o)
@@ -17,6 +18,8 @@ void sa_options_default(struct sa_options *o)
 		.retransmit_tries = 5,
 		.half_open_timeout = 30,
 		.closed_linger = 10,
+		.fragment_size_v4 = 1280,
+		.fragment_size_v6 = 1280,
 		.reuse_ikesa = true,
 	};
 }
@@ -25,7 +28,8 @@ void sa_ctx_init(struct sa_ctx *ctx)
 {
 	memset(ctx, 0, sizeof(*ctx));
 	sa_options_default(&ctx->options);
-	ctx->out = xmalloc(2 * LIMIT_MESSAGE);
+	ctx->out = xmalloc(LIMIT_MESSAGE + SA_PACKET_MAX);
+	ctx->noise = (struct ratelimit){ .per_second = 10, .burst = 50 };
 }
 
 void sa_ctx_clear(struct sa_ctx *ctx)
@@ -119,6 +123,8 @@ static void ike_sa_strip(struct ike_sa *sa)
 	ike_sa_free_tasks(sa, &sa->passive);
 	ike_sa_free_tasks(sa, &sa->queued);
 	outstanding_free(sa);
+	fragment_forget(sa, false);
+	fragment_forget(sa, true);
 	while (sa->children)
 		child_sa_free(sa->children);
 	ike_setup_free(sa->setup);

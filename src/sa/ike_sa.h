@@ -9,6 +9,7 @@
 #include "util/log.h"
 #include "wire/message.h"
 
+struct fragment_set;
 struct task;
 
 /* Only while IKE_SA_INIT and IKE_AUTH run; freed when the SA is established. */
@@ -43,6 +44,7 @@ struct incoming {
 	struct addr local, remote; /* where it came to and from: where the answer goes */
 	uint64_t hash;             /* of its bytes */
 	uint32_t message_id;
+	uint16_t fragment; /* it came in fragments: bytes of the largest; 0: whole */
 	uint8_t exchange;
 };
 
@@ -69,6 +71,7 @@ struct ike_sa {
 	struct window_out out;
 	struct outstanding *outstanding;
 	struct incoming *incoming;
+	struct fragment_set *fragments; /* sa/fragment.h: what came of messages that are not complete */
 	struct ike_setup *setup;
 	struct child_sa *children;
 	struct task *queued, *active, *passive;
@@ -94,6 +97,7 @@ struct ike_sa {
 	bool initiator : 1;
 	bool half_open : 1;
 	bool nat_local : 1, nat_remote : 1, nat_fake : 1;
+	bool fragmentation : 1; /* both sides announced it (RFC 7383, 2.3) */
 	bool childless : 1;  /* the peer allows IKE_AUTH without a child (RFC 6023) */
 	bool init_contact : 1; /* the peer said so */
 	bool finished : 1;   /* handed to host->finished: do nothing any more */

@@ -10,6 +10,8 @@ libbewick_la_SOURCES += \
 	src/sa/exchange.c \
 	src/sa/exchange.h \
 	src/sa/exchange_table.c \
+	src/sa/fragment.c \
+	src/sa/fragment.h \
 	src/sa/host.h \
 	src/sa/ike_sa.c \
 	src/sa/ike_sa.h \

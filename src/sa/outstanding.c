@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "sa/exchange.h"
+#include "sa/fragment.h"
 
 /* n-th wait of a request in ms: timeout * base^n, capped, less a random part (RFC 7296, 2.4). */
 static uint64_t outstanding_wait(struct ike_sa *sa, unsigned n)
@@ -21,6 +22,21 @@ static uint64_t outstanding_wait(struct ike_sa *sa, unsigned n)
 	return ms < 1 ? 1 : (uint64_t)ms;
 }
 
+/* A request that routers had to fragment may never have arrived; said so, because it is hard to find out. */
+static void outstanding_hint_size(struct ike_sa *sa)
+{
+	struct outstanding *o = sa->outstanding;
+	struct bytes rest = buf_bytes(&o->data), one;
+
+	if (o->exchange == EXCHANGE_IKE_SA_INIT || !fragment_next(&rest, &one) || rest.n ||
+	    one.n < fragment_size(sa, &sa->remote))
+		return;
+	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL,
+	       "the request has %zu bytes and was not sent in IKE fragments (%s): the path may drop IP fragments", one.n,
+	       sa->fragmentation ? "fragmentation = accept" :
+	       sa->conn->fragmentation == FRAGMENTATION_NO ? "fragmentation = no" : "the peer does not support them");
+}
+
 /* All retransmits are over. */
 static void outstanding_silent(struct ike_sa *sa)
 {
@@ -29,6 +45,7 @@ static void outstanding_silent(struct ike_sa *sa)
 	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "giving up after %u retransmits: %s gave no %sanswer to %s %u",
 	       sa->ctx->options.retransmit_tries, addr_format_port(&sa->remote).s,
 	       sa->setup && sa->setup->error_notify ? "acceptable " : "", exchange_name(o->exchange), o->message_id);
+	outstanding_hint_size(sa);
 	if (sa->state == IKE_STATE_CONNECTING && sa->initiator &&
 	    (sa->conn->keyingtries == 0 || sa->setup->attempt < sa->conn->keyingtries)) {
 		ike_sa_restart(sa);
@@ -56,9 +73,7 @@ static void outstanding_timer(struct timer *t)
 	o->tries++;
 	sa->ctx->counters[SA_COUNTER_RETRANSMIT]++;
 	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "retransmit %u of request with message ID %u", o->tries, o->message_id);
-	LOG_SA(&sa->log, NET, LOG_LEVEL_CONTROL, "sending packet: from %s to %s (%zu bytes)",
-	       addr_format_port(&sa->local).s, addr_format_port(&sa->remote).s, o->data.n);
-	sa->ctx->ops->send(sa->ctx->host, &sa->local, &sa->remote, buf_bytes(&o->data));
+	fragment_send(sa, &sa->local, &sa->remote, buf_bytes(&o->data), LOG_LEVEL_CONTROL);
 	timer_start(sa->ctx->wheel, &o->timer, sa_now(sa->ctx) + outstanding_wait(sa, o->tries), outstanding_timer);
 }
 
@@ -71,7 +86,7 @@ void outstanding_send(struct ike_sa *sa, unsigned exchange, struct bytes msg)
 	o->message_id = sa->out.next++;
 	buf_add_bytes(&o->data, msg);
 	sa->outstanding = o;
-	sa->ctx->ops->send(sa->ctx->host, &sa->local, &sa->remote, msg);
+	fragment_send(sa, &sa->local, &sa->remote, msg, exchange_log_level(sa));
 	timer_start(sa->ctx->wheel, &o->timer, sa_now(sa->ctx) + outstanding_wait(sa, 0), outstanding_timer);
 }
 
@@ -82,6 +97,7 @@ void outstanding_free(struct ike_sa *sa)
 	if (!o)
 		return;
 	sa->outstanding = NULL;
+	fragment_forget(sa, true);
 	timer_stop(sa->ctx->wheel, &o->timer);
 	buf_free(&o->data);
 	free(o);

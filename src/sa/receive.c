@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "sa/exchange.h"
-#include "sa/seal.h"
+#include "sa/fragment.h"
 
 /* Where a packet came from and to, for the log. */
 struct receive_path {
@@ -70,41 +70,122 @@ static bool receive_parse(struct ike_sa *sa, const struct ike_header *h, struct 
 	return false;
 }
 
-/* Opens a protected message; false: dropped, nothing has changed. */
-static bool receive_open(struct ike_sa *sa, const struct ike_header *h, uint8_t *msg, size_t n, struct bytes *ret_body,
-			 uint8_t *ret_first)
-{
-	struct result r;
+/* A message that passed its check, in one piece. */
+struct receive_opened {
+	struct bytes body;
+	uint8_t first;
+	uint64_t hash;      /* by which its repeats are known */
+	uint16_t fragment;  /* bytes of the largest fragment it came in; 0: it came whole */
+	size_t n;           /* bytes as they came */
+};
 
-	if (h->exchange == EXCHANGE_IKE_SA_INIT) {
-		*ret_body = bytes_of(msg + IKE_HEADER_LEN, n - IKE_HEADER_LEN);
-		*ret_first = h->next;
+/* Nothing has changed by this message. Anybody can send it: the log is spared. */
+static void receive_dropped(struct ike_sa *sa, const struct ike_header *h, struct result r)
+{
+	sa->ctx->counters[r.code == RESULT_AUTH ? SA_COUNTER_AUTH_FAILED : SA_COUNTER_INVALID]++;
+	if (ratelimit_take(&sa->ctx->noise, sa_now(sa->ctx)))
+		LOG_SA(&sa->log, ENC, LOG_LEVEL_CONTROL, "dropped %s %s %u from %s: %s", exchange_name(h->exchange),
+		       h->flags & IKE_FLAG_RESPONSE ? "response" : "request", h->message_id,
+		       addr_format_port(&sa->remote).s, r.why);
+}
+
+/* RFC 7383, 5: a peer that sends more than a message can have. Whoever is not authenticated yet goes; else only what came goes. */
+static void receive_too_much(struct ike_sa *sa, const struct ike_header *h)
+{
+	bool response = h->flags & IKE_FLAG_RESPONSE;
+
+	sa->ctx->counters[SA_COUNTER_INVALID]++;
+	LOG_SA(&sa->log, ENC, LOG_LEVEL_CONTROL, "dropped the fragments of %s %s %u from %s: larger than %u bytes or more than %u",
+	       exchange_name(h->exchange), response ? "response" : "request", h->message_id,
+	       addr_format_port(&sa->remote).s, LIMIT_MESSAGE, LIMIT_FRAGMENTS);
+	if (response || sa->state == IKE_STATE_CONNECTING)
+		ike_sa_finish(sa, IKE_EVENT_FAILED, CAUSE_SYNTAX, "the peer's message is larger than we take");
+}
+
+static bool receive_fragment(struct ike_sa *sa, const struct ike_header *h, const struct seal_place *place, uint8_t *msg, size_t n,
+			     struct receive_opened *ret)
+{
+	struct fragment_whole whole;
+	struct result why;
+
+	switch (fragment_take(sa, h, place, msg, n, &whole, &why)) {
+	case FRAGMENT_DROPPED:
+		if (result_is_ok(why))
+			sa->ctx->counters[SA_COUNTER_STALE]++;
+		else
+			receive_dropped(sa, h, why);
+		return false;
+	case FRAGMENT_TOO_MUCH:
+		receive_too_much(sa, h);
+		return false;
+	case FRAGMENT_KEPT:
+		sa->last_in_ms = sa_now(sa->ctx);
+		LOG_SA(&sa->log, ENC, LOG_LEVEL_DETAIL, "received fragment %u of %u of %s %u", place->fragment.number,
+		       place->fragment.total, exchange_name(h->exchange), h->message_id);
+		return false;
+	case FRAGMENT_WHOLE:
+		LOG_SA(&sa->log, ENC, LOG_LEVEL_CONTROL, "received fragment %u of %u, reassembled an IKE message of %zu bytes",
+		       place->fragment.number, place->fragment.total, whole.inner.n);
+		*ret = (struct receive_opened){ whole.inner, whole.first, whole.hash, whole.largest, whole.n };
 		return true;
 	}
-	r = seal_open(sa, msg, n, ret_body, ret_first);
-	if (result_is_ok(r))
-		return true;
-	sa->ctx->counters[r.code == RESULT_AUTH ? SA_COUNTER_AUTH_FAILED : SA_COUNTER_INVALID]++;
-	LOG_SA(&sa->log, ENC, LOG_LEVEL_CONTROL, "dropped %s %s %u from %s: %s", exchange_name(h->exchange),
-	       h->flags & IKE_FLAG_RESPONSE ? "response" : "request", h->message_id,
-	       addr_format_port(&sa->remote).s, r.why);
 	return false;
+}
+
+/* Opens a protected message; false: there is none (yet), and nothing but fragments has changed. */
+static bool receive_open(struct ike_sa *sa, const struct ike_header *h, uint8_t *msg, size_t n, struct receive_opened *ret)
+{
+	struct seal_place place;
+	struct result r;
+
+	*ret = (struct receive_opened){ .hash = hash_bytes(&sa->ctx->hash, bytes_of(msg, n)), .n = n };
+	if (h->exchange == EXCHANGE_IKE_SA_INIT) {
+		ret->body = bytes_of(msg + IKE_HEADER_LEN, n - IKE_HEADER_LEN);
+		ret->first = h->next;
+		return true;
+	}
+	if (!seal_find(bytes_of(msg, n), &place)) {
+		receive_dropped(sa, h, result_fail(RESULT_INVALID, "no Encrypted payload at the end of the message"));
+		return false;
+	}
+	if (place.fragment.total)
+		return receive_fragment(sa, h, &place, msg, n, ret);
+	ret->first = place.first;
+	r = seal_open_at(sa, msg, n, &place, &ret->body);
+	if (!result_is_ok(r))
+		receive_dropped(sa, h, r);
+	return result_is_ok(r);
+}
+
+/*
+ * Whether a request that has been answered is asked again, in another form: RFC 7383, 2.5.2 and 2.4: cut into smaller fragments,
+ * or cut at all, because our answer did not arrive. Only the first fragment counts, and it must be true.
+ */
+static bool receive_asked_again(struct ike_sa *sa, const struct stored_reply *reply, uint8_t *msg, size_t n)
+{
+	struct seal_place place;
+	struct bytes inner;
+
+	if (reply->request_hash == hash_bytes(&sa->ctx->hash, bytes_of(msg, n)))
+		return true;
+	return seal_find(bytes_of(msg, n), &place) && place.fragment.number == 1 &&
+	       result_is_ok(seal_open_at(sa, msg, n, &place, &inner));
 }
 
 /* A repeat is known by its bytes, so that a forged one earns nothing and a true one costs no decryption. */
 static void receive_repeat(struct ike_sa *sa, const struct ike_header *h, const struct addr *local,
-			   const struct addr *remote, struct bytes msg)
+			   const struct addr *remote, uint8_t *msg, size_t n)
 {
 	const struct stored_reply *reply = window_in_reply(&sa->in, h->message_id);
 
-	if (!reply || reply->request_hash != hash_bytes(&sa->ctx->hash, msg)) {
+	if (!reply || !receive_asked_again(sa, reply, msg, n)) {
 		sa->ctx->counters[SA_COUNTER_STALE]++;
 		return;
 	}
 	sa->ctx->counters[SA_COUNTER_REPEAT]++;
 	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "received retransmit of request with ID %u, retransmitting response",
 	       h->message_id);
-	sa->ctx->ops->send(sa->ctx->host, local, remote, buf_bytes(&reply->data));
+	fragment_send(sa, local, remote, buf_bytes(&reply->data), LOG_LEVEL_DETAIL);
 }
 
 static void receive_request(struct ike_sa *sa, const struct ike_header *h, const struct addr *local,
@@ -112,17 +193,16 @@ static void receive_request(struct ike_sa *sa, const struct ike_header *h, const
 {
 	struct receive_path path = { local, remote, n };
 	struct sa_ctx *ctx = sa->ctx;
+	struct receive_opened opened;
 	struct payload_list in;
-	struct bytes body;
-	uint8_t first, critical;
+	uint8_t critical;
 	unsigned notify;
-	uint64_t hash;
 
 	switch (window_in_check(&sa->in, h->message_id)) {
 	case WINDOW_NEW:
 		break;
 	case WINDOW_REPEAT:
-		receive_repeat(sa, h, local, remote, bytes_of(msg, n));
+		receive_repeat(sa, h, local, remote, msg, n);
 		return;
 	case WINDOW_STALE:
 	case WINDOW_FUTURE:
@@ -139,17 +219,19 @@ static void receive_request(struct ike_sa *sa, const struct ike_header *h, const
 		       ike_state_name(sa->state));
 		return;
 	}
-	hash = hash_bytes(&ctx->hash, bytes_of(msg, n));
-	if (!receive_open(sa, h, msg, n, &body, &first))
+	if (!receive_open(sa, h, msg, n, &opened))
 		return;
+	path.n = opened.n;
 
 	/* from here on the message is the peer's own (an IKE_SA_INIT creates the SA): state may move */
 	receive_count(sa, h->exchange, false, false);
 	sa->last_in_ms = sa_now(ctx);
 	window_in_accept(&sa->in, h->message_id);
+	fragment_forget(sa, false); /* it may have come whole after all */
 	sa->incoming = xcalloc(1, sizeof(*sa->incoming));
-	*sa->incoming = (struct incoming){ .local = *local, .remote = *remote, .hash = hash,
-					   .message_id = h->message_id, .exchange = h->exchange };
+	*sa->incoming = (struct incoming){ .local = *local, .remote = *remote, .hash = opened.hash,
+					   .message_id = h->message_id, .fragment = opened.fragment,
+					   .exchange = h->exchange };
 	if (sa->state == IKE_STATE_CONNECTING) {
 		/* RFC 7296, 2.23: the peer may have moved to the NAT-T port */
 		bool counted = sa->half_open && !addr_equal_ip(&sa->remote, remote);
@@ -165,7 +247,7 @@ static void receive_request(struct ike_sa *sa, const struct ike_header *h, const
 		buf_reset(&sa->setup->init_request);
 		buf_add(&sa->setup->init_request, msg, n);
 	}
-	if (receive_parse(sa, h, body, first, &path, &in, &notify, &critical)) {
+	if (receive_parse(sa, h, opened.body, opened.first, &path, &in, &notify, &critical)) {
 		exchange_request(sa, h, &in);
 		return;
 	}
@@ -188,19 +270,20 @@ static void receive_response(struct ike_sa *sa, const struct ike_header *h, cons
 	struct sa_ctx *ctx = sa->ctx;
 	struct outstanding *o = sa->outstanding;
 	bool init = h->exchange == EXCHANGE_IKE_SA_INIT;
+	struct receive_opened opened;
 	struct payload_list in;
-	struct bytes body;
-	uint8_t first, critical;
+	uint8_t critical;
 	unsigned notify;
 
 	if (!o || o->message_id != h->message_id || o->exchange != h->exchange || sa->park) {
 		ctx->counters[SA_COUNTER_STALE]++;
 		return;
 	}
-	if (!receive_open(sa, h, msg, n, &body, &first))
+	if (!receive_open(sa, h, msg, n, &opened))
 		return;
+	path.n = opened.n;
 	receive_count(sa, h->exchange, true, false);
-	if (!receive_parse(sa, h, body, first, &path, &in, &notify, &critical)) {
+	if (!receive_parse(sa, h, opened.body, opened.first, &path, &in, &notify, &critical)) {
 		/* RFC 7296, 2.21.1: what is not authenticated is not obeyed, a good answer may still come */
 		if (!init)
 			ike_sa_finish(sa, IKE_EVENT_FAILED,
@@ -236,7 +319,7 @@ void ike_sa_receive(struct ike_sa *sa, const struct ike_header *h, const struct 
 	if (h->flags & IKE_FLAG_RESPONSE)
 		receive_response(sa, h, local, remote, msg, n);
 	else if (sa->state == IKE_STATE_CLOSED)
-		receive_repeat(sa, h, local, remote, bytes_of(msg, n));
+		receive_repeat(sa, h, local, remote, msg, n);
 	else
 		receive_request(sa, h, local, remote, msg, n);
 	arena_reset(&sa->ctx->arena);

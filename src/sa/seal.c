@@ -13,9 +13,23 @@ static const uint8_t *seal_integ_key(const struct ike_sa *sa, bool from_initiato
 	return from_initiator ? ike_keys_ai(&sa->keys) : ike_keys_ar(&sa->keys);
 }
 
-/* What stands in front of the SK payload's body: the header, payloads in the clear (none that
- * we send), the generic header. Finds the SK payload by walking the chain. */
-static bool seal_find_sk(struct bytes msg, size_t *ret_aad_len, uint8_t *ret_inner)
+/* The body of the payload found: for SKF its own header comes first. */
+static bool seal_found(struct reader *r, uint8_t type, size_t n, struct seal_place *place)
+{
+	place->fragment = (struct payload_skf){ 0 };
+	if (type == PAYLOAD_SKF) {
+		place->fragment.number = reader_u16(r);
+		place->fragment.total = reader_u16(r);
+		/* RFC 7383, 2.6 MUST: discarded */
+		if (!reader_ok(r) || place->fragment.number == 0 || place->fragment.number > place->fragment.total)
+			return false;
+	}
+	place->aad_len = n - reader_left(r);
+	return true;
+}
+
+/* Walks the chain: the header, payloads in the clear (none that we send), SK or SKF as the last. */
+bool seal_find(struct bytes msg, struct seal_place *ret_place)
 {
 	struct reader r = reader_of(msg);
 	uint8_t type;
@@ -31,11 +45,10 @@ static bool seal_find_sk(struct bytes msg, size_t *ret_aad_len, uint8_t *ret_inn
 		len = reader_u16(&r);
 		if (!reader_ok(&r) || len < 4)
 			return false;
-		if (type == PAYLOAD_SK) {
-			*ret_aad_len = msg.n - reader_left(&r);
-			*ret_inner = next;
-			/* RFC 7296, 3.14: the Encrypted payload is the last */
-			return reader_left(&r) == len - 4u;
+		if (type == PAYLOAD_SK || type == PAYLOAD_SKF) {
+			ret_place->first = next;
+			/* RFC 7296, 3.14, and RFC 7383, 2.5: it is the last */
+			return reader_left(&r) == len - 4u && seal_found(&r, type, msg.n, ret_place);
 		}
 		reader_skip(&r, len - 4u);
 		type = next;
@@ -43,17 +56,14 @@ static bool seal_find_sk(struct bytes msg, size_t *ret_aad_len, uint8_t *ret_inn
 	return false;
 }
 
-struct result seal_open(struct ike_sa *sa, uint8_t *msg, size_t n, struct bytes *ret_inner, uint8_t *ret_first)
+struct result seal_open_at(struct ike_sa *sa, uint8_t *msg, size_t n, const struct seal_place *place, struct bytes *ret_inner)
 {
 	const struct protect *p = &sa->protect;
-	size_t aad_len, left, cipher_len;
+	size_t aad_len = place->aad_len, left = n - aad_len, cipher_len;
 	uint8_t pad;
 
 	if (!p->cipher)
 		return result_fail(RESULT_STATE, "there are no keys yet");
-	if (!seal_find_sk(bytes_of(msg, n), &aad_len, ret_first))
-		return result_fail(RESULT_INVALID, "no Encrypted payload at the end of the message");
-	left = n - aad_len;
 	if (left < (size_t)p->cipher->iv_len + protect_icv_len(p) + 1)
 		return result_fail(RESULT_INVALID, "the Encrypted payload is too short");
 	cipher_len = left - p->cipher->iv_len - protect_icv_len(p);
@@ -65,6 +75,19 @@ struct result seal_open(struct ike_sa *sa, uint8_t *msg, size_t n, struct bytes 
 	if (pad + 1u > cipher_len)
 		return result_fail(RESULT_INVALID, "the padding is longer than the Encrypted payload");
 	*ret_inner = bytes_of(msg + aad_len + p->cipher->iv_len, cipher_len - pad - 1);
+	return result_ok();
+}
+
+struct result seal_open(struct ike_sa *sa, uint8_t *msg, size_t n, struct bytes *ret_inner, uint8_t *ret_first)
+{
+	struct seal_place place;
+
+	if (!sa->protect.cipher)
+		return result_fail(RESULT_STATE, "there are no keys yet");
+	if (!seal_find(bytes_of(msg, n), &place) || place.fragment.total)
+		return result_fail(RESULT_INVALID, "no Encrypted payload at the end of the message");
+	TRY(seal_open_at(sa, msg, n, &place, ret_inner));
+	*ret_first = place.first;
 	return result_ok();
 }
 
@@ -86,8 +109,8 @@ static void seal_write_iv(struct ike_sa *sa, uint8_t *iv)
 	}
 }
 
-struct bytes seal_message(struct ike_sa *sa, const struct ike_header *h, uint8_t first, struct bytes inner,
-			  uint8_t *out, size_t cap)
+struct bytes seal_fragment(struct ike_sa *sa, const struct ike_header *h, const struct payload_skf *fragment, uint8_t first,
+			   struct bytes inner, uint8_t *out, size_t cap)
 {
 	const struct protect *p = &sa->protect;
 	struct builder b = builder_of(out, cap);
@@ -95,7 +118,7 @@ struct bytes seal_message(struct ike_sa *sa, const struct ike_header *h, uint8_t
 	uint8_t *iv, *text;
 
 	builder_header(&b, h);
-	builder_sk_begin(&b, first, NULL);
+	builder_sk_begin(&b, first, fragment);
 	aad_len = b.w.n;
 	pad = (p->cipher->block - (inner.n + 1) % p->cipher->block) % p->cipher->block;
 	n = inner.n + pad + 1;
@@ -114,4 +137,21 @@ struct bytes seal_message(struct ike_sa *sa, const struct ike_header *h, uint8_t
 				       seal_integ_key(sa, sa->initiator), out, aad_len, n)))
 		return BYTES_NONE;
 	return bytes_of(out, b.w.n);
+}
+
+struct bytes seal_message(struct ike_sa *sa, const struct ike_header *h, uint8_t first, struct bytes inner,
+			  uint8_t *out, size_t cap)
+{
+	return seal_fragment(sa, h, NULL, first, inner, out, cap);
+}
+
+size_t seal_room(const struct protect *p, size_t size, bool fragment)
+{
+	size_t fixed = IKE_HEADER_LEN + (fragment ? 8 : 4) + p->cipher->iv_len + protect_icv_len(p);
+	size_t text;
+
+	if (size < fixed)
+		return 0;
+	text = (size - fixed) / p->cipher->block * p->cipher->block;
+	return text ? text - 1 : 0; /* the pad length */
 }

@@ -17,6 +17,7 @@
 static void lab_note_reply(struct lab *lab, struct bytes msg)
 {
 	static const struct hash_key key = { 1, 2 };
+	struct seal_place place;
 	struct ike_header h;
 	uint64_t id, hash = hash_bytes(&key, msg);
 
@@ -24,6 +25,9 @@ static void lab_note_reply(struct lab *lab, struct bytes msg)
 	if (!(h.flags & IKE_FLAG_RESPONSE))
 		return;
 	id = h.spi_i ^ h.spi_r * 3 ^ ((uint64_t)h.message_id << 8 | h.flags);
+	/* RFC 7383, 2.6.1: each fragment is one by its number and total */
+	if (seal_find(msg, &place) && place.fragment.total)
+		id ^= ((uint64_t)place.fragment.number << 16 | place.fragment.total) << 24;
 	for (size_t i = 0; i < lab->n_replies; i++) {
 		if (lab->replies[i].key != id)
 			continue;
@@ -520,14 +524,31 @@ void lab_deliver(struct lab *lab)
 	lab_check(lab);
 }
 
+static struct ike_header lab_header(const struct ike_sa *sa, unsigned exchange, bool response, uint32_t message_id)
+{
+	return (struct ike_header){ .spi_i = sa->spi_i, .spi_r = sa->spi_r, .version = IKE_VERSION,
+				    .exchange = (uint8_t)exchange, .message_id = message_id,
+				    .flags = (uint8_t)((sa->initiator ? IKE_FLAG_INITIATOR : 0) |
+						       (response ? IKE_FLAG_RESPONSE : 0)) };
+}
+
+void lab_inject_fragment(struct lab_end *from, struct ike_sa *sa, unsigned exchange, bool response, uint32_t message_id,
+			 uint16_t number, uint16_t total, uint8_t first, struct bytes inner)
+{
+	static uint8_t out[LIMIT_MESSAGE];
+	struct ike_header h = lab_header(sa, exchange, response, message_id);
+	struct payload_skf f = { number, total };
+	struct bytes msg = seal_fragment(sa, &h, &f, first, inner, out, sizeof(out));
+
+	ck_assert(msg.n);
+	lab_put(from, &sa->local, &sa->remote, msg);
+}
+
 void lab_inject(struct lab_end *from, struct ike_sa *sa, unsigned exchange, bool response, uint32_t message_id,
 		const struct builder *b)
 {
 	static uint8_t out[LIMIT_MESSAGE];
-	struct ike_header h = { .spi_i = sa->spi_i, .spi_r = sa->spi_r, .version = IKE_VERSION,
-				.exchange = (uint8_t)exchange, .message_id = message_id,
-				.flags = (uint8_t)((sa->initiator ? IKE_FLAG_INITIATOR : 0) |
-						   (response ? IKE_FLAG_RESPONSE : 0)) };
+	struct ike_header h = lab_header(sa, exchange, response, message_id);
 	struct bytes msg = seal_message(sa, &h, b->first, bytes_of(b->w.p, b->w.n), out, sizeof(out));
 
 	ck_assert(writer_ok(&b->w) && msg.n);

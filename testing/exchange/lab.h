@@ -105,6 +105,9 @@ unsigned lab_count(const struct lab_end *e, enum sa_event event);
 /* A message of sa (of `from`) with the payloads of b, sealed with its keys, is put under way. */
 void lab_inject(struct lab_end *from, struct ike_sa *sa, unsigned exchange, bool response, uint32_t message_id,
 		const struct builder *b);
+/* One fragment of a message of sa (of `from`), the first with the type of its first payload in f (RFC 7383). */
+void lab_inject_fragment(struct lab_end *from, struct ike_sa *sa, unsigned exchange, bool response, uint32_t message_id,
+			 uint16_t number, uint16_t total, uint8_t first, struct bytes inner);
 /* An IKE_SA_INIT response for the first SA of `to`, as anybody can send it, with the payloads of b. */
 void lab_inject_init(struct lab_end *to, uint64_t spi_r, struct builder *b);
 /* Parses packet i of those under way with the keys of its receiver. */

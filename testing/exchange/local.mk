@@ -7,6 +7,7 @@ test_exchange_SOURCES = \
 	testing/exchange/suites.h \
 	testing/exchange/test_children.c \
 	testing/exchange/test_crossing.c \
+	testing/exchange/test_fragments.c \
 	testing/exchange/test_peer.c \
 	testing/exchange/test_random.c \
 	testing/exchange/test_setup.c \

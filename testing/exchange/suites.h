@@ -7,6 +7,7 @@
 Suite *setup_suite(void);
 Suite *children_suite(void);
 Suite *crossing_suite(void);
+Suite *fragments_suite(void);
 Suite *peer_suite(void);
 Suite *random_suite(void);
 

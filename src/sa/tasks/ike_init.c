@@ -70,6 +70,13 @@ static void init_log_no_proposal(struct ike_sa *sa, struct proposal_list receive
 	buf_free(&ours);
 }
 
+/* RFC 7383, 2.3: used only if both sides announce it. */
+static void init_take_fragmentation(struct ike_sa *sa, const struct payload_list *in)
+{
+	sa->fragmentation = sa->conn->fragmentation != FRAGMENTATION_NO &&
+			    payload_notify(in, NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED);
+}
+
 /* ---- initiator ---- */
 
 static bool init_make_key(struct ike_sa *sa, uint8_t *ret_public)
@@ -106,6 +113,9 @@ static enum outcome init_build_request(struct ike_sa *sa, struct task *t, struct
 	builder_nonce(b, secret_bytes(&s->ni));
 	sa->nat_fake = nat_forced(sa);
 	nat_build(sa, b, &sa->local, &sa->remote, sa->nat_fake);
+	/* RFC 7383, 2.3 */
+	if (sa->conn->fragmentation != FRAGMENTATION_NO)
+		builder_notify(b, PROTOCOL_NONE, BYTES_NONE, NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED, BYTES_NONE);
 	return OUTCOME_MORE;
 }
 
@@ -244,6 +254,7 @@ static enum outcome init_process_response(struct ike_sa *sa, struct task *t, con
 	init_log_proposal(sa);
 	nat_detect(sa, in, sa->spi_i, sa->spi_r, &sa->local, &sa->remote);
 	sa->childless = payload_notify(in, NOTIFY_CHILDLESS_IKEV2_SUPPORTED) != NULL;
+	init_take_fragmentation(sa, in);
 	/* RFC 7296, 2.23: with a NAT between (or to be believed so) all goes on on the NAT-T port */
 	if ((sa->nat_local || sa->nat_remote || sa->nat_fake) && sa->remote.port == IKE_PORT) {
 		sa->remote.port = IKE_NATT_PORT;
@@ -330,6 +341,7 @@ static enum outcome init_process_request(struct ike_sa *sa, struct task *t, cons
 	}
 	init_log_proposal(sa);
 	nat_detect(sa, in, sa->spi_i, 0, &sa->local, &sa->remote);
+	init_take_fragmentation(sa, in);
 	init_of(t)->childless = conn->childless != CHILDLESS_NEVER;
 	return init_answer_key(sa, init_of(t), pke, pn->nonce);
 }
@@ -346,6 +358,8 @@ static enum outcome init_build_response(struct ike_sa *sa, struct task *t, struc
 	builder_nonce(b, secret_bytes(&s->nr));
 	sa->nat_fake = nat_forced(sa);
 	nat_build(sa, b, &sa->local, &sa->remote, sa->nat_fake);
+	if (sa->fragmentation)
+		builder_notify(b, PROTOCOL_NONE, BYTES_NONE, NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED, BYTES_NONE);
 	if (init->childless)
 		builder_notify(b, PROTOCOL_NONE, BYTES_NONE, NOTIFY_CHILDLESS_IKEV2_SUPPORTED, BYTES_NONE);
 	return OUTCOME_DONE;

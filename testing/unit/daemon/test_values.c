@@ -37,7 +37,7 @@ START_TEST(test_given)
 		"cookie_threshold = 7\ncookie_threshold_ip = 8\nblock_threshold = 9\nikesa_limit = 10\n"
 		"initiator_only = yes\nclose_ike_on_child_failure = yes\nprefer_configured_proposals = no\nreuse_ikesa = no\nretransmit_tries = 0\n"
 		"retransmit_timeout = 0.5\nretransmit_base = 1.25\nretransmit_jitter = 20\nretransmit_limit = 30\n"
-		"half_open_timeout = 3\nclosed_linger = 0\nport = 0\nport_nat_t = 1234\nmax_packet = 2000\n"
+		"fragment_size = 0\nfragment_size_v6 = 1400\nhalf_open_timeout = 3\nclosed_linger = 0\nport = 0\nport_nat_t = 1234\nmax_packet = 2000\n"
 		"replay_window = 0\nworkers = 3\nplugins {\nsocket-default {\nuse_ipv6 = no\nfwmark = 0x10\n}\n}");
 	struct workers_options w = { 0 };
 	struct net_options n = net_options_default();
@@ -56,6 +56,8 @@ START_TEST(test_given)
 	ck_assert_uint_eq(w.sa.retransmit_limit, 30);
 	ck_assert_uint_eq(w.sa.half_open_timeout, 3);
 	ck_assert_uint_eq(w.sa.closed_linger, 0);
+	ck_assert_uint_eq(w.sa.fragment_size_v4, 576);
+	ck_assert_uint_eq(w.sa.fragment_size_v6, 1400);
 	values_net(s, &n);
 	ck_assert_uint_eq(n.port, 0);
 	ck_assert_uint_eq(n.port_nat_t, 1234);
@@ -83,7 +85,7 @@ END_TEST
 
 START_TEST(test_out_of_range)
 {
-	struct settings *s = test_settings("port = 65536\nworkers = 0\nretransmit_base = 0.5\nretransmit_tries = -1");
+	struct settings *s = test_settings("port = 65536\nworkers = 0\nretransmit_base = 0.5\nretransmit_tries = -1\nfragment_size_v4 = 100\nfragment_size_v6 = 70000");
 	struct workers_options w = { 0 };
 	struct net_options n = net_options_default();
 	struct test_log log;
@@ -101,6 +103,11 @@ START_TEST(test_out_of_range)
 	ck_assert_ptr_nonnull(strstr(buf_str(&log.text),
 				     "setting 'retransmit_base' is 0.5: 1 to 100 is possible, using 1.8\n"));
 	ck_assert_ptr_nonnull(strstr(buf_str(&log.text), "setting 'retransmit_tries' is -1:"));
+	ck_assert_uint_eq(w.sa.fragment_size_v4, 256);
+	ck_assert_uint_eq(w.sa.fragment_size_v6, 1280);
+	ck_assert_ptr_nonnull(strstr(buf_str(&log.text),
+				     "setting 'fragment_size_v4' is 100: 0 or 256 to 65535 is possible, using 256\n"));
+	ck_assert_ptr_nonnull(strstr(buf_str(&log.text), "setting 'fragment_size_v6' is 70000:"));
 	ck_assert_ptr_nonnull(strstr(buf_str(&log.text), "setting 'workers' is 0: 1 to"));
 	buf_free(&log.text);
 	settings_free(s);

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sa/fragment.h"
+
+#include <stdlib.h>
+
+#include "sa/ike_sa.h"
+
+#define IPV4_HEADER_LEN 20
+#define IPV6_HEADER_LEN 40
+#define UDP_HEADER_LEN 8
+#define NATT_MARKER_LEN 4
+
+/* ---- out ---- */
+
+bool fragment_wanted(const struct ike_sa *sa)
+{
+	/* `force` is about the first message of IKEv1, which has no protection either: in IKEv2 it is `yes` */
+	return sa->fragmentation && sa->conn &&
+	       (sa->conn->fragmentation == FRAGMENTATION_YES || sa->conn->fragmentation == FRAGMENTATION_FORCE);
+}
+
+size_t fragment_size(const struct ike_sa *sa, const struct addr *remote)
+{
+	const struct sa_options *o = &sa->ctx->options;
+
+	return remote->family == AF_INET6 ? o->fragment_size_v6 : o->fragment_size_v4;
+}
+
+/* What is left of the datagram for the IKE message. */
+static size_t fragment_message_size(const struct ike_sa *sa)
+{
+	const struct incoming *i = sa->incoming;
+	const struct addr *local = i ? &i->local : &sa->local, *remote = i ? &i->remote : &sa->remote;
+	size_t size = fragment_size(sa, remote), headers = UDP_HEADER_LEN;
+
+	headers += remote->family == AF_INET6 ? IPV6_HEADER_LEN : IPV4_HEADER_LEN;
+	if (local->port == sa->ctx->options.port_nat_t)
+		headers += NATT_MARKER_LEN;
+	/* RFC 7383, 2.5.1: the peer may know the path better: its fragments say what passes */
+	if (i && i->fragment && i->fragment + headers < size)
+		size = i->fragment + headers;
+	if (size < LIMIT_FRAGMENT_SIZE_MIN)
+		size = LIMIT_FRAGMENT_SIZE_MIN;
+	return size - headers;
+}
+
+struct bytes fragment_seal(struct ike_sa *sa, const struct ike_header *h, uint8_t first, struct bytes inner, uint8_t *out, size_t cap)
+{
+	size_t size = fragment_message_size(sa), room, total, done = 0;
+
+	if (!fragment_wanted(sa) || inner.n <= seal_room(&sa->protect, size, false))
+		return seal_message(sa, h, first, inner, out, cap);
+	room = seal_room(&sa->protect, size, true);
+	total = room ? (inner.n + room - 1) / room : SIZE_MAX;
+	if (total > LIMIT_FRAGMENTS)
+		return BYTES_NONE;
+	for (size_t i = 0; i < total; i++) {
+		struct payload_skf f = { .number = (uint16_t)(i + 1), .total = (uint16_t)total };
+		struct bytes chunk = bytes_of(inner.p + i * room, i + 1 < total ? room : inner.n - i * room);
+		/* RFC 7383, 2.5 MUST: the first names the first payload, the others none */
+		struct bytes one = seal_fragment(sa, h, &f, i ? PAYLOAD_NONE : first, chunk, out + done, cap - done);
+
+		if (!one.n)
+			return BYTES_NONE;
+		done += one.n;
+	}
+	return bytes_of(out, done);
+}
+
+bool fragment_next(struct bytes *msgs, struct bytes *ret_one)
+{
+	struct reader r = reader_of(*msgs);
+	uint32_t n;
+
+	reader_skip(&r, IKE_HEADER_LEN - 4);
+	n = reader_u32(&r);
+	if (!reader_ok(&r) || n < IKE_HEADER_LEN || n > msgs->n)
+		return false;
+	*ret_one = bytes_of(msgs->p, n);
+	*msgs = bytes_of(msgs->p + n, msgs->n - n);
+	return true;
+}
+
+void fragment_send(struct ike_sa *sa, const struct addr *local, const struct addr *remote, struct bytes msgs, int level)
+{
+	struct bytes one, rest = msgs;
+	unsigned n = 0;
+
+	while (fragment_next(&rest, &one))
+		n++;
+	if (n > 1)
+		LOG_SA(&sa->log, ENC, level, "splitting IKE message (%zu bytes) into %u fragments", msgs.n, n);
+	while (fragment_next(&msgs, &one)) {
+		LOG_SA(&sa->log, NET, level, "sending packet: from %s to %s (%zu bytes)", addr_format_port(local).s,
+		       addr_format_port(remote).s, one.n);
+		sa->ctx->ops->send(sa->ctx->host, local, remote, one);
+	}
+}
+
+/* ---- in ---- */
+
+/* One verified piece. */
+struct fragment {
+	struct fragment *next; /* by number */
+	uint16_t number;
+	uint16_t n;
+	uint8_t data[];
+};
+
+/* A message that is not complete; at most one for each direction. Exists only then. */
+struct fragment_set {
+	struct fragment_set *next;
+	struct fragment *parts;
+	uint64_t until_ms;
+	uint64_t hash; /* of the first fragment's bytes, once it is there */
+	uint32_t message_id;
+	uint16_t total, count;
+	uint16_t largest;
+	uint8_t exchange;
+	uint8_t first; /* type of the first payload, by the first fragment */
+	bool response;
+	size_t bytes;    /* of the pieces */
+	size_t received; /* of the messages they came in */
+};
+
+static struct fragment_set **fragment_at(struct ike_sa *sa, bool response)
+{
+	struct fragment_set **at = &sa->fragments;
+
+	while (*at && (*at)->response != response)
+		at = &(*at)->next;
+	return at;
+}
+
+void fragment_forget(struct ike_sa *sa, bool response)
+{
+	struct fragment_set **at = fragment_at(sa, response), *s = *at;
+
+	if (!s)
+		return;
+	*at = s->next;
+	while (s->parts) {
+		struct fragment *f = s->parts;
+
+		s->parts = f->next;
+		secret_wipe(f->data, f->n);
+		free(f);
+	}
+	free(s);
+}
+
+uint64_t fragment_deadline(const struct ike_sa *sa)
+{
+	for (const struct fragment_set *s = sa->fragments; s; s = s->next)
+		if (!s->response)
+			return s->until_ms;
+	return 0;
+}
+
+/* Where a number belongs; *at is it if it is there. */
+static struct fragment **fragment_slot(struct fragment_set *s, uint16_t number)
+{
+	struct fragment **at = &s->parts;
+
+	while (*at && (*at)->number < number)
+		at = &(*at)->next;
+	return at;
+}
+
+/* Of the message at hand, or what is left of an older one. */
+static bool fragment_belongs(const struct fragment_set *s, const struct ike_header *h)
+{
+	return s && s->message_id == h->message_id && s->exchange == h->exchange;
+}
+
+/* RFC 7383, 2.6 MUST: not a replay, not of a set that was given up; all that can be said before the integrity check. */
+static bool fragment_is_new(struct fragment_set *s, const struct ike_header *h, const struct payload_skf *f)
+{
+	struct fragment *there;
+
+	if (!fragment_belongs(s, h))
+		return true;
+	if (f->total != s->total)
+		return f->total > s->total;
+	there = *fragment_slot(s, f->number);
+	return !there || there->number != f->number;
+}
+
+static struct fragment_set *fragment_begin(struct ike_sa *sa, const struct ike_header *h, const struct payload_skf *f)
+{
+	bool response = h->flags & IKE_FLAG_RESPONSE;
+	struct fragment_set **at = fragment_at(sa, response), *s = *at;
+
+	if (fragment_belongs(s, h) && s->total == f->total)
+		return s;
+	/* RFC 7383, 2.6 MUST: more fragments than before are another cut of the message, and it starts over */
+	fragment_forget(sa, response);
+	at = fragment_at(sa, response);
+	*at = s = xcalloc(1, sizeof(*s));
+	s->response = response;
+	s->message_id = h->message_id;
+	s->exchange = h->exchange;
+	s->total = f->total;
+	s->until_ms = sa_now(sa->ctx) + LIMIT_FRAGMENTS_MS;
+	/* before, the half-open limit ends it all, and must not begin anew */
+	if (!response && sa->state != IKE_STATE_CONNECTING)
+		ike_sa_schedule(sa);
+	return s;
+}
+
+static void fragment_keep(struct fragment_set *s, const struct seal_place *place, uint64_t hash, size_t n, struct bytes inner)
+{
+	struct fragment **at = fragment_slot(s, place->fragment.number), *f = xmalloc(sizeof(*f) + inner.n);
+
+	f->number = place->fragment.number;
+	f->n = (uint16_t)inner.n;
+	if (inner.n)
+		memcpy(f->data, inner.p, inner.n);
+	f->next = *at;
+	*at = f;
+	s->count++;
+	s->bytes += inner.n;
+	s->received += n;
+	if (n > s->largest)
+		s->largest = (uint16_t)n;
+	if (f->number == 1) {
+		s->first = place->first;
+		s->hash = hash;
+	}
+}
+
+static void fragment_join(struct ike_sa *sa, const struct fragment_set *s, struct fragment_whole *ret)
+{
+	uint8_t *p = arena_alloc(&sa->ctx->arena, s->bytes ? s->bytes : 1);
+
+	*ret = (struct fragment_whole){ bytes_of(p, s->bytes), s->first, s->hash, s->received, s->largest };
+	for (const struct fragment *f = s->parts; f; f = f->next) {
+		if (f->n)
+			memcpy(p, f->data, f->n);
+		p += f->n;
+	}
+}
+
+enum fragment_verdict fragment_take(struct ike_sa *sa, const struct ike_header *h, const struct seal_place *place, uint8_t *msg,
+				    size_t n, struct fragment_whole *ret_whole, struct result *ret_why)
+{
+	bool response = h->flags & IKE_FLAG_RESPONSE;
+	struct fragment_set *s = *fragment_at(sa, response);
+	struct bytes inner;
+	uint64_t hash = 0;
+
+	*ret_why = result_ok();
+	if (!fragment_is_new(s, h, &place->fragment))
+		return FRAGMENT_DROPPED;
+	if (place->fragment.number == 1)
+		hash = hash_bytes(&sa->ctx->hash, bytes_of(msg, n));
+	*ret_why = seal_open_at(sa, msg, n, place, &inner);
+	if (!result_is_ok(*ret_why))
+		return FRAGMENT_DROPPED;
+	s = fragment_begin(sa, h, &place->fragment);
+	/* RFC 7383, 5: what a peer can make us hold is bounded */
+	if (place->fragment.total > LIMIT_FRAGMENTS || s->bytes + inner.n > LIMIT_MESSAGE) {
+		fragment_forget(sa, response);
+		return FRAGMENT_TOO_MUCH;
+	}
+	fragment_keep(s, place, hash, n, inner);
+	if (s->count < s->total)
+		return FRAGMENT_KEPT;
+	fragment_join(sa, s, ret_whole);
+	fragment_forget(sa, response);
+	return FRAGMENT_WHOLE;
+}
