@@ -20,13 +20,6 @@ static int control_level(struct bytes message)
 	return v < LOG_LEVEL_SILENT ? LOG_LEVEL_SILENT : v > LOG_LEVEL_SECRET ? LOG_LEVEL_SECRET : (int)v;
 }
 
-static uint32_t control_id(struct bytes message, const char *key)
-{
-	int64_t v = vici_find_int(message, key, 0);
-
-	return v > 0 && v <= UINT32_MAX ? (uint32_t)v : 0;
-}
-
 /* ---- initiate ---- */
 
 static const struct conn *initiate_conn(const struct config *config, const char *ike, const char *child)
@@ -223,7 +216,7 @@ void cmd_terminate(struct command *cmd)
 {
 	struct bytes message = command_request(cmd);
 	char *ike = vici_find_str(message, "ike"), *child = vici_find_str(message, "child");
-	uint32_t ike_id = control_id(message, "ike-id"), child_id = control_id(message, "child-id");
+	uint32_t ike_id = command_id(cmd, "ike-id"), child_id = command_id(cmd, "child-id");
 	struct terminate *t;
 
 	if (!ike && !child && !ike_id && !child_id)

@@ -40,14 +40,6 @@ static void list_mail(struct waiter *waiter, const struct worker_reply *r)
 	}
 }
 
-/* 0: not given. */
-static uint32_t list_id(struct bytes message, const char *key)
-{
-	int64_t v = vici_find_int(message, key, 0);
-
-	return v > 0 && v <= UINT32_MAX ? (uint32_t)v : 0;
-}
-
 void cmd_list_sas(struct command *cmd)
 {
 	struct control *c = cmd->control;
@@ -56,8 +48,8 @@ void cmd_list_sas(struct command *cmd)
 	struct worker_select sel = { .ike = ike, .child = child };
 	struct list_job *l;
 
-	sel.ike_id = list_id(message, "ike-id");
-	sel.child_id = list_id(message, "child-id");
+	sel.ike_id = command_id(cmd, "ike-id");
+	sel.child_id = command_id(cmd, "child-id");
 	if (!c->workers || !command_wants(cmd, CONTROL_EVENT_LIST_SA)) {
 		/* nobody would see anything */
 		command_reply(cmd);

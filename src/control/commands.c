@@ -65,6 +65,13 @@ struct bytes command_request(const struct command *cmd)
 	return buf_bytes(&cmd->request);
 }
 
+uint32_t command_id(const struct command *cmd, const char *key)
+{
+	int64_t v = vici_find_int(command_request(cmd), key, 0);
+
+	return v > 0 && v <= UINT32_MAX ? (uint32_t)v : 0;
+}
+
 /* ---- replies ---- */
 
 struct vici_writer *command_reply(struct command *cmd)

@@ -119,6 +119,10 @@ void events_update(struct control *c)
 		mask |= 1u << SA_EVENT_IKE_UP | 1u << SA_EVENT_IKE_DOWN;
 	if (c->wanted[CONTROL_EVENT_CHILD_UPDOWN])
 		mask |= 1u << SA_EVENT_CHILD_UP | 1u << SA_EVENT_CHILD_DOWN;
+	if (c->wanted[CONTROL_EVENT_IKE_REKEY])
+		mask |= 1u << SA_EVENT_IKE_REKEY;
+	if (c->wanted[CONTROL_EVENT_CHILD_REKEY])
+		mask |= 1u << SA_EVENT_CHILD_REKEY;
 	if (c->workers)
 		workers_want_events(c->workers, mask);
 	events_update_log(c);
@@ -148,19 +152,43 @@ static void event_broadcast(struct control *c, enum control_event event, struct 
 	vici_writer_clear(w);
 }
 
+/* What clients know an event of an SA as. */
+static const enum control_event events_of_sas[] = {
+	[SA_EVENT_IKE_UP] = CONTROL_EVENT_IKE_UPDOWN,	  [SA_EVENT_IKE_DOWN] = CONTROL_EVENT_IKE_UPDOWN,
+	[SA_EVENT_CHILD_UP] = CONTROL_EVENT_CHILD_UPDOWN, [SA_EVENT_CHILD_DOWN] = CONTROL_EVENT_CHILD_UPDOWN,
+	[SA_EVENT_IKE_REKEY] = CONTROL_EVENT_IKE_REKEY,	  [SA_EVENT_CHILD_REKEY] = CONTROL_EVENT_CHILD_REKEY,
+};
+
 void events_sa(struct control *c, const struct worker_reply *r)
 {
-	bool child = r->event == SA_EVENT_CHILD_UP || r->event == SA_EVENT_CHILD_DOWN;
-	bool up = r->event == SA_EVENT_IKE_UP || r->event == SA_EVENT_CHILD_UP;
-	enum control_event event = child ? CONTROL_EVENT_CHILD_UPDOWN : CONTROL_EVENT_IKE_UPDOWN;
+	enum control_event event = events_of_sas[r->event];
 	struct vici_writer w;
 
 	if (!c->wanted[event] || !r->info)
 		return;
+	if (event == CONTROL_EVENT_IKE_REKEY && !expect(r->info_new))
+		return;
+	if (event == CONTROL_EVENT_CHILD_REKEY &&
+	    !expect(r->info_new && r->info->n_children == 1 && r->info_new->n_children == 1))
+		return;
 	command_event_begin(&w, event);
-	if (up)
+	switch (r->event) {
+	case SA_EVENT_IKE_UP:
+	case SA_EVENT_CHILD_UP:
 		vici_write_str(&w, "up", "yes");
-	sa_message_ike(&w, r->info, child);
+		sa_message_ike(&w, r->info, event == CONTROL_EVENT_CHILD_UPDOWN);
+		break;
+	case SA_EVENT_IKE_DOWN:
+	case SA_EVENT_CHILD_DOWN:
+		sa_message_ike(&w, r->info, event == CONTROL_EVENT_CHILD_UPDOWN);
+		break;
+	case SA_EVENT_IKE_REKEY:
+		sa_message_ike_rekey(&w, r->info, r->info_new);
+		break;
+	case SA_EVENT_CHILD_REKEY:
+		sa_message_child_rekey(&w, r->info, r->info_new);
+		break;
+	}
 	event_broadcast(c, event, &w);
 }
 

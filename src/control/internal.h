@@ -193,6 +193,8 @@ void client_wake(struct client *cl); /* goes on with its input in the next turn 
 /* ---- commands.c ---- */
 bool command_run(struct client *cl, struct bytes name, struct bytes message); /* false: unknown */
 struct bytes command_request(const struct command *cmd);
+/* A unique id among the keys of the request; 0: not given, or not one. */
+uint32_t command_id(const struct command *cmd, const char *key);
 struct vici_writer *command_reply(struct command *cmd); /* begun at the first call */
 void command_end(struct command *cmd);			/* sends the reply, frees */
 void command_ok(struct command *cmd);			/* success=yes, and ends */
@@ -222,6 +224,9 @@ void events_log(struct control *c, const struct log_mail *m);
 
 /* ---- messages ---- */
 void sa_message_ike(struct vici_writer *w, const struct ike_info *info, bool children);
+/* The sections of the events ike-rekey, and child-rekey (both with the one child that they are about). */
+void sa_message_ike_rekey(struct vici_writer *w, const struct ike_info *old, const struct ike_info *new);
+void sa_message_child_rekey(struct vici_writer *w, const struct ike_info *old, const struct ike_info *new);
 void sa_message_suite(struct vici_writer *w, const struct suite *s, bool with_prf, bool with_ke);
 /* A tree of the whole message; NULL: its structure is wrong. */
 struct tree *conf_message_parse(struct bytes message);

@@ -82,13 +82,15 @@ static bool child_has_keys(enum child_state state)
 	       state == CHILD_STATE_DELETING || state == CHILD_STATE_DELETED;
 }
 
-static void message_child(struct vici_writer *w, const struct child_info *c)
+/* Seconds until something is due; negative when it is late. */
+static void message_until(struct vici_writer *w, const char *key, bool has, int64_t s)
 {
-	char name[256];
+	if (has)
+		vici_write_fmt(w, key, "%lld", (long long)s);
+}
 
-	/* names of sections have at most 255 bytes; the number must stay */
-	snprintf(name, sizeof(name), "%.240s-%u", c->name, c->id);
-	vici_write_section(w, name);
+static void message_child_keys(struct vici_writer *w, const struct child_info *c)
+{
 	vici_write_str(w, "name", c->name);
 	vici_write_fmt(w, "uniqueid", "%u", c->id);
 	vici_write_fmt(w, "reqid", "%u", c->reqid);
@@ -104,10 +106,22 @@ static void message_child(struct vici_writer *w, const struct child_info *c)
 			vici_write_str(w, "esn", "1");
 		message_usage(w, "in", &c->in, c->use_in_s);
 		message_usage(w, "out", &c->out, c->use_out_s);
+		message_until(w, "rekey-time", c->has_rekey, c->rekey_s);
+		message_until(w, "life-time", c->has_life, c->life_s);
 		vici_write_fmt(w, "install-time", "%llu", (unsigned long long)c->install_s);
 	}
 	message_selectors(w, "local-ts", c->local_ts);
 	message_selectors(w, "remote-ts", c->remote_ts);
+}
+
+static void message_child(struct vici_writer *w, const struct child_info *c)
+{
+	char name[256];
+
+	/* names of sections have at most 255 bytes; the number must stay */
+	snprintf(name, sizeof(name), "%.240s-%u", c->name, c->id);
+	vici_write_section(w, name);
+	message_child_keys(w, c);
 	vici_write_section_end(w);
 }
 
@@ -117,11 +131,10 @@ static const char *message_state(enum ike_state state)
 	return ike_state_name(state == IKE_STATE_CLOSED ? IKE_STATE_DELETING : state);
 }
 
-void sa_message_ike(struct vici_writer *w, const struct ike_info *info, bool children)
+static void message_ike_keys(struct vici_writer *w, const struct ike_info *info)
 {
 	bool nat = info->nat_local || info->nat_remote || info->nat_fake;
 
-	vici_write_section(w, info->name);
 	vici_write_fmt(w, "uniqueid", "%u", info->id);
 	vici_write_str(w, "version", "2");
 	vici_write_str(w, "state", message_state(info->state));
@@ -136,16 +149,54 @@ void sa_message_ike(struct vici_writer *w, const struct ike_info *info, bool chi
 	message_flag(w, "nat-any", nat);
 	if (info->has_suite)
 		sa_message_suite(w, &info->suite, true, true);
-	if (info->state == IKE_STATE_ESTABLISHED)
+	if (info->state == IKE_STATE_ESTABLISHED) {
 		vici_write_fmt(w, "established", "%llu", (unsigned long long)info->established_s);
+		message_until(w, "rekey-time", info->has_rekey, info->rekey_s);
+		message_until(w, "reauth-time", info->has_reauth, info->reauth_s);
+	}
 	message_tasks(w, "tasks-queued", info->queued, info->n_queued);
 	message_tasks(w, "tasks-active", info->active, info->n_active);
 	message_tasks(w, "tasks-passive", info->passive, info->n_passive);
+}
+
+void sa_message_ike(struct vici_writer *w, const struct ike_info *info, bool children)
+{
+	vici_write_section(w, info->name);
+	message_ike_keys(w, info);
 	if (children) {
 		vici_write_section(w, "child-sas");
 		for (size_t i = 0; i < info->n_children; i++)
 			message_child(w, &info->children[i]);
 		vici_write_section_end(w);
 	}
+	vici_write_section_end(w);
+}
+
+void sa_message_ike_rekey(struct vici_writer *w, const struct ike_info *old, const struct ike_info *new)
+{
+	vici_write_section(w, old->name);
+	vici_write_section(w, "old");
+	message_ike_keys(w, old);
+	vici_write_section_end(w);
+	vici_write_section(w, "new");
+	message_ike_keys(w, new);
+	vici_write_section_end(w);
+	vici_write_section_end(w);
+}
+
+void sa_message_child_rekey(struct vici_writer *w, const struct ike_info *old, const struct ike_info *new)
+{
+	vici_write_section(w, old->name);
+	message_ike_keys(w, old);
+	vici_write_section(w, "child-sas");
+	vici_write_section(w, old->children[0].name); /* without the number: it stands for both */
+	vici_write_section(w, "old");
+	message_child_keys(w, &old->children[0]);
+	vici_write_section_end(w);
+	vici_write_section(w, "new");
+	message_child_keys(w, &new->children[0]);
+	vici_write_section_end(w);
+	vici_write_section_end(w);
+	vici_write_section_end(w);
 	vici_write_section_end(w);
 }

@@ -19,22 +19,37 @@ uint64_t deadline_jitter(struct ike_sa *sa, uint64_t limit, uint64_t jitter)
 	return limit - (jitter == UINT64_MAX ? random : random % (jitter + 1));
 }
 
+/* The earlier of two; 0 is none. */
+static void deadline_min(uint64_t *first, uint64_t ms)
+{
+	if (ms && (!*first || ms < *first))
+		*first = ms;
+}
+
+/* Configured times reach up to INT64_MAX ms; those beyond never come. */
+static uint64_t deadline_cap(uint64_t ms)
+{
+	return ms < INT64_MAX ? ms : INT64_MAX;
+}
+
 static uint64_t deadline_after(struct ike_sa *sa, uint64_t seconds, uint64_t jitter)
 {
 	if (!seconds)
 		return 0;
-	return sa_now(sa->ctx) + deadline_jitter(sa, seconds * 1000, jitter * 1000);
+	return deadline_cap(sa_now(sa->ctx) + deadline_jitter(sa, seconds * 1000, jitter * 1000));
 }
 
 void deadline_of_ike(struct ike_sa *sa)
 {
 	const struct conn *conn = sa->conn;
-	uint64_t soft = conn->rekey_time && (!conn->reauth_time || conn->rekey_time < conn->reauth_time) ?
-				conn->rekey_time : conn->reauth_time;
+	uint64_t soft = 0;
 
 	sa->rekey_ms = deadline_after(sa, conn->rekey_time, conn->rand_time);
 	sa->reauth_ms = deadline_after(sa, conn->reauth_time, conn->rand_time);
-	sa->over_ms = soft ? deadline_after(sa, soft + conn->over_time, 0) : 0;
+	/* over_time is counted from the soft lifetime as drawn: there is always as much time to replace the SA */
+	deadline_min(&soft, sa->rekey_ms);
+	deadline_min(&soft, sa->reauth_ms);
+	sa->over_ms = soft ? deadline_cap(soft + 1000 * conn->over_time) : 0;
 }
 
 void deadline_of_child(struct child_sa *c)
@@ -78,12 +93,6 @@ static void deadline_alive(struct ike_sa *sa)
 }
 
 /* ---- the timer ---- */
-
-static void deadline_min(uint64_t *first, uint64_t ms)
-{
-	if (ms && (!*first || ms < *first))
-		*first = ms;
-}
 
 static uint64_t deadline_next(const struct ike_sa *sa)
 {

@@ -193,6 +193,7 @@ void ike_sa_established(struct ike_sa *sa)
 		       buf_str(&text));
 		buf_free(&text);
 	}
+	deadline_of_ike(sa); /* the event tells them */
 	ctx->ops->established(ctx->host, sa);
 	/* RFC 7296, 2.4: INITIAL_CONTACT ends what the peer does not remember */
 	if ((sa->init_contact && sa->conn->unique != UNIQUE_NEVER) || sa->conn->unique == UNIQUE_REPLACE)
@@ -201,7 +202,6 @@ void ike_sa_established(struct ike_sa *sa)
 	ctx->ops->event(ctx->host, SA_EVENT_IKE_UP, sa, NULL);
 	ctx->ops->request_done(ctx->host, sa->init_request, CAUSE_NONE, NULL);
 	sa->init_request.id = 0;
-	deadline_of_ike(sa);
 	ike_sa_schedule(sa);
 }
 

@@ -14,6 +14,7 @@ TCase *control_client_tests(void);
 TCase *control_command_tests(void);
 TCase *control_event_tests(void);
 TCase *control_initiate_tests(void);
+TCase *control_rekey_tests(void);
 TCase *control_terminate_tests(void);
 TCase *control_action_tests(void);
 
@@ -23,7 +24,7 @@ TCase *control_action_tests(void);
 #define FAKE_SAS 8
 #define FAKE_CALLS 256
 
-enum fake_kind { FAKE_LIST, FAKE_FIND, FAKE_STATS, FAKE_INITIATE, FAKE_TERMINATE };
+enum fake_kind { FAKE_LIST, FAKE_FIND, FAKE_STATS, FAKE_INITIATE, FAKE_TERMINATE, FAKE_REKEY };
 
 struct fake_call {
 	enum fake_kind kind;
@@ -32,7 +33,7 @@ struct fake_call {
 	char ike[64], child[64]; /* of a selection or connection; "" none */
 	uint32_t ike_id, child_id;
 	unsigned worker;
-	bool force;
+	bool force, reauth;
 };
 
 struct fake_sa {
@@ -69,6 +70,8 @@ void fake_set(struct workers *w, const struct fake_sa *sas, size_t n);
 void fake_ended(const struct fake_call *call, enum cause cause);
 void fake_done(const struct fake_call *call);
 void fake_event(struct mailbox *box, enum sa_event event, const struct fake_sa *sa);
+/* Takes both. */
+void fake_rekey_event(struct mailbox *box, enum sa_event event, struct ike_info *old, struct ike_info *new);
 void fake_wait_events(struct workers *w, unsigned mask); /* until control wants these */
 struct ike_info *fake_info(const struct fake_sa *sa);
 

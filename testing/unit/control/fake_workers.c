@@ -12,6 +12,7 @@ void worker_reply_free(struct worker_reply *r)
 	if (!r)
 		return;
 	ike_info_free(r->info);
+	ike_info_free(r->info_new);
 	conn_unref(r->conn);
 	free(r->stats);
 	free(r);
@@ -167,15 +168,11 @@ void workers_initiate(struct workers *w, uint64_t request, struct mailbox *reply
 	pthread_mutex_unlock(&w->lock);
 }
 
-void workers_terminate(struct workers *w, uint64_t request, struct mailbox *reply_to, const struct worker_select *sel,
-		       bool force)
+/* With the lock held: what a selection means to terminate and rekey. */
+static unsigned fake_matches_count(const struct workers *w, const struct worker_select *sel)
 {
 	unsigned matches = 0;
-	struct fake_call *call;
 
-	pthread_mutex_lock(&w->lock);
-	call = fake_record_select(w, FAKE_TERMINATE, request, reply_to, sel);
-	call->force = force;
 	for (size_t i = 0; i < w->n_sas; i++) {
 		for (size_t k = 0; fake_matches(&w->sas[i], sel) && k < ARRAY_LEN(w->sas[i].children); k++) {
 			const char *name = w->sas[i].children[k];
@@ -187,12 +184,31 @@ void workers_terminate(struct workers *w, uint64_t request, struct mailbox *repl
 				matches++;
 		}
 	}
+	return matches;
+}
+
+/* Each worker says how many; the first has all. */
+static void fake_post_matches(struct mailbox *reply_to, uint64_t request, unsigned matches)
+{
 	for (unsigned i = 0; reply_to && i < FAKE_WORKERS; i++) {
 		struct worker_reply *r = fake_reply(WORKER_REPLY_MATCHES, request);
 
 		r->matches = i == 0 ? matches : 0;
 		fake_post(reply_to, r);
 	}
+}
+
+void workers_terminate(struct workers *w, uint64_t request, struct mailbox *reply_to, const struct worker_select *sel,
+		       bool force)
+{
+	struct fake_call *call;
+	unsigned matches;
+
+	pthread_mutex_lock(&w->lock);
+	call = fake_record_select(w, FAKE_TERMINATE, request, reply_to, sel);
+	call->force = force;
+	matches = fake_matches_count(w, sel);
+	fake_post_matches(reply_to, request, matches);
 	for (unsigned i = 0; reply_to && !w->hold_end && i < matches; i++)
 		fake_ended(call, w->cause);
 	pthread_mutex_unlock(&w->lock);
@@ -315,6 +331,16 @@ void fake_event(struct mailbox *box, enum sa_event event, const struct fake_sa *
 
 	r->event = event;
 	r->info = fake_info(sa);
+	fake_post(box, r);
+}
+
+void fake_rekey_event(struct mailbox *box, enum sa_event event, struct ike_info *old, struct ike_info *new)
+{
+	struct worker_reply *r = fake_reply(WORKER_EVENT, 0);
+
+	r->event = event;
+	r->info = old;
+	r->info_new = new;
 	fake_post(box, r);
 }
 

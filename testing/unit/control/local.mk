@@ -12,6 +12,7 @@ test_control_SOURCES = \
 	testing/unit/control/test_initiate.c \
 	testing/unit/control/test_main.c \
 	testing/unit/control/test_messages.c \
+	testing/unit/control/test_rekey.c \
 	testing/unit/control/test_terminate.c
 test_control_CFLAGS = $(test_cflags) -DVECTORS='"$(abs_srcdir)/testing/vectors"'
 test_control_LDADD = $(test_ldadd)

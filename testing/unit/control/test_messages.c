@@ -39,20 +39,6 @@ static struct bytes vector_message(const struct buf *stream, enum vici_type type
 	return BYTES_NONE;
 }
 
-/* The same without the keys of lifetimes, which SAs do not have yet. */
-static struct vici_writer without_lifetimes(struct bytes message)
-{
-	struct vici_parser p = vici_parser_of(message);
-	struct vici_writer w = { 0 };
-	struct vici_element e;
-
-	while (result_is_ok(vici_parse_next(&p, &e)) && e.kind != VICI_END) {
-		if (!bytes_equal_str(e.name, "rekey-time") && !bytes_equal_str(e.name, "life-time"))
-			vici_write_element(&w, &e);
-	}
-	return w;
-}
-
 static struct ts_list selectors(struct arena *a, const char *const *texts, size_t n)
 {
 	struct ts *list = arena_array(a, struct ts, n);
@@ -69,6 +55,19 @@ static struct addr address(const char *text, uint16_t port)
 	ck_assert(addr_parse(bytes_str(text), &a));
 	a.port = port;
 	return a;
+}
+
+static void until(bool *has, int64_t *in, int64_t s)
+{
+	*has = true;
+	*in = s;
+}
+
+static void child_times(struct child_info *c, int64_t rekey, int64_t life, uint64_t install)
+{
+	until(&c->has_rekey, &c->rekey_s, rekey);
+	until(&c->has_life, &c->life_s, life);
+	c->install_s = install;
 }
 
 /* What was recorded in list-sas-raw, as an ike_info. */
@@ -95,6 +94,9 @@ static struct ike_info *recorded_info(void)
 						 .encap = true, .installed = true, .spi_in = 0xfd1e9058,
 						 .spi_out = 0x1c5d242f, .suite = esp, .use_in_s = -1, .use_out_s = -1,
 						 .install_s = 1 };
+	until(&info->has_rekey, &info->rekey_s, 13034);
+	child_times(&info->children[0], 3426, 3956, 4);
+	child_times(&info->children[1], 3276, 3959, 1);
 	info->children[0].local_ts = selectors(&info->arena, net_l, 1);
 	info->children[0].remote_ts = selectors(&info->arena, net_r, 1);
 	info->children[1].local_ts = selectors(&info->arena, host_l, 2);
@@ -102,23 +104,82 @@ static struct ike_info *recorded_info(void)
 	return info;
 }
 
+/* Writes w, compares, clears both. */
+static void ck_recorded(struct vici_writer *w, const char *file, const char *event)
+{
+	struct buf stream = vector(file);
+	struct bytes expected = vector_message(&stream, VICI_EVENT, event), got;
+
+	ck_assert(result_is_ok(vici_writer_done(w, &got)));
+	ck_assert_uint_eq(got.n, expected.n);
+	ck_assert_mem_eq(got.p, expected.p, got.n);
+	vici_writer_clear(w);
+	buf_free(&stream);
+}
+
 START_TEST(sa_is_written_as_recorded)
 {
-	struct buf stream = vector("list-sas-raw.s2c.bin");
-	struct vici_writer expected = without_lifetimes(vector_message(&stream, VICI_EVENT, "list-sa"));
 	struct ike_info *info = recorded_info();
 	struct vici_writer w = { 0 };
-	struct bytes a, b;
 
 	sa_message_ike(&w, info, true);
-	ck_assert(result_is_ok(vici_writer_done(&expected, &a)));
-	ck_assert(result_is_ok(vici_writer_done(&w, &b)));
-	ck_assert_uint_eq(a.n, b.n);
-	ck_assert_mem_eq(a.p, b.p, a.n);
-	vici_writer_clear(&w);
-	vici_writer_clear(&expected);
+	ck_recorded(&w, "list-sas-raw.s2c.bin", "list-sa");
 	ike_info_free(info);
-	buf_free(&stream);
+}
+END_TEST
+
+static void tasks_active(struct ike_info *info, const char *task)
+{
+	info->n_active = 1;
+	info->active = arena_array(&info->arena, const char *, 1);
+	info->active[0] = task;
+}
+
+START_TEST(child_rekey_is_written_as_recorded)
+{
+	struct ike_info *old = recorded_info(), *new = recorded_info();
+	struct child_info *c = &new->children[0];
+	struct vici_writer w = { 0 };
+
+	old->n_children = new->n_children = 1;
+	old->established_s = 6;
+	old->rekey_s = 13032;
+	tasks_active(old, "CHILD_REKEY");
+	old->children[0].state = CHILD_STATE_REKEYED;
+	old->children[0].use_in_s = old->children[0].use_out_s = 4;
+	child_times(&old->children[0], 3424, 3954, 6);
+	c->id = 5;
+	c->spi_in = 0x1a4ce378;
+	c->spi_out = 0x3f5ee038;
+	c->own_ke = true;
+	c->suite.ke = KE_ECP_256;
+	c->in = c->out = (struct kernel_usage){ 0 };
+	c->use_in_s = c->use_out_s = -1;
+	child_times(c, 3357, 3960, 0);
+	sa_message_child_rekey(&w, old, new);
+	ck_recorded(&w, "events-initiator.s2c.bin", "child-rekey");
+	ike_info_free(old);
+	ike_info_free(new);
+}
+END_TEST
+
+START_TEST(ike_rekey_is_written_as_recorded)
+{
+	struct ike_info *old = recorded_info(), *new = recorded_info();
+	struct vici_writer w = { 0 };
+
+	old->n_children = new->n_children = 0;
+	old->state = IKE_STATE_REKEYING;
+	tasks_active(old, "IKE_REKEY");
+	new->id = 2;
+	new->spi_i = 0x5c2601499980cd0d;
+	new->spi_r = 0x4a9641eac4f2fd93;
+	new->established_s = 0;
+	new->rekey_s = 14306;
+	sa_message_ike_rekey(&w, old, new);
+	ck_recorded(&w, "events-initiator.s2c.bin", "ike-rekey");
+	ike_info_free(old);
+	ike_info_free(new);
 }
 END_TEST
 
@@ -156,6 +217,23 @@ START_TEST(sa_keys_depend_on_its_state)
 	ck_site(info, true, "nat-any", NULL);
 	info->nat_fake = true;
 	ck_site(info, true, "nat-any", "yes");
+	ike_info_free(info);
+}
+END_TEST
+
+START_TEST(times_depend_on_what_is_scheduled)
+{
+	struct ike_info *info = recorded_info();
+
+	ck_site(info, true, "rekey-time", "13034");
+	ck_site(info, true, "reauth-time", NULL);
+	until(&info->has_reauth, &info->reauth_s, -3); /* late */
+	info->has_rekey = false;
+	ck_site(info, true, "rekey-time", NULL);
+	ck_site(info, true, "reauth-time", "-3");
+	info->state = IKE_STATE_REKEYING;
+	ck_site(info, true, "state", "REKEYING");
+	ck_site(info, true, "reauth-time", NULL);
 	ike_info_free(info);
 }
 END_TEST
@@ -242,7 +320,10 @@ TCase *control_message_tests(void)
 	TCase *t = tcase_create("messages");
 
 	tcase_add_test(t, sa_is_written_as_recorded);
+	tcase_add_test(t, child_rekey_is_written_as_recorded);
+	tcase_add_test(t, ike_rekey_is_written_as_recorded);
 	tcase_add_test(t, sa_keys_depend_on_its_state);
+	tcase_add_test(t, times_depend_on_what_is_scheduled);
 	tcase_add_test(t, suite_has_what_was_negotiated);
 	tcase_add_test(t, recorded_connection_is_read);
 	tcase_add_test(t, wrong_structure_is_refused);

@@ -8,6 +8,7 @@ test_sa_SOURCES = \
 	testing/lib/swanctl_text.h \
 	testing/unit/sa/sa_test.h \
 	testing/unit/sa/test_collision.c \
+	testing/unit/sa/test_deadline.c \
 	testing/unit/sa/test_info.c \
 	testing/unit/sa/test_main.c \
 	testing/unit/sa/test_nat.c \

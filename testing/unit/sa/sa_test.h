@@ -8,6 +8,7 @@
 #include "testing/exchange/lab.h"
 
 TCase *test_collision(void);
+TCase *test_deadline(void);
 TCase *test_info(void);
 TCase *test_nat(void);
 TCase *test_seal(void);
