@@ -98,9 +98,9 @@ static bool mac_run(const struct mac_impl *impl, void *ctx, const struct decoded
 	const struct buf *data = &v->f[1], *expected = &v->f[2];
 	struct bytes whole = buf_bytes(data);
 	/* In one piece, and then in three with the same key. */
-	struct bytes parts[] = { { data->p, data->n / 2 },
-				 BYTES_NONE,
-				 { data->p + data->n / 2, data->n - data->n / 2 } };
+	size_t half = data->n / 2;
+	/* (no data has no address to add to) */
+	struct bytes parts[] = { { data->p, half }, BYTES_NONE, { half ? data->p + half : data->p, data->n - half } };
 	uint8_t out[CRYPTO_MAX_MAC];
 
 	return impl->ctx_key(impl, ctx, buf_bytes(&v->f[0])) &&
