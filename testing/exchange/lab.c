@@ -331,7 +331,8 @@ static void lab_unload(void)
 static struct crypto_registry *lab_registry(void)
 {
 	static struct plugin_env env;
-	struct plugin_options options = { .dir = ".", .load = "openssl!" };
+	const char *dir = getenv("LAB_PLUGINS");
+	struct plugin_options options = { .dir = dir ? dir : ".", .load = "openssl!" };
 	struct errtext err;
 
 	if (registry)

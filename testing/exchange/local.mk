@@ -8,10 +8,16 @@ test_exchange_SOURCES = \
 	testing/exchange/test_children.c \
 	testing/exchange/test_crossing.c \
 	testing/exchange/test_fragments.c \
+	testing/exchange/test_fuzz.c \
 	testing/exchange/test_peer.c \
 	testing/exchange/test_random.c \
 	testing/exchange/test_setup.c \
+	testing/fuzz/fuzz.h \
+	testing/fuzz/fuzz_sa.c \
+	testing/fuzz/sa_forge.c \
+	testing/fuzz/sa_payloads.c \
+	testing/fuzz/sa_program.h \
 	testing/lib/swanctl_text.c \
 	testing/lib/swanctl_text.h
-test_exchange_CFLAGS = $(test_cflags)
+test_exchange_CFLAGS = $(test_cflags) -DFUZZ_CORPUS='"$(abs_srcdir)/testing/fuzz/corpus/sa"'
 test_exchange_LDADD = $(test_ldadd)

@@ -8,6 +8,7 @@ Suite *setup_suite(void);
 Suite *children_suite(void);
 Suite *crossing_suite(void);
 Suite *fragments_suite(void);
+Suite *fuzz_suite(void);
 Suite *peer_suite(void);
 Suite *random_suite(void);
 

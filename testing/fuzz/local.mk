@@ -45,3 +45,23 @@ fuzz_flow_CFLAGS = $(AM_CFLAGS) -I$(srcdir)/plugins/kernel-userland -fsanitize=f
 fuzz_flow_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_flow_LDADD = libkernel-userland.la libbewick.la
 endif
+
+# sa: two endpoints, and a peer that has the keys and breaks the rules
+if FUZZ
+noinst_PROGRAMS += fuzz_sa
+fuzz_sa_SOURCES = \
+	testing/exchange/confs.h \
+	testing/exchange/lab.c \
+	testing/exchange/lab.h \
+	testing/fuzz/check_abort.c \
+	testing/fuzz/fuzz.h \
+	testing/fuzz/fuzz_sa.c \
+	testing/fuzz/sa_forge.c \
+	testing/fuzz/sa_payloads.c \
+	testing/fuzz/sa_program.h \
+	testing/lib/swanctl_text.c \
+	testing/lib/swanctl_text.h
+fuzz_sa_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) -fsanitize=fuzzer
+fuzz_sa_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_sa_LDADD = libbewick.la $(OPENSSL_LIBS)
+endif
