@@ -71,6 +71,8 @@ static void values_sa(const struct settings *s, struct sa_options *o)
 	both = values_int(s, "fragment_size", 0, 65535, 1280);
 	o->fragment_size_v4 = values_fragment_size(s, "fragment_size_v4", both, 576);
 	o->fragment_size_v6 = values_fragment_size(s, "fragment_size_v6", both, 1280);
+	o->make_before_break = settings_bool(s, "make_before_break", false);
+	o->retry_initiate_interval = (uint32_t)settings_time(s, "retry_initiate_interval", 0);
 }
 
 void values_workers(const struct settings *s, struct workers_options *ret)

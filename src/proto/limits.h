@@ -28,6 +28,11 @@
 #define LIMIT_INVALID_KE_ROUNDS 5     /* INVALID_KE_PAYLOAD answers obeyed in one exchange */
 #define LIMIT_RETRY_MIN_MS 2000       /* TEMPORARY_FAILURE: before the same is asked again */
 #define LIMIT_RETRY_MAX_MS 6000
+#define LIMIT_RESOLVED 8              /* addresses of one name that are tried */
+#define LIMIT_REAUTH_MIN_MS 1000      /* an IKE_SA is at least so old when RFC 4478 has it authenticated again */
+#define LIMIT_REAUTH_GRACE_MS 10000   /* at least so long after it was due the old IKE_SA stays for the new one */
+#define LIMIT_REAUTH_RETRY_MS 2000    /* first pause after a failed reauthentication; doubled each time */
+#define LIMIT_REAUTH_RETRY_MAX_MS 60000
 #define LIMIT_CHILDREN 4096           /* CHILD_SAs of one IKE_SA */
 #define LIMIT_WINDOW 1                /* our own window; larger ones of the peer are used up to this */
 

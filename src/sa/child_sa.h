@@ -23,6 +23,7 @@ struct child_sa {
 	bool encap;
 	bool initiator;  /* of the exchange that made it */
 	bool own_ke;     /* suite.ke tells the key exchange it was made with */
+	bool reauth_asked; /* a reauthentication under way has taken it into account */
 	struct suite suite;
 	uint16_t n_local, n_remote;
 	struct ts *ts; /* n_local, then n_remote: owned */

@@ -3,6 +3,7 @@
 
 #include "sa/exchange.h"
 #include "sa/fragment.h"
+#include "sa/reauth.h"
 #include "sa/task.h"
 
 static void deadline_timer(struct timer *t);
@@ -190,9 +191,14 @@ static void deadline_run(struct ike_sa *sa)
 		return;
 	if (fragment_deadline(sa) && fragment_deadline(sa) <= sa_now(sa->ctx))
 		fragment_forget(sa, false);
-	if (deadline_due(sa, &sa->over_ms)) {
+	if (deadline_due(sa, &sa->reauth_ms))
+		reauth_due(sa);
+	if (!sa->finished && deadline_due(sa, &sa->over_ms) && !reauth_overdue(sa)) {
 		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "IKE_SA %s[%u] reached its hard lifetime and is closed", sa->log.name,
 		       sa->log.id);
+		for (const struct child_sa *c = sa->children; c; c = c->next)
+			if (c->state == CHILD_STATE_INSTALLED)
+				ike_sa_child_wanted(sa, c->conn, c->conf);
 		ike_sa_terminate(sa, false, (struct sa_request){ 0 });
 	}
 	if (!sa->finished)

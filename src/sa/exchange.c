@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "sa/fragment.h"
+#include "sa/reauth.h"
 #include "sa/task.h"
 
 /*
@@ -253,7 +254,8 @@ static void exchange_build_request(struct ike_sa *sa)
 bool exchange_start(struct ike_sa *sa)
 {
 	/* while a request of the peer waits, the peer may not know yet what our next one builds on */
-	if (sa->finished || sa->outstanding || sa->active || sa->park || sa->parked_request)
+	if (sa->finished || sa->outstanding || sa->active || sa->park || sa->parked_request ||
+	    (sa->setup && sa->setup->resolving))
 		return false;
 	if (sa->out.next == UINT32_MAX) {
 		/* RFC 7296, 2.2 MUST: ids that are used up end the IKE_SA */
@@ -313,6 +315,7 @@ static void exchange_response_done(struct ike_sa *sa)
 	*tail = sa->queued;
 	sa->queued = again;
 	exchange_clean(sa, &sa->active);
+	reauth_check(sa);
 	if (!sa->finished && sa->state != IKE_STATE_CLOSED)
 		ike_sa_run_queue(sa);
 }
@@ -488,6 +491,8 @@ static void exchange_make_passive(struct ike_sa *sa, const struct ike_header *h,
 			exchange_add_passive(sa, task_new(sa, TASK_IKE_DELETE));
 		else if (payload_find(in, PAYLOAD_DELETE, NULL))
 			exchange_add_passive(sa, task_new(sa, TASK_CHILD_DELETE));
+		else if (payload_notify(in, NOTIFY_AUTH_LIFETIME))
+			exchange_add_passive(sa, task_new(sa, TASK_IKE_AUTH_LIFETIME));
 		else
 			exchange_add_passive(sa, task_new(sa, TASK_IKE_DPD));
 		break;

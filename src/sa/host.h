@@ -95,7 +95,7 @@ struct sa_host_ops {
 	/* Completion of a backend request: to be passed to the backend, comes back as
 	 * ike_sa_kernel_done. */
 	struct kernel_done (*kernel_done)(void *host, struct ike_sa *sa, uint32_t child_id);
-	/* Address of a name: comes back as ike_sa_resolved. False: at once not possible. */
+	/* Addresses of a name: come back as ike_sa_resolved. False: at once not possible. */
 	bool (*resolve)(void *host, struct ike_sa *sa, const char *name, int family);
 	/* The source address for a destination; port untouched. */
 	bool (*source_address)(void *host, const struct addr *remote, struct addr *ret_local);
@@ -115,6 +115,8 @@ struct sa_options {
 	bool prefer_peer_proposals;
 	bool close_ike_on_child_failure;
 	bool reuse_ikesa;
+	bool make_before_break; /* how IKE_SAs are reauthenticated */
+	uint32_t retry_initiate_interval; /* s until a name is looked up again that has no address; 0: not */
 	uint8_t segment;
 };
 

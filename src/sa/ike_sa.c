@@ -6,6 +6,7 @@
 #include "sa/deadline.h"
 #include "sa/exchange.h"
 #include "sa/fragment.h"
+#include "sa/reauth.h"
 #include "sa/task.h"
 
 void sa_options_default(struct sa_options *o)
@@ -78,6 +79,7 @@ struct ike_sa *ike_sa_new_initiator(struct sa_ctx *ctx, const struct conn *conn,
 {
 	struct ike_sa *sa = ike_sa_new(ctx, id, true);
 
+	sa->origin = true;
 	ike_sa_set_conn(sa, conn);
 	return sa;
 }
@@ -196,7 +198,7 @@ void ike_sa_established(struct ike_sa *sa)
 	deadline_of_ike(sa); /* the event tells them */
 	ctx->ops->established(ctx->host, sa);
 	/* RFC 7296, 2.4: INITIAL_CONTACT ends what the peer does not remember */
-	if ((sa->init_contact && sa->conn->unique != UNIQUE_NEVER) || sa->conn->unique == UNIQUE_REPLACE)
+	if ((sa->init_contact && sa->conn->unique != UNIQUE_NEVER) || (sa->conn->unique == UNIQUE_REPLACE && !sa->reauth_old))
 		ctx->ops->replace_others(ctx->host, sa, !sa->init_contact);
 	sa->announced = true;
 	ctx->ops->event(ctx->host, SA_EVENT_IKE_UP, sa, NULL);
@@ -211,6 +213,12 @@ static void ike_sa_reinitiate(struct ike_sa *sa, unsigned (*action)(const struct
 	for (struct child_sa *c = sa->children; c; c = c->next)
 		if (c->state == CHILD_STATE_INSTALLED && (action(c->conf) & ACTION_START))
 			sa->ctx->ops->reinitiate(sa->ctx->host, c->conn, c->conf);
+}
+
+void ike_sa_child_wanted(struct ike_sa *sa, const struct conn *conn, const struct child_conf *conf)
+{
+	if ((conf->start_action | conf->dpd_action | conf->close_action) & ACTION_START)
+		sa->ctx->ops->reinitiate(sa->ctx->host, conn, conf);
 }
 
 static unsigned ike_sa_dpd_action(const struct child_conf *conf)
@@ -263,10 +271,11 @@ void ike_sa_finish(struct ike_sa *sa, enum ike_event event, enum cause cause, co
 		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "IKE_SA %s[%u] with %s %s: %s", sa->log.name, sa->log.id,
 		       addr_format_port(&sa->remote).s, was_connecting ? "could not be established" : "ends", why);
 	ike_sa_announce_end(sa);
-	if (event == IKE_EVENT_SILENT && !was_connecting)
+	if (event == IKE_EVENT_SILENT && !was_connecting && !sa->reauth_break)
 		ike_sa_reinitiate(sa, ike_sa_dpd_action);
 	ike_sa_move(sa, event);
 	sa->finished = true;
+	reauth_ended(sa);
 	timer_stop(ctx->wheel, &sa->timer);
 	ike_sa_free_tasks(sa, &sa->active);
 	ike_sa_free_tasks(sa, &sa->passive);
@@ -282,13 +291,14 @@ void ike_sa_close(struct ike_sa *sa)
 
 	if (sa->finished || sa->state == IKE_STATE_CLOSED)
 		return;
-	if (sa->cause == CAUSE_NONE)
+	if (sa->cause == CAUSE_NONE && !sa->reauth_break)
 		ike_sa_reinitiate(sa, ike_sa_close_action);
 	ike_sa_move(sa, sa->cause == CAUSE_NONE ? IKE_EVENT_DELETE_ANSWERED : IKE_EVENT_REFUSED);
 	ike_sa_announce_end(sa);
 	ike_sa_tell_waiters(sa);
 	/* identity and children are free at once: a new IKE_SA may follow while this one lingers */
 	ctx->ops->released(ctx->host, sa);
+	reauth_ended(sa);
 	ike_sa_strip(sa);
 	ike_sa_schedule(sa);
 }
@@ -318,6 +328,7 @@ void ike_sa_terminate(struct ike_sa *sa, bool force, struct sa_request request)
 		sa->ctx->ops->request_done(sa->ctx->host, request, CAUSE_NONE, NULL);
 	else
 		sa->delete_request = request;
+	reauth_cancel(sa);
 	if (sa->state != IKE_STATE_ESTABLISHED && sa->state != IKE_STATE_DELETING) {
 		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "destroying IKE_SA in state %s without notification",
 		       ike_state_name(sa->state));

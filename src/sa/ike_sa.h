@@ -27,6 +27,7 @@ struct ike_setup {
 	uint16_t error_notify;
 	uint8_t error_repeats;
 	uint8_t n_answers; /* log limits of what is not authenticated */
+	bool resolving;    /* the peer's name is being looked up, or waits to be: nothing is sent */
 };
 
 /* A request of ours that is under way. Exists only then. */
@@ -85,12 +86,14 @@ struct ike_sa {
 	uint64_t last_in_ms; /* last message that passed its check */
 	uint64_t seal_counter; /* of the IVs of our messages; never the message id */
 	uint64_t seal_salt;    /* mixed into them */
+	struct ike_sa *reauth_old, *reauth_new; /* sa/reauth.h: make-before-break, both on this thread */
 	struct sa_request delete_request; /* who waits for the end of the SA */
 	struct sa_request init_request;   /* who waits for the IKE_SA itself */
 	struct suite suite;
 	uint8_t state;    /* enum ike_state */
 	uint8_t park;     /* enum park */
 	uint8_t cause;    /* enum cause: why it ends */
+	uint8_t reauth_tries; /* reauthentications that failed in a row */
 	uint16_t fatal_notify; /* to be sent with an IKE_FATAL answer, 0 none */
 	uint16_t fatal_data;   /* 2 bytes of notify data if not 0 */
 	const char *why;       /* constant sentence: why it ends */
@@ -105,6 +108,8 @@ struct ike_sa {
 	bool in_peer_table : 1; /* the host's: by_peer is linked */
 	bool announced : 1;  /* IKE_UP was told */
 	bool parked_request : 1; /* `incoming` waits for a completion */
+	bool origin : 1;         /* we began the first of its line of rekeyings: reauthentication is ours */
+	bool reauth_break : 1;   /* being closed to be set up anew */
 };
 
 /* ---- life ---- */
@@ -128,8 +133,8 @@ EXPORT void ike_sa_receive(struct ike_sa *sa, const struct ike_header *h, const 
 			   const struct addr *remote, uint8_t *msg, size_t n);
 EXPORT void ike_sa_kernel_done(struct ike_sa *sa, uint32_t child_id, enum kernel_status status,
 			       const struct errtext *err);
-/* addr NULL: no such address. */
-EXPORT void ike_sa_resolved(struct ike_sa *sa, const struct addr *addr);
+/* The addresses of the peer's name, best first; n 0: it has none. */
+EXPORT void ike_sa_resolved(struct ike_sa *sa, const struct addr *addrs, size_t n);
 /* The backend's volume limit of a child was reached, the soft one or the hard one. */
 EXPORT void ike_sa_child_expired(struct ike_sa *sa, struct child_sa *child, bool hard);
 
@@ -144,6 +149,14 @@ EXPORT void ike_sa_terminate(struct ike_sa *sa, bool force, struct sa_request re
 
 /* Asks the peer whether it is there (RFC 7296, 2.4). */
 EXPORT void ike_sa_probe(struct ike_sa *sa);
+
+/*
+ * Authenticates anew (RFC 7296, 2.8.3), by a new IKE_SA with all children; who did not begin this one asks the peer to (RFC 4478).
+ * Nothing happens when it is under way already or the state does not allow it.
+ */
+EXPORT void ike_sa_reauth(struct ike_sa *sa);
+/* RFC 4478: the configuration has another lifetime for authentications now (s, 0 none): from now on, and the peer is told. */
+EXPORT void ike_sa_set_reauth_time(struct ike_sa *sa, uint64_t seconds);
 
 /* ---- questions ---- */
 EXPORT struct child_sa *ike_sa_child(const struct ike_sa *sa, uint32_t id);
@@ -175,6 +188,10 @@ void ike_sa_schedule(struct ike_sa *sa);
 void ike_sa_set_conn(struct ike_sa *sa, const struct conn *conn);
 /* "between 192.0.2.2[sun]...192.0.2.1[moon]" */
 void ike_sa_describe(struct buf *out, const struct ike_sa *sa);
+/* Whether the connection names a peer that can be called. */
+bool ike_sa_can_initiate(const struct conn *conn);
+/* A CHILD_SA that nobody waits for could not be set up: brought up later, if its configuration wants it. */
+void ike_sa_child_wanted(struct ike_sa *sa, const struct conn *conn, const struct child_conf *conf);
 /* A new own SPI and a new try, for keyingtries. */
 void ike_sa_restart(struct ike_sa *sa);
 

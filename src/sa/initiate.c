@@ -11,6 +11,11 @@ static const struct endpoint *initiate_remote(const struct conn *conn)
 	return NULL;
 }
 
+bool ike_sa_can_initiate(const struct conn *conn)
+{
+	return initiate_remote(conn) != NULL;
+}
+
 static int initiate_local_family(const struct conn *conn)
 {
 	for (size_t i = 0; i < conn->n_local; i++)
@@ -41,16 +46,27 @@ static bool initiate_set_local(struct ike_sa *sa)
 	return true;
 }
 
-static void initiate_first(struct ike_sa *sa)
+static void initiate_no_way(struct ike_sa *sa)
 {
-	if (!initiate_set_local(sa)) {
-		ike_sa_finish(sa, IKE_EVENT_DESTROY, CAUSE_RESOLVE,
-			      "no route to the peer, or no local address of its family");
-		return;
-	}
-	LOG_SA(&sa->log, IKE, LOG_LEVEL_AUDIT, "initiating IKE_SA %s[%u] to %s", sa->log.name, sa->log.id,
-	       addr_format(&sa->remote).s);
+	ike_sa_finish(sa, IKE_EVENT_DESTROY, CAUSE_RESOLVE, "no route to the peer, or no local address of its family");
+}
+
+/* Addresses are known: the first request of this attempt goes out. */
+static void initiate_begin(struct ike_sa *sa)
+{
+	if (sa->state == IKE_STATE_CREATED)
+		LOG_SA(&sa->log, IKE, LOG_LEVEL_AUDIT, "initiating IKE_SA %s[%u] to %s", sa->log.name, sa->log.id,
+		       addr_format(&sa->remote).s);
 	ike_sa_run_queue(sa);
+}
+
+/* ---- names ---- */
+
+static void initiate_resolve(struct ike_sa *sa);
+
+static void initiate_again(struct timer *t)
+{
+	initiate_resolve(container_of(t, struct ike_sa, timer));
 }
 
 static void initiate_resolve(struct ike_sa *sa)
@@ -63,27 +79,69 @@ static void initiate_resolve(struct ike_sa *sa)
 			      "remote_addrs names no single peer (an address or a name is needed to initiate)");
 		return;
 	}
-	if (remote->kind == ENDPOINT_ADDR) {
-		sa->remote = remote->addr;
-		initiate_first(sa);
+	sa->setup->resolving = remote->kind == ENDPOINT_NAME;
+	if (sa->setup->resolving) {
+		if (!ctx->ops->resolve(ctx->host, sa, remote->text, initiate_local_family(sa->conn)))
+			ike_sa_resolved(sa, NULL, 0);
 		return;
 	}
-	if (!ctx->ops->resolve(ctx->host, sa, remote->text, initiate_local_family(sa->conn)))
-		ike_sa_resolved(sa, NULL);
+	sa->remote = remote->addr;
+	if (initiate_set_local(sa) || sa->local.family == sa->remote.family)
+		initiate_begin(sa);
+	else
+		initiate_no_way(sa);
 }
 
-void ike_sa_resolved(struct ike_sa *sa, const struct addr *addr)
+/* Where in the list to begin: behind the address that was tried last, so that each attempt tries another. */
+static size_t initiate_next(const struct ike_sa *sa, const struct addr *addrs, size_t n)
 {
-	if (sa->finished || sa->state != IKE_STATE_CREATED)
-		return;
-	if (!addr) {
-		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "the name '%s' in remote_addrs of '%s' has no address",
-		       initiate_remote(sa->conn)->text, sa->log.name);
+	for (size_t i = 0; i < n; i++)
+		if (addr_equal_ip(&addrs[i], &sa->remote))
+			return i + 1;
+	return 0;
+}
+
+static void initiate_unresolved(struct ike_sa *sa)
+{
+	uint32_t pause = sa->ctx->options.retry_initiate_interval;
+	const char *name = initiate_remote(sa->conn)->text;
+
+	if (sa->remote.family) {
+		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "the name '%s' in remote_addrs of '%s' has no address now, using %s as before",
+		       name, sa->log.name, addr_format(&sa->remote).s);
+		sa->setup->resolving = false;
+		(void)initiate_set_local(sa);
+		initiate_begin(sa);
+	} else if (pause) {
+		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "the name '%s' in remote_addrs of '%s' has no address, trying again in %us",
+		       name, sa->log.name, pause);
+		timer_start(sa->ctx->wheel, &sa->timer, sa_now(sa->ctx) + 1000ull * pause, initiate_again);
+	} else {
+		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "the name '%s' in remote_addrs of '%s' has no address", name, sa->log.name);
 		ike_sa_finish(sa, IKE_EVENT_DESTROY, CAUSE_RESOLVE, "the peer's name could not be resolved");
+	}
+}
+
+void ike_sa_resolved(struct ike_sa *sa, const struct addr *addrs, size_t n)
+{
+	size_t first;
+
+	if (sa->finished || !sa->setup || !sa->setup->resolving)
+		return;
+	if (n == 0) {
+		initiate_unresolved(sa);
 		return;
 	}
-	sa->remote = *addr;
-	initiate_first(sa);
+	sa->setup->resolving = false;
+	first = initiate_next(sa, addrs, n);
+	for (size_t i = 0; i < n; i++) {
+		sa->remote = addrs[(first + i) % n];
+		if (initiate_set_local(sa)) {
+			initiate_begin(sa);
+			return;
+		}
+	}
+	initiate_no_way(sa);
 }
 
 void ike_sa_initiate(struct ike_sa *sa, const struct child_conf *child, struct sa_request request)
@@ -140,6 +198,5 @@ void ike_sa_restart(struct ike_sa *sa)
 	ike_sa_queue(sa, task_new(sa, TASK_IKE_INIT));
 	ike_sa_queue(sa, task_new(sa, TASK_IKE_AUTH));
 	/* the name may point elsewhere by now, and the ports start over */
-	(void)initiate_set_local(sa);
-	ike_sa_run_queue(sa);
+	initiate_resolve(sa);
 }

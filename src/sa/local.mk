@@ -25,6 +25,8 @@ libbewick_la_SOURCES += \
 	src/sa/outcome.c \
 	src/sa/outcome.h \
 	src/sa/outstanding.c \
+	src/sa/reauth.c \
+	src/sa/reauth.h \
 	src/sa/receive.c \
 	src/sa/seal.c \
 	src/sa/seal.h \
@@ -35,9 +37,11 @@ libbewick_la_SOURCES += \
 	src/sa/tasks/child_create_respond.c \
 	src/sa/tasks/child_delete.c \
 	src/sa/tasks/ike_auth.c \
+	src/sa/tasks/ike_auth_lifetime.c \
 	src/sa/tasks/ike_delete.c \
 	src/sa/tasks/ike_dpd.c \
 	src/sa/tasks/ike_init.c \
+	src/sa/tasks/ike_reauth.c \
 	src/sa/tasks/tasks.c \
 	src/sa/tasks/tasks.h \
 	src/sa/window.c \

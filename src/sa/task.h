@@ -16,6 +16,8 @@
 	X(IKE_AUTH)                                                                                \
 	X(IKE_DELETE)                                                                              \
 	X(IKE_DPD)                                                                                 \
+	X(IKE_REAUTH)                                                                              \
+	X(IKE_AUTH_LIFETIME)                                                                       \
 	X(CHILD_CREATE)                                                                            \
 	X(CHILD_DELETE)
 
@@ -73,6 +75,8 @@ struct task *child_delete_new(struct ike_sa *sa, uint32_t child_id, struct sa_re
 void child_delete_spi(struct ike_sa *sa, uint32_t spi_in);
 /* The peer closed an SA of which we know nothing: it may be the one that the answer still under way will name. */
 void child_create_spi_gone(struct ike_sa *sa, uint32_t spi_out);
+/* RFC 4478: tells the peer how long its authentication is good for; at_once: it is to be repeated now. */
+struct task *ike_auth_lifetime_new(struct ike_sa *sa, bool at_once);
 /* The configuration a queued or active child_create is for; NULL for other tasks. */
 const struct child_conf *child_create_conf(const struct task *t);
 /* The id of the CHILD_SA that a task works at, 0 if none. */

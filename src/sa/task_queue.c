@@ -57,6 +57,7 @@ static int task_priority(const struct task *t)
 	static const uint8_t priority[TASKS] = {
 		[TASK_IKE_INIT] = 0,  [TASK_IKE_AUTH] = 1,	[TASK_IKE_DELETE] = 2,
 		[TASK_CHILD_DELETE] = 3, [TASK_CHILD_CREATE] = 4, [TASK_IKE_DPD] = 5,
+		[TASK_IKE_REAUTH] = 2, [TASK_IKE_AUTH_LIFETIME] = 5,
 	};
 
 	return priority[t->type];

@@ -223,13 +223,13 @@ static void resolve_compute(struct helper_job *job)
 
 	if (getaddrinfo(r->name, NULL, &hints, &list) != 0)
 		return;
-	for (struct addrinfo *ai = list; ai && !r->found; ai = ai->ai_next) {
+	for (struct addrinfo *ai = list; ai && r->n < LIMIT_RESOLVED; ai = ai->ai_next) {
 		struct sockaddr_storage ss = { 0 };
 
 		if (ai->ai_addrlen > sizeof(ss))
 			continue;
 		memcpy(&ss, ai->ai_addr, ai->ai_addrlen);
-		r->found = addr_from_sockaddr(&ss, &r->addr);
+		r->n += addr_from_sockaddr(&ss, &r->addrs[r->n]);
 	}
 	freeaddrinfo(list);
 }
@@ -260,7 +260,7 @@ void host_resolved(struct worker *w, struct resolve_job *job)
 	struct ike_sa *sa = sa_table_by_id(w, job->ike_id);
 
 	if (sa)
-		ike_sa_resolved(sa, job->found && !job->job.late ? &job->addr : NULL);
+		ike_sa_resolved(sa, job->addrs, job->job.late ? 0 : job->n);
 }
 
 static bool host_source_address(void *host, const struct addr *remote, struct addr *ret_local)

@@ -162,8 +162,8 @@ struct resolve_job {
 	struct helper_job job;
 	uint32_t ike_id;
 	int family;
-	bool found;
-	struct addr addr;
+	size_t n;
+	struct addr addrs[LIMIT_RESOLVED];
 	char *name;
 };
 struct replace_mail {

@@ -244,7 +244,8 @@ static void request_find(struct worker *w, struct request_mail *m)
 		struct worker_reply *r;
 
 		if (!request_matches(m, sa) || (sa->state != IKE_STATE_ESTABLISHED &&
-						!(sa->initiator && sa->state == IKE_STATE_CONNECTING)))
+						!(sa->initiator && (sa->state == IKE_STATE_CONNECTING ||
+								    sa->state == IKE_STATE_CREATED))))
 			continue;
 		r = request_reply(m->reply_to, WORKER_REPLY_FOUND, m->request);
 		r->ike_id = sa->log.id;

@@ -170,11 +170,25 @@ static struct kernel_done lab_kernel_done(void *host, struct ike_sa *sa, uint32_
 
 static bool lab_resolve(void *host, struct ike_sa *sa, const char *name, int family)
 {
-	(void)host;
 	(void)sa;
 	(void)name;
 	(void)family;
-	return false;
+	((struct lab_end *)host)->resolves++;
+	return true;
+}
+
+void lab_resolved(struct lab_end *e, const char *addrs)
+{
+	struct addr list[LIMIT_RESOLVED];
+	size_t n = 0;
+
+	while (*addrs) {
+		size_t len = strcspn(addrs, " ");
+
+		ck_assert(n < LIMIT_RESOLVED && addr_parse(bytes_of((const uint8_t *)addrs, len), &list[n++]));
+		addrs += len + (addrs[len] == ' ');
+	}
+	ike_sa_resolved(e->sas[0], list, n);
 }
 
 static bool lab_source_address(void *host, const struct addr *remote, struct addr *ret_local)
@@ -186,9 +200,11 @@ static bool lab_source_address(void *host, const struct addr *remote, struct add
 
 static void lab_reinitiate(void *host, const struct conn *conn, const struct child_conf *child)
 {
+	struct lab_end *e = host;
+
 	(void)conn;
-	(void)child;
-	((struct lab_end *)host)->reinitiated++;
+	snprintf(e->reinitiated_child, sizeof(e->reinitiated_child), "%s", child ? child->name : "");
+	e->reinitiated++;
 }
 
 static const struct sa_host_ops lab_host_ops = {

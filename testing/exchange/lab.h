@@ -41,6 +41,8 @@ struct lab_end {
 	size_t n_events;
 	struct lab_request requests[LAB_REQUESTS]; /* by sa_request.id */
 	unsigned half_open, reinitiated, replaced;
+	char reinitiated_child[32]; /* the last one */
+	unsigned resolves;	    /* names looked up; lab_resolved answers */
 	/* the backend */
 	unsigned kernel_children, kernel_spis; /* installed; reserved */
 	bool kernel_async;                     /* completions wait for lab_kernel_complete */
@@ -84,6 +86,9 @@ void lab_free(struct lab *lab);
 uint64_t lab_initiate(struct lab_end *e, const char *child);
 uint64_t lab_add_child(struct lab_end *e, struct ike_sa *sa, const char *child);
 struct sa_request lab_request_new(struct lab_end *e);
+
+/* The answer to the look-up of a name by the first SA: addresses with blanks between them, "" none. */
+void lab_resolved(struct lab_end *e, const char *addrs);
 
 /* Delivers, loses or repeats the oldest packet under way. */
 void lab_deliver(struct lab *lab);

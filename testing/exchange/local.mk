@@ -11,6 +11,7 @@ test_exchange_SOURCES = \
 	testing/exchange/test_fuzz.c \
 	testing/exchange/test_peer.c \
 	testing/exchange/test_random.c \
+	testing/exchange/test_reauth.c \
 	testing/exchange/test_setup.c \
 	testing/fuzz/fuzz.h \
 	testing/fuzz/fuzz_sa.c \

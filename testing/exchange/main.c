@@ -12,6 +12,7 @@ int main(void)
 	srunner_add_suite(r, crossing_suite());
 	srunner_add_suite(r, fragments_suite());
 	srunner_add_suite(r, peer_suite());
+	srunner_add_suite(r, reauth_suite());
 	srunner_add_suite(r, random_suite());
 	srunner_add_suite(r, fuzz_suite());
 	srunner_run_all(r, CK_NORMAL);

@@ -78,6 +78,8 @@ enum outcome child_create_failed(struct ike_sa *sa, struct task_child_create *cc
 	/* after this exchange, by an ordinary Delete */
 	if (close_ike)
 		ike_sa_queue(sa, task_new(sa, TASK_IKE_DELETE));
+	if (cc->initiator && !cc->task.request.id)
+		ike_sa_child_wanted(sa, cc->conn, cc->conf);
 	task_request_done(sa, &cc->task, cause, why);
 	return OUTCOME_CHILD_FAILED;
 }

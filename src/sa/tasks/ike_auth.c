@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "auth/psk.h"
 #include "sa/exchange.h"
+#include "sa/reauth.h"
 #include "sa/tasks/tasks.h"
 
 /* IKE_AUTH (RFC 7296, 1.2 and 2.15): who both sides are. The first CHILD_SA is child_create's. */
@@ -107,7 +108,7 @@ static enum outcome auth_build_request(struct ike_sa *sa, struct task *t, struct
 		sa->remote_id = id_dup(remote);
 	builder_id(b, true, &sa->local_id);
 	/* RFC 7296, 2.4: only if this is the one IKE_SA between the two identities */
-	if (sa->conn->unique != UNIQUE_NEVER && !sa->ctx->ops->has_other(sa->ctx->host, &sa->local_id, &sa->remote_id))
+	if (sa->conn->unique != UNIQUE_NEVER && !sa->reauth_old && !sa->ctx->ops->has_other(sa->ctx->host, &sa->local_id, &sa->remote_id))
 		builder_notify(b, PROTOCOL_NONE, BYTES_NONE, NOTIFY_INITIAL_CONTACT, BYTES_NONE);
 	if (!id_is_any(remote) && id_match(remote, remote) >= ID_MATCH_PERFECT)
 		builder_id(b, false, remote);
@@ -158,6 +159,7 @@ static enum outcome auth_process_response(struct ike_sa *sa, struct task *t, con
 		return auth_fatal(sa, CAUSE_AUTHENTICATION, "the peer could not be authenticated", 0);
 	}
 	ike_sa_established(sa);
+	reauth_take_lifetime(sa, in);
 	return OUTCOME_DONE;
 }
 
@@ -247,8 +249,13 @@ static enum outcome auth_process_request(struct ike_sa *sa, struct task *t, cons
 
 static enum outcome auth_build_response(struct ike_sa *sa, struct task *t, struct builder *b)
 {
+	enum outcome o;
+
 	builder_id(b, false, &sa->local_id);
-	return auth_put(sa, b);
+	o = auth_put(sa, b);
+	if (o == OUTCOME_DONE)
+		reauth_put_lifetime(sa, b);
+	return o;
 }
 
 const struct task_ops task_ike_auth = {
