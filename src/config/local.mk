@@ -1,4 +1,6 @@
 libbewick_la_SOURCES += \
+	src/config/chunks.c \
+	src/config/chunks.h \
 	src/config/conn.c \
 	src/config/conn.h \
 	src/config/conn_index.c \

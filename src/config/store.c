@@ -26,9 +26,11 @@ struct config_store {
 	struct hashtab names;
 	struct slot **slots; /* in order of conn->serial */
 	size_t n_slots, cap_slots;
+	struct chunks conns; /* of the slots, in the same order; has the references */
 	struct hashtab secret_ids;
-	struct secret_slot **secrets; /* in order of serial */
+	struct secret_slot **secret_slots; /* in order of serial */
 	size_t n_secrets, cap_secrets;
+	struct chunks secrets; /* likewise */
 	uint64_t next_serial;
 	struct config *snapshot; /* of the present state, or NULL */
 };
@@ -38,10 +40,9 @@ static const struct hash_key store_key = { 0x73746f7265, 0x6e616d6573 };
 
 /* ---- shared secrets */
 
-static struct shared_secret *secret_ref(struct shared_secret *s)
+static void secret_ref(struct shared_secret *s)
 {
 	atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
-	return s;
 }
 
 static void secret_unref(struct shared_secret *s)
@@ -85,6 +86,55 @@ static bool secret_same(const struct shared_secret *a, const struct shared_secre
 	return true;
 }
 
+/* ---- lists */
+
+static void item_ref_conn(void *item)
+{
+	conn_ref(item);
+}
+
+static void item_unref_conn(void *item)
+{
+	conn_unref(item);
+}
+
+static void item_ref_secret(void *item)
+{
+	secret_ref(item);
+}
+
+static void item_unref_secret(void *item)
+{
+	secret_unref(item);
+}
+
+static const struct chunk_ops conn_ops = { item_ref_conn, item_unref_conn };
+static const struct chunk_ops secret_ops = { item_ref_secret, item_unref_secret };
+
+/* Two threads may make it at the same time: the first to put it in wins. */
+static void **list_flat(_Atomic(void **) *at, const struct chunks *chunks)
+{
+	void **flat = atomic_load_explicit(at, memory_order_acquire), **own;
+
+	if (flat)
+		return flat;
+	own = chunks_flat(chunks);
+	if (atomic_compare_exchange_strong(at, &flat, own))
+		return own;
+	free(own);
+	return flat;
+}
+
+struct conn *const *config_conns(const struct config *c)
+{
+	return (struct conn *const *)list_flat(&((struct config *)c)->conns, &c->conn_chunks);
+}
+
+struct shared_secret *const *config_secrets(const struct config *c)
+{
+	return (struct shared_secret *const *)list_flat(&((struct config *)c)->secrets, &c->secret_chunks);
+}
+
 /* ---- snapshots */
 
 struct config *config_ref(const struct config *c)
@@ -101,18 +151,16 @@ void config_unref(const struct config *c)
 
 	if (!mine || atomic_fetch_sub_explicit(&mine->refs, 1, memory_order_acq_rel) != 1)
 		return;
-	for (size_t i = 0; i < mine->n_conns; i++)
-		conn_unref(mine->conns[i]);
-	for (size_t i = 0; i < mine->n_secrets; i++)
-		secret_unref(mine->secrets[i]);
-	free((void *)mine->conns);
-	free((void *)mine->secrets);
+	free(atomic_load(&mine->conns));
+	free(atomic_load(&mine->secrets));
+	chunks_clear(&mine->conn_chunks);
+	chunks_clear(&mine->secret_chunks);
 	conn_index_free(atomic_load(&mine->conn_index));
 	psk_index_free(atomic_load(&mine->psk_index));
 	free(mine);
 }
 
-/* Two threads may make it at the same time: the first to put it in wins. */
+/* As with the lists, two threads may make it. */
 static const struct conn_index *config_conn_index(const struct config *c)
 {
 	struct config *mine = (struct config *)c;
@@ -120,7 +168,7 @@ static const struct conn_index *config_conn_index(const struct config *c)
 
 	if (index)
 		return index;
-	own = conn_index_new(c->conns, c->n_conns);
+	own = conn_index_new(config_conns(c), c->n_conns);
 	if (atomic_compare_exchange_strong(&mine->conn_index, &index, own))
 		return own;
 	conn_index_free(own);
@@ -134,7 +182,7 @@ static const struct psk_index *config_psk_index(const struct config *c)
 
 	if (index)
 		return index;
-	own = psk_index_new(c->secrets, c->n_secrets);
+	own = psk_index_new(config_secrets(c), c->n_secrets);
 	if (atomic_compare_exchange_strong(&mine->psk_index, &index, own))
 		return own;
 	psk_index_free(own);
@@ -161,7 +209,11 @@ const struct shared_secret *config_find_psk(const struct config *c, const struct
 
 struct config_store *config_store_new(void)
 {
-	return xcalloc(1, sizeof(struct config_store));
+	struct config_store *s = xcalloc(1, sizeof(*s));
+
+	s->conns.ops = &conn_ops;
+	s->secrets.ops = &secret_ops;
+	return s;
 }
 
 static void store_changed(struct config_store *s)
@@ -175,37 +227,29 @@ void config_store_free(struct config_store *s)
 	if (!s)
 		return;
 	store_changed(s);
-	for (size_t i = 0; i < s->n_slots; i++) {
-		conn_unref(s->slots[i]->conn);
+	for (size_t i = 0; i < s->n_slots; i++)
 		free(s->slots[i]);
-	}
+	chunks_clear(&s->conns);
 	config_store_clear_secrets(s);
+	chunks_clear(&s->secrets);
 	hashtab_clear(&s->names);
 	hashtab_clear(&s->secret_ids);
 	free(s->slots);
-	free(s->secrets);
+	free(s->secret_slots);
 	free(s);
 }
 
 struct config *config_store_snapshot(struct config_store *s)
 {
 	struct config *c;
-	struct conn **conns;
-	struct shared_secret **secrets;
 
 	if (s->snapshot)
 		return config_ref(s->snapshot);
 	c = xcalloc(1, sizeof(*c));
-	conns = xmalloc(s->n_slots * sizeof(*conns));
-	secrets = xmalloc(s->n_secrets * sizeof(*secrets));
-	for (size_t i = 0; i < s->n_slots; i++)
-		conns[i] = conn_ref(s->slots[i]->conn);
-	for (size_t i = 0; i < s->n_secrets; i++)
-		secrets[i] = secret_ref(s->secrets[i]->secret);
 	atomic_init(&c->refs, 1);
-	c->conns = conns;
+	c->conn_chunks = chunks_copy(&s->conns);
 	c->n_conns = s->n_slots;
-	c->secrets = secrets;
+	c->secret_chunks = chunks_copy(&s->secrets);
 	c->n_secrets = s->n_secrets;
 	s->snapshot = c;
 	return config_ref(c);
@@ -229,30 +273,6 @@ static struct slot *store_find_conn(const struct config_store *s, const char *na
 	return NULL;
 }
 
-struct conn *config_store_put_conn(struct config_store *s, struct conn *conn)
-{
-	struct slot *slot = store_find_conn(s, conn->name);
-	struct conn *old;
-
-	store_changed(s);
-	if (slot) {
-		old = slot->conn;
-		conn->serial = old->serial;
-		slot->conn = conn;
-		return old;
-	}
-	slot = xcalloc(1, sizeof(*slot));
-	slot->conn = conn;
-	conn->serial = ++s->next_serial;
-	hashtab_insert(&s->names, &slot->node, store_hash(conn->name));
-	if (s->n_slots == s->cap_slots) {
-		s->cap_slots = s->cap_slots ? s->cap_slots * 2 : 16;
-		s->slots = xrealloc(s->slots, s->cap_slots * sizeof(struct slot *));
-	}
-	s->slots[s->n_slots++] = slot;
-	return NULL;
-}
-
 /* Where a slot stands: they are in order of their serials. */
 static size_t store_position(const struct config_store *s, const struct slot *slot)
 {
@@ -269,6 +289,39 @@ static size_t store_position(const struct config_store *s, const struct slot *sl
 	return from;
 }
 
+const struct conn *config_store_conn(const struct config_store *s, const char *name)
+{
+	const struct slot *slot = store_find_conn(s, name);
+
+	return slot ? slot->conn : NULL;
+}
+
+struct conn *config_store_put_conn(struct config_store *s, struct conn *conn)
+{
+	struct slot *slot = store_find_conn(s, conn->name);
+	struct conn *old;
+
+	store_changed(s);
+	if (slot) {
+		old = slot->conn;
+		conn->serial = old->serial;
+		slot->conn = conn;
+		chunks_replace(&s->conns, store_position(s, slot), conn);
+		return old;
+	}
+	slot = xcalloc(1, sizeof(*slot));
+	slot->conn = conn;
+	conn->serial = ++s->next_serial;
+	hashtab_insert(&s->names, &slot->node, store_hash(conn->name));
+	if (s->n_slots == s->cap_slots) {
+		s->cap_slots = s->cap_slots ? s->cap_slots * 2 : 16;
+		s->slots = xrealloc(s->slots, s->cap_slots * sizeof(struct slot *));
+	}
+	s->slots[s->n_slots++] = slot;
+	chunks_append(&s->conns, conn);
+	return NULL;
+}
+
 struct conn *config_store_remove_conn(struct config_store *s, const char *name)
 {
 	struct slot *slot = store_find_conn(s, name);
@@ -283,7 +336,7 @@ struct conn *config_store_remove_conn(struct config_store *s, const char *name)
 	s->n_slots--;
 	memmove(&s->slots[at], &s->slots[at + 1], (s->n_slots - at) * sizeof(struct slot *));
 	hashtab_remove(&s->names, &slot->node);
-	conn = slot->conn;
+	conn = chunks_remove(&s->conns, at);
 	free(slot);
 	return conn;
 }
@@ -326,15 +379,15 @@ static void store_drop_secret(struct config_store *s, struct secret_slot *slot)
 	while (from < to) {
 		size_t middle = from + (to - from) / 2;
 
-		if (s->secrets[middle]->serial < slot->serial)
+		if (s->secret_slots[middle]->serial < slot->serial)
 			from = middle + 1;
 		else
 			to = middle;
 	}
 	s->n_secrets--;
-	memmove(&s->secrets[from], &s->secrets[from + 1], (s->n_secrets - from) * sizeof(struct secret_slot *));
+	memmove(&s->secret_slots[from], &s->secret_slots[from + 1], (s->n_secrets - from) * sizeof(struct secret_slot *));
 	hashtab_remove(&s->secret_ids, &slot->node);
-	secret_unref(slot->secret);
+	secret_unref(chunks_remove(&s->secrets, from));
 	free(slot);
 	store_changed(s);
 }
@@ -354,9 +407,10 @@ void config_store_put_secret(struct config_store *s, const char *unique_id, enum
 	hashtab_insert(&s->secret_ids, &slot->node, secret_hash(secret));
 	if (s->n_secrets == s->cap_secrets) {
 		s->cap_secrets = s->cap_secrets ? s->cap_secrets * 2 : 16;
-		s->secrets = xrealloc(s->secrets, s->cap_secrets * sizeof(struct secret_slot *));
+		s->secret_slots = xrealloc(s->secret_slots, s->cap_secrets * sizeof(struct secret_slot *));
 	}
-	s->secrets[s->n_secrets++] = slot;
+	s->secret_slots[s->n_secrets++] = slot;
+	chunks_append(&s->secrets, secret);
 }
 
 bool config_store_remove_secret(struct config_store *s, const char *unique_id)
@@ -371,5 +425,5 @@ bool config_store_remove_secret(struct config_store *s, const char *unique_id)
 void config_store_clear_secrets(struct config_store *s)
 {
 	while (s->n_secrets)
-		store_drop_secret(s, s->secrets[s->n_secrets - 1]);
+		store_drop_secret(s, s->secret_slots[s->n_secrets - 1]);
 }

@@ -2,6 +2,7 @@
 #ifndef BEWICK_CONFIG_STORE_H
 #define BEWICK_CONFIG_STORE_H
 
+#include "config/chunks.h"
 #include "config/conn.h"
 #include "util/secret.h"
 
@@ -25,17 +26,19 @@ struct psk_index;
 
 struct config {
 	atomic_uint refs;
-	size_t n_conns;
-	struct conn *const *conns; /* in order */
-	size_t n_secrets;
-	struct shared_secret *const *secrets;
+	size_t n_conns, n_secrets;
+	struct chunks conn_chunks, secret_chunks;
 	/* made by the first look-up, by whichever thread */
+	_Atomic(void **) conns, secrets;
 	_Atomic(struct conn_index *) conn_index;
 	_Atomic(struct psk_index *) psk_index;
 };
 
 EXPORT struct config *config_ref(const struct config *c);
 EXPORT void config_unref(const struct config *c);
+/* All of them, in order: n_conns, n_secrets. Borrowed from c. */
+EXPORT struct conn *const *config_conns(const struct config *c);
+EXPORT struct shared_secret *const *config_secrets(const struct config *c);
 EXPORT const struct conn *config_conn(const struct config *c, const char *name);
 /*
  * PSK for a pair of identities: both owners > one > any, then exact owners before patterns, then the
@@ -55,11 +58,13 @@ EXPORT const struct conn *config_match_addrs(const struct config *c, const struc
 struct config_store;
 EXPORT struct config_store *config_store_new(void);
 EXPORT void config_store_free(struct config_store *s);
-/* A reference to the present state; the same object as long as nothing changes. Copies what is
- * loaded, so ask for it after a batch of changes rather than after each. */
+/* A reference to the present state; the same object as long as nothing changes. Cheap: it shares with the one before what did
+ * not change. */
 EXPORT struct config *config_store_snapshot(struct config_store *s);
 /* Takes conn; replaces one of the same name at its place. Returns the old one (reference passes) or NULL. */
 EXPORT struct conn *config_store_put_conn(struct config_store *s, struct conn *conn);
+/* The one in force, borrowed; NULL: none. */
+EXPORT const struct conn *config_store_conn(const struct config_store *s, const char *name);
 EXPORT struct conn *config_store_remove_conn(struct config_store *s, const char *name); /* or NULL */
 /* Copies data and owners. Replaces one of the same id, or without id one that is the same in all. */
 EXPORT void config_store_put_secret(struct config_store *s, const char *unique_id, enum shared_type type,

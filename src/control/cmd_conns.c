@@ -5,8 +5,17 @@
 
 /* load-conn, unload-conn, get-conns, list-conns */
 
+/* The workers get it at the end of the turn, before any answer goes out: pipelined loads make one snapshot. */
 void control_config_changed(struct control *c)
 {
+	c->config_changed = true;
+}
+
+void control_publish(struct control *c)
+{
+	if (!c->config_changed)
+		return;
+	c->config_changed = false;
 	config_unref(c->config);
 	c->config = config_store_snapshot(c->store);
 	if (c->workers)
@@ -234,27 +243,27 @@ void cmd_unload_conn(struct command *cmd)
 
 void cmd_get_conns(struct command *cmd)
 {
-	const struct config *config = cmd->control->config;
+	const struct config *config = control_snapshot(cmd->control);
 	struct vici_writer *w = command_reply(cmd);
 
 	vici_write_list(w, "conns");
 	for (size_t i = 0; i < config->n_conns; i++)
-		vici_write_item_str(w, config->conns[i]->name);
+		vici_write_item_str(w, config_conns(config)[i]->name);
 	vici_write_list_end(w);
 	command_end(cmd);
 }
 
 void cmd_list_conns(struct command *cmd)
 {
-	const struct config *config = cmd->control->config;
+	const struct config *config = control_snapshot(cmd->control);
 	char *ike = vici_find_str(command_request(cmd), "ike");
 	struct vici_writer w;
 
 	for (size_t i = 0; command_wants(cmd, CONTROL_EVENT_LIST_CONN) && i < config->n_conns; i++) {
-		if (ike && strcmp(ike, config->conns[i]->name) != 0)
+		if (ike && strcmp(ike, config_conns(config)[i]->name) != 0)
 			continue;
 		command_event_begin(&w, CONTROL_EVENT_LIST_CONN);
-		conn_message(&w, config->conns[i]);
+		conn_message(&w, config_conns(config)[i]);
 		command_event_send(cmd, &w);
 	}
 	free(ike);

@@ -22,12 +22,19 @@ static int control_level(struct bytes message)
 
 /* ---- initiate ---- */
 
-static const struct conn *initiate_conn(const struct config *config, const char *ike, const char *child)
+static const struct conn *initiate_conn(struct control *c, const char *ike, const char *child)
 {
-	for (size_t i = 0; i < config->n_conns; i++) {
-		const struct conn *conn = config->conns[i];
+	const struct config *config = control_snapshot(c);
 
-		if ((!ike || strcmp(conn->name, ike) == 0) && (!child || conn_child(conn, child)))
+	if (ike) {
+		const struct conn *conn = config_store_conn(c->store, ike);
+
+		return conn && (!child || conn_child(conn, child)) ? conn : NULL;
+	}
+	for (size_t i = 0; i < config->n_conns; i++) {
+		const struct conn *conn = config_conns(config)[i];
+
+		if (conn_child(conn, child))
 			return conn;
 	}
 	return NULL;
@@ -38,7 +45,7 @@ static void initiate_parsed(struct command *cmd, const char *ike, const char *ch
 	struct control *c = cmd->control;
 	struct bytes message = command_request(cmd);
 	struct initiate_how how = { .cmd = cmd, .timeout_ms = control_timeout(message) };
-	const struct conn *conn = initiate_conn(c->config, ike, child);
+	const struct conn *conn = initiate_conn(c, ike, child);
 
 	if (!conn) {
 		command_fail(cmd, "%s config '%s' not found", child ? "CHILD_SA" : "IKE_SA", child ? child : ike);

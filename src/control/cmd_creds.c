@@ -116,13 +116,13 @@ void cmd_unload_shared(struct command *cmd)
 
 void cmd_get_shared(struct command *cmd)
 {
-	const struct config *config = cmd->control->config;
+	const struct config *config = control_snapshot(cmd->control);
 	struct vici_writer *w = command_reply(cmd);
 
 	vici_write_list(w, "keys");
 	for (size_t i = 0; i < config->n_secrets; i++) {
-		if (config->secrets[i]->unique_id)
-			vici_write_item_str(w, config->secrets[i]->unique_id);
+		if (config_secrets(config)[i]->unique_id)
+			vici_write_item_str(w, config_secrets(config)[i]->unique_id);
 	}
 	vici_write_list_end(w);
 	command_end(cmd);

@@ -230,6 +230,7 @@ void initiate_start(struct control *c, const struct conn *conn, const char *chil
 {
 	struct initiate *job = xcalloc(1, sizeof(*job));
 
+	control_publish(c); /* the workers need the secret that was loaded with it */
 	job->control = c;
 	job->conn = conn_ref(conn);
 	job->child = child ? xstrdup(child) : NULL;

@@ -127,7 +127,8 @@ struct control {
 
 	struct workers *workers; /* NULL: not yet, or not any more */
 	struct config_store *store;
-	struct config *config; /* the snapshot in force */
+	struct config *config; /* the snapshot that the workers have */
+	bool config_changed;   /* the store has more than that */
 	struct hashtab generations;
 
 	struct list clients, dirty, dead;
@@ -267,6 +268,13 @@ void jobs_free(struct control *c);
 uint32_t generation_min(struct control *c, const char *conn);
 void generations_free(struct control *c);
 void control_config_changed(struct control *c);
+/* Hands changes to the workers now. At the latest that is done before answers are written. */
+void control_publish(struct control *c);
+static inline const struct config *control_snapshot(struct control *c)
+{
+	control_publish(c);
+	return c->config;
+}
 
 /* ---- the commands ---- */
 typedef void command_fn(struct command *cmd);

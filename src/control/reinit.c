@@ -65,7 +65,7 @@ static void reinit_try(struct timer *t)
 {
 	struct reinit *r = container_of(t, struct reinit, timer);
 	struct control *c = r->control;
-	const struct conn *conn = config_conn(c->config, r->conn);
+	const struct conn *conn = config_store_conn(c->store, r->conn);
 	struct initiate_how how = { .reinit = r };
 
 	if (!c->workers || !conn || (r->child && !conn_child(conn, r->child))) {
@@ -82,7 +82,7 @@ void reinit_request(struct control *c, const struct worker_reply *reply)
 	const struct conn *conn = reply->conn;
 	struct reinit *r;
 
-	if (!c->workers || !conn || !config_conn(c->config, conn->name))
+	if (!c->workers || !conn || !config_store_conn(c->store, conn->name))
 		return;
 	r = reinit_get(c, conn->name, reply->child);
 	if (r->running || timer_running(&r->timer))

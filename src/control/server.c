@@ -156,6 +156,7 @@ static void server_idle(void *arg)
 {
 	struct control *c = arg;
 
+	control_publish(c); /* before who changed something is answered */
 	client_flush_all(c);
 	client_free_dead(c);
 	server_check_stopped(c);

@@ -101,7 +101,7 @@ static void actions_run(struct actions *a)
 	struct initiate_how how = { .start_action = true };
 
 	/* what was loaded while SAs were undone has its own actions */
-	bool current = a->n_undo == 0 || config_conn(c->config, a->name) == a->conn;
+	bool current = a->n_undo == 0 || config_store_conn(c->store, a->name) == a->conn;
 
 	for (size_t i = 0; c->workers && current && i < a->n_start; i++)
 		initiate_start(c, a->conn, a->start[i], &how);

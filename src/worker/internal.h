@@ -59,6 +59,7 @@ struct worker {
 	bool running; /* its thread; start-up and stop only */
 	struct ratelimit answers; /* to packets that are not authenticated */
 	atomic_uint_least64_t n_sas; /* of by_spi, for other threads */
+	atomic_bool config_posted; /* a mail says that there is a new snapshot */
 };
 
 struct workers {
@@ -76,14 +77,12 @@ struct workers {
 	} limits;
 	struct half_open *half_open;
 	struct uniqueness *uniqueness;
+	pthread_mutex_t config_lock; /* guards `config` */
+	struct config *config;	     /* the latest snapshot */
 	uint8_t cookie_secret[32];
 	struct hash_key hash;
 };
 
-struct config_mail {
-	struct mail mail;
-	struct config *config; /* a reference */
-};
 struct options_mail {
 	struct mail mail;
 	struct sa_options options;
@@ -97,6 +96,9 @@ struct stop_mail {
 bool worker_init(struct worker *w, struct workers *pool, unsigned index, struct errtext *err);
 bool worker_run(struct worker *w, struct errtext *err);
 void worker_clear(struct worker *w);
+
+/* ---- pool.c ---- */
+struct config *pool_config(struct workers *pool); /* a reference to the latest snapshot */
 
 /* ---- sa_table.c ---- */
 void sa_table_add_spi(struct worker *w, struct ike_sa *sa, uint64_t spi);

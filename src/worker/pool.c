@@ -10,7 +10,8 @@ static void pool_free(struct workers *pool)
 	free(pool->workers);
 	half_open_free(pool->half_open);
 	uniqueness_free(pool->uniqueness);
-	config_unref(pool->options.config);
+	config_unref(pool->config);
+	pthread_mutex_destroy(&pool->config_lock);
 	secret_wipe(pool->cookie_secret, sizeof(pool->cookie_secret));
 	free(pool);
 }
@@ -40,7 +41,9 @@ struct workers *workers_start(const struct workers_options *options, struct errt
 	bool ok = true;
 
 	pool->options = *options;
-	pool->options.config = config_ref(options->config);
+	pool->options.config = NULL; /* it changes: pool->config */
+	pool->config = config_ref(options->config);
+	pthread_mutex_init(&pool->config_lock, NULL);
 	pool->workers = xcalloc(options->count, sizeof(*pool->workers));
 	pool->half_open = half_open_new();
 	pool->uniqueness = uniqueness_new();
@@ -99,24 +102,40 @@ void workers_kernel_event(void *workers, const struct kernel_event *ev)
 	}
 }
 
-static void config_drop(struct mail *m)
+struct config *pool_config(struct workers *pool)
 {
-	struct config_mail *c = container_of(m, struct config_mail, mail);
+	struct config *config;
 
-	config_unref(c->config);
-	free(c);
+	pthread_mutex_lock(&pool->config_lock);
+	config = config_ref(pool->config);
+	pthread_mutex_unlock(&pool->config_lock);
+	return config;
+}
+
+/* One mail at a time: who is behind takes the latest and skips those between. */
+static void config_post(struct worker *w)
+{
+	struct mail *m;
+
+	if (atomic_exchange(&w->config_posted, true))
+		return;
+	m = xcalloc(1, sizeof(*m));
+	m->kind = WORKER_MAIL_CONFIG;
+	m->drop = mail_free;
+	mailbox_post(w->box, m);
 }
 
 void workers_set_config(struct workers *pool, struct config *config)
 {
-	for (unsigned i = 0; i < pool->count; i++) {
-		struct config_mail *m = xcalloc(1, sizeof(*m));
+	struct config *old;
 
-		m->mail.kind = WORKER_MAIL_CONFIG;
-		m->mail.drop = config_drop;
-		m->config = config_ref(config);
-		mailbox_post(pool->workers[i].box, &m->mail);
-	}
+	pthread_mutex_lock(&pool->config_lock);
+	old = pool->config;
+	pool->config = config_ref(config);
+	pthread_mutex_unlock(&pool->config_lock);
+	config_unref(old);
+	for (unsigned i = 0; i < pool->count; i++)
+		config_post(&pool->workers[i]);
 }
 
 void workers_set_options(struct workers *pool, const struct workers_options *options)

@@ -75,6 +75,15 @@ static void worker_set_options(struct worker *w, const struct sa_options *o)
 	w->ctx.options = *o;
 }
 
+static void worker_take_config(struct worker *w)
+{
+	struct config *old = w->ctx.config;
+
+	atomic_store(&w->config_posted, false); /* first: what is set from now on has a mail of its own */
+	w->ctx.config = pool_config(w->pool);
+	config_unref(old);
+}
+
 static void worker_kernel_event(struct worker *w, const struct kernel_event *ev)
 {
 	struct ike_sa *sa = sa_table_by_id(w, ev->ike_id);
@@ -128,14 +137,9 @@ static void worker_run_mail(struct worker *w, struct mail *m)
 		dispatch_datagram(w, &p->local, &p->remote, p->data, p->n);
 		break;
 	}
-	case WORKER_MAIL_CONFIG: {
-		struct config *old = w->ctx.config;
-		struct config_mail *c = container_of(m, struct config_mail, mail);
-
-		w->ctx.config = c->config;
-		c->config = old;
+	case WORKER_MAIL_CONFIG:
+		worker_take_config(w);
 		break;
-	}
 	case WORKER_MAIL_OPTIONS:
 		worker_set_options(w, &container_of(m, struct options_mail, mail)->options);
 		break;
@@ -228,7 +232,7 @@ bool worker_init(struct worker *w, struct workers *pool, unsigned index, struct 
 	w->ctx.crypto = crypto_ctx_new(o->crypto);
 	w->ctx.kernel = o->kernel;
 	w->ctx.kernel_ops = o->kernel_ops;
-	w->ctx.config = config_ref(o->config);
+	w->ctx.config = pool_config(pool);
 	w->ctx.hash = pool->hash;
 	w->ctx.options = o->sa;
 	net_worker_fds(w->net, fds);

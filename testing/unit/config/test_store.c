@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "config/store.h"
 
@@ -34,7 +35,7 @@ static void ck_names(const struct config *c, const char *expected)
 	struct buf names = { 0 };
 
 	for (size_t i = 0; i < c->n_conns; i++)
-		buf_printf(&names, "%s ", c->conns[i]->name);
+		buf_printf(&names, "%s ", config_conns(c)[i]->name);
 	ck_assert_str_eq(buf_str(&names), expected);
 	buf_free(&names);
 }
@@ -53,17 +54,17 @@ START_TEST(test_order)
 	second = config_store_snapshot(store);
 	ck_names(first, "");
 	ck_names(second, "a b c ");
-	ck_assert_uint_eq(second->conns[0]->serial, 1);
+	ck_assert_uint_eq(config_conns(second)[0]->serial, 1);
 	/* a name keeps its place */
 	old = config_store_put_conn(store, conn_of("b { " PSK " version = 2 }"));
-	ck_assert_ptr_eq(old, second->conns[1]);
+	ck_assert_ptr_eq(old, config_conns(second)[1]);
 	ck_assert_int_eq(old->version, 0);
 	conn_unref(old);
 	third = config_store_snapshot(store);
 	ck_names(third, "a b c ");
 	ck_assert_int_eq(config_conn(third, "b")->version, 2);
 	ck_assert_int_eq(config_conn(second, "b")->version, 0);
-	ck_assert_uint_eq(third->conns[1]->serial, second->conns[1]->serial);
+	ck_assert_uint_eq(config_conns(third)[1]->serial, config_conns(second)[1]->serial);
 	/* the same state is the same object */
 	config_unref(second);
 	second = config_store_snapshot(store);
@@ -78,8 +79,8 @@ START_TEST(test_order)
 	second = config_store_snapshot(store);
 	ck_names(third, "a b c ");
 	ck_names(second, "b c a ");
-	ck_assert_ptr_eq(config_conn(second, "a"), second->conns[2]);
-	ck_assert_ptr_ne(config_conn(third, "a"), second->conns[2]);
+	ck_assert_ptr_eq(config_conn(second, "a"), config_conns(second)[2]);
+	ck_assert_ptr_ne(config_conn(third, "a"), config_conns(second)[2]);
 	config_unref(first);
 	config_unref(second);
 	config_unref(third);
@@ -107,6 +108,47 @@ START_TEST(test_outlives)
 }
 END_TEST
 
+/* CPU time of `rounds` changes, with a snapshot after each, while the one before is still in use. */
+static double change_cost(size_t n, unsigned rounds)
+{
+	struct config *last = config_store_snapshot(store);
+	struct timespec from, to;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
+	for (unsigned i = 0; i < rounds; i++) {
+		struct config *now;
+		struct conn *conn;
+		char name[16];
+
+		snprintf(name, sizeof(name), "c%zu", (size_t)i * 7919 % n);
+		conn = conn_ref(config_store_conn(store, name));
+		conn_unref(config_store_put_conn(store, conn));
+		now = config_store_snapshot(store);
+		config_unref(last);
+		last = now;
+	}
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
+	config_unref(last);
+	return (double)(to.tv_sec - from.tv_sec) + 1e-9 * (double)(to.tv_nsec - from.tv_nsec);
+}
+
+/* A snapshot does not copy all connections: twenty times as many cost nearly the same. */
+START_TEST(test_snapshots_share)
+{
+	double few, many;
+	char name[16];
+
+	for (size_t i = 0; i < 20000; i++) {
+		snprintf(name, sizeof(name), "c%zu", i);
+		put(name, "");
+		if (i == 999)
+			few = change_cost(1000, 2000);
+	}
+	many = change_cost(20000, 2000);
+	ck_assert_msg(many < 6 * few, "%f s beside %f s", many, few);
+}
+END_TEST
+
 START_TEST(test_remove_many)
 {
 	char name[16];
@@ -122,9 +164,9 @@ START_TEST(test_remove_many)
 	}
 	c = config_store_snapshot(store);
 	for (size_t i = 1; i < c->n_conns; i++)
-		ck_assert_uint_lt(c->conns[i - 1]->serial, c->conns[i]->serial);
+		ck_assert_uint_lt(config_conns(c)[i - 1]->serial, config_conns(c)[i]->serial);
 	for (size_t i = 0; i < c->n_conns; i++)
-		ck_assert_ptr_eq(config_conn(c, c->conns[i]->name), c->conns[i]);
+		ck_assert_ptr_eq(config_conn(c, config_conns(c)[i]->name), config_conns(c)[i]);
 	ck_assert_uint_lt(c->n_conns, 90);
 	config_unref(c);
 }
@@ -249,7 +291,7 @@ START_TEST(test_match_model)
 			remote = addr_of(text);
 			for (int score = 6; score > 0; score--) {
 				for (size_t i = 0; i < c->n_conns; i++) {
-					const struct conn *k = c->conns[i];
+					const struct conn *k = config_conns(c)[i];
 					int ml = endpoints_match(k->local_addrs, k->n_local, &local);
 					int mr = endpoints_match(k->remote_addrs, k->n_remote, &remote);
 
@@ -290,12 +332,12 @@ START_TEST(test_match_many)
 		remote = addr_from_ip(AF_INET, (uint8_t[]){ 172, 16, (uint8_t)(n / 250), (uint8_t)(n % 250) });
 		snprintf(name, sizeof(name), "c%d", n);
 		ck_assert_str_eq(config_match_addrs(c, &local, &remote, 0)->name, name);
-		ck_assert_ptr_eq(config_conn(c, name), c->conns[n]);
+		ck_assert_ptr_eq(config_conn(c, name), config_conns(c)[n]);
 	}
 	/* any rank at once, too */
 	remote = addr_of("198.51.100.1");
 	for (size_t rank = 0; rank < 5000; rank++)
-		ck_assert_ptr_eq(config_match_addrs(c, &local, &remote, rank), c->conns[rank / 2 * 4 + rank % 2]);
+		ck_assert_ptr_eq(config_match_addrs(c, &local, &remote, rank), config_conns(c)[rank / 2 * 4 + rank % 2]);
 	ck_assert_ptr_null(config_match_addrs(c, &local, &remote, 5000));
 	config_unref(c);
 }
@@ -423,10 +465,10 @@ START_TEST(test_secrets_replace)
 	after = config_store_snapshot(store);
 	ck_assert_uint_eq(before->n_secrets, 2);
 	ck_assert_uint_eq(after->n_secrets, 2);
-	ck_assert(bytes_equal_str(secret_bytes(&before->secrets[0]->data), "one"));
-	ck_assert_str_eq(after->secrets[0]->unique_id, "b");
-	ck_assert_str_eq(after->secrets[1]->unique_id, "a");
-	ck_assert(bytes_equal_str(secret_bytes(&after->secrets[1]->data), "three"));
+	ck_assert(bytes_equal_str(secret_bytes(&config_secrets(before)[0]->data), "one"));
+	ck_assert_str_eq(config_secrets(after)[0]->unique_id, "b");
+	ck_assert_str_eq(config_secrets(after)[1]->unique_id, "a");
+	ck_assert(bytes_equal_str(secret_bytes(&config_secrets(after)[1]->data), "three"));
 	ck_assert(bytes_equal_str(secret_bytes(&config_find_psk(before, &moon, &moon)->data), "two"));
 	ck_assert(bytes_equal_str(secret_bytes(&config_find_psk(after, &moon, &moon)->data), "three"));
 	config_unref(before);
@@ -529,6 +571,7 @@ Suite *suite_store(void)
 	tcase_set_timeout(t, 20);
 	tcase_add_test(t, test_order);
 	tcase_add_test(t, test_outlives);
+	tcase_add_test(t, test_snapshots_share);
 	tcase_add_test(t, test_remove_many);
 	tcase_add_test(t, test_match);
 	tcase_add_test(t, test_match_prefix_lengths);

@@ -14,6 +14,7 @@ TCase *control_client_tests(void);
 TCase *control_command_tests(void);
 TCase *control_event_tests(void);
 TCase *control_initiate_tests(void);
+TCase *control_loading_tests(void);
 TCase *control_rekey_tests(void);
 TCase *control_terminate_tests(void);
 TCase *control_action_tests(void);
@@ -60,6 +61,7 @@ struct workers {
 	uint64_t half_open, queued;
 	unsigned events;
 	unsigned n_configs; /* snapshots given */
+	struct config *config; /* the last one, held as workers do */
 	size_t n_conns, n_secrets; /* of the last one */
 };
 

@@ -245,6 +245,8 @@ void workers_set_config(struct workers *w, struct config *config)
 {
 	pthread_mutex_lock(&w->lock);
 	w->n_configs++;
+	config_unref(w->config);
+	w->config = config_ref(config);
 	w->n_conns = config->n_conns;
 	w->n_secrets = config->n_secrets;
 	pthread_mutex_unlock(&w->lock);

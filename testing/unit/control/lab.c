@@ -62,6 +62,7 @@ void lab_close(struct lab *lab)
 	control_quiesce(lab->control);
 	control_stop(lab->control);
 	control_free(lab->control);
+	config_unref(lab->workers.config);
 	ck_assert_int_eq(access(lab->path, F_OK), -1); /* the socket went with it */
 	rmdir(lab->dir);
 	pthread_mutex_destroy(&lab->workers.lock);
