@@ -90,6 +90,9 @@ struct sa_host_ops {
 	void (*finished)(void *host, struct ike_sa *sa);
 	/* A responder's SA is no longer half-open (or ended as such). */
 	void (*half_open)(void *host, struct ike_sa *sa, bool is);
+	/* The cookie that a peer would have been asked for (RFC 7296, 2.6) for the IKE_SA_INIT request that made `sa`: that of this time
+	 * span (age 0) or of the one before (1), at most LIMIT_COOKIE bytes; 0: none. May be NULL. */
+	size_t (*cookie)(void *host, const struct ike_sa *sa, unsigned age, uint8_t *ret);
 	/* How a request of control ended. */
 	void (*request_done)(void *host, struct sa_request request, enum cause cause, const char *why);
 	/* Completion of a backend request: to be passed to the backend, comes back as

@@ -19,6 +19,8 @@ libbewick_la_SOURCES += \
 	src/sa/ike_sa_states.h \
 	src/sa/info.c \
 	src/sa/info.h \
+	src/sa/init_variant.c \
+	src/sa/init_variant.h \
 	src/sa/initiate.c \
 	src/sa/nat.c \
 	src/sa/nat.h \

@@ -175,6 +175,11 @@ static void host_half_open(void *host, struct ike_sa *sa, bool is)
 		half_open_remove(w->pool->half_open, &sa->remote);
 }
 
+static size_t host_cookie(void *host, const struct ike_sa *sa, unsigned age, uint8_t *ret)
+{
+	return cookie_make(host, &sa->remote, sa->spi_i, secret_bytes(&sa->setup->ni), age, ret) ? COOKIE_LEN : 0;
+}
+
 static void host_request_done(void *host, struct sa_request request, enum cause cause, const char *why)
 {
 	(void)host;
@@ -294,6 +299,7 @@ const struct sa_host_ops worker_host_ops = {
 	.has_other = host_has_other,
 	.finished = host_finished,
 	.half_open = host_half_open,
+	.cookie = host_cookie,
 	.request_done = host_request_done,
 	.kernel_done = host_kernel_done,
 	.resolve = host_resolve,

@@ -163,6 +163,14 @@ static void lab_kernel_done_fn(void *arg, uint64_t token, enum kernel_status sta
 	ck_abort_msg("the mock backend completes by hand");
 }
 
+static size_t lab_cookie(void *host, const struct ike_sa *sa, unsigned age, uint8_t *ret)
+{
+	memset(ret, age == 0 ? 0x11 : 0x22, LAB_COOKIE);
+	(void)host;
+	(void)sa;
+	return LAB_COOKIE;
+}
+
 static struct kernel_done lab_kernel_done(void *host, struct ike_sa *sa, uint32_t child_id)
 {
 	return (struct kernel_done){ lab_kernel_done_fn, host, (uint64_t)sa->log.id << 32 | child_id };
@@ -220,6 +228,7 @@ static const struct sa_host_ops lab_host_ops = {
 	.has_other = lab_has_other,
 	.finished = lab_ignore, /* freed by lab_reap */
 	.half_open = lab_half_open,
+	.cookie = lab_cookie,
 	.request_done = lab_request_done,
 	.kernel_done = lab_kernel_done,
 	.resolve = lab_resolve,

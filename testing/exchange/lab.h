@@ -12,6 +12,7 @@
  */
 #define LAB_SAS 64
 #define LAB_PACKETS 256
+#define LAB_COOKIE 33 /* bytes, all 0x11 or (the one before) 0x22 */
 #define LAB_EVENTS 256
 #define LAB_REQUESTS 64
 #define LAB_PENDING 64

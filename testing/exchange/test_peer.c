@@ -338,6 +338,34 @@ START_TEST(cookie_loop)
 }
 END_TEST
 
+/*
+ * RFC 7296, 2.6: asked for a cookie, a sends its request again; b sees only a late repeat of the first one and answers that. a authenticates
+ * what it sent last, which b has never seen.
+ */
+START_TEST(cookie_crosses_a_repeat)
+{
+	struct lab *lab = lab_new(CONF_A, CONF_B);
+	struct builder b = peer_builder();
+	uint8_t cookie[LAB_COOKIE];
+
+	memset(cookie, _i == 0 ? 0x11 : _i == 1 ? 0x22 : 0x33, sizeof(cookie));
+	lab_initiate(&lab->a, "one");
+	builder_notify(&b, PROTOCOL_NONE, BYTES_NONE, NOTIFY_COOKIE, bytes_of(cookie, sizeof(cookie)));
+	lab_inject_init(&lab->a, 0, &b);
+	lab_choose(lab, 1);
+	lab_deliver(lab); /* the cookie: now the first request and the second are under way */
+	ck_assert_uint_eq(lab->n_packets, 2);
+	lab_choose(lab, 1);
+	lab_drop(lab);
+	lab_run(lab);
+	if (_i < 2)
+		expect_good(lab);
+	else /* not a cookie of b: what the peer authenticates is not what b answered */
+		ck_assert(!lab_sa(&lab->b) && lab->a.requests[1].cause == CAUSE_AUTHENTICATION);
+	lab_free(lab);
+}
+END_TEST
+
 START_TEST(invalid_ke_loop)
 {
 	struct lab *lab = lab_new(CONF_A_WITH("proposals = aes128-sha256-x25519-ecp256-ecp384", CHILD_A("one", "1", "") CHILD_A("two", "2", "")),
@@ -438,6 +466,7 @@ Suite *peer_suite(void)
 	tcase_add_loop_test(t, bad_answer, 0, ANSWER_FAULTS);
 	tcase_add_test(t, odd_deletes);
 	tcase_add_test(t, cookie_loop);
+	tcase_add_loop_test(t, cookie_crosses_a_repeat, 0, 3);
 	tcase_add_test(t, invalid_ke_loop);
 	tcase_add_loop_test(t, unauthenticated_error, 0, 5);
 	tcase_add_loop_test(t, bad_init_answer, 0, 5);

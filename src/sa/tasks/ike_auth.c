@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "auth/psk.h"
 #include "sa/exchange.h"
+#include "sa/init_variant.h"
 #include "sa/reauth.h"
 #include "sa/tasks/tasks.h"
 
@@ -58,11 +59,25 @@ static enum outcome auth_put(struct ike_sa *sa, struct builder *b)
 	return OUTCOME_DONE;
 }
 
+/* The peer's MAC; the request it covers may be another one than that we saw (sa/init_variant.h). */
+static bool auth_mac_ok(struct ike_sa *sa, struct bytes psk, struct bytes auth)
+{
+	struct psk_octets octets = auth_octets(sa, !sa->initiator);
+	bool ok = psk_verify(sa->ctx->crypto, sa->suite.prf, psk, &octets, &sa->remote_id, auth);
+	struct buf variant = { 0 };
+
+	for (unsigned n = 0; !ok && !sa->initiator && n < INIT_VARIANTS && init_variant(sa, n, &variant); n++) {
+		octets.message = buf_bytes(&variant);
+		ok = psk_verify(sa->ctx->crypto, sa->suite.prf, psk, &octets, &sa->remote_id, auth);
+	}
+	buf_free(&variant);
+	return ok;
+}
+
 /* Checks the peer's AUTH; false: why has been logged. */
 static bool auth_check(struct ike_sa *sa, const struct payload *p)
 {
 	const struct shared_secret *psk;
-	struct psk_octets octets = auth_octets(sa, !sa->initiator);
 
 	if (p->auth.method != AUTH_METHOD_SHARED_KEY) {
 		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL,
@@ -77,7 +92,7 @@ static bool auth_check(struct ike_sa *sa, const struct payload *p)
 		       id_text(&sa->local_id).s, id_text(&sa->remote_id).s);
 		return false;
 	}
-	if (!psk_verify(sa->ctx->crypto, sa->suite.prf, secret_bytes(&psk->data), &octets, &sa->remote_id, p->auth.data)) {
+	if (!auth_mac_ok(sa, secret_bytes(&psk->data), p->auth.data)) {
 		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL,
 		       "authentication of '%s' with pre-shared key failed: the MACs differ, so the two sides have different keys",
 		       id_text(&sa->remote_id).s);
