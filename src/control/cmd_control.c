@@ -129,7 +129,7 @@ static void terminate_end(struct terminate *t)
 /* Gone is gone, however that came about. */
 static bool terminate_is_success(enum cause cause)
 {
-	return cause == CAUSE_NONE || cause == CAUSE_PEER_SILENT || cause == CAUSE_CLOSED;
+	return cause == CAUSE_NONE || cause == CAUSE_PEER_SILENT || cause == CAUSE_PEER_LOST || cause == CAUSE_CLOSED;
 }
 
 static void terminate_timeout(struct timer *timer)

@@ -139,6 +139,11 @@ struct kernel_ops {
 	/* For an established child whose peer moved (NAT rebinding, MOBIKE). */
 	enum kernel_status (*update)(struct kernel *k, struct kernel_handle *h, const struct addr *local,
 				     const struct addr *remote, struct kernel_done done, struct errtext *err);
+	/*
+	 * The sequence numbers of outbound packets jump ahead by delta, as soon as may be; packets that are on their way may have lower
+	 * ones. What that leaves none of is a hard limit. NULL: the backend cannot.
+	 */
+	void (*advance)(struct kernel *k, struct kernel_handle *h, uint64_t delta);
 	/* One line per counter for logs and statistics ("drop-replay", 12). May be NULL. */
 	void (*stats)(struct kernel *k, void (*fn)(void *arg, const char *name, uint64_t value), void *arg);
 };

@@ -33,6 +33,8 @@
 #define LIMIT_REAUTH_GRACE_MS 10000   /* at least so long after it was due the old IKE_SA stays for the new one */
 #define LIMIT_REAUTH_RETRY_MS 2000    /* first pause after a failed reauthentication; doubled each time */
 #define LIMIT_REAUTH_RETRY_MAX_MS 60000
+#define LIMIT_HINT_MS 5000            /* what is not authenticated makes us ask an IKE_SA's peer at most so often */
+#define LIMIT_QCD_TOKENS 8            /* tokens of one message that are looked at (RFC 6290, 4.5: at least 4) */
 #define LIMIT_CHILDREN 4096           /* CHILD_SAs of one IKE_SA */
 #define LIMIT_WINDOW 1                /* our own window; larger ones of the peer are used up to this */
 

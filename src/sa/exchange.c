@@ -5,6 +5,7 @@
 
 #include "sa/fragment.h"
 #include "sa/reauth.h"
+#include "sa/sync.h"
 #include "sa/task.h"
 
 /*
@@ -46,6 +47,11 @@ bool exchange_is_probe(const struct ike_sa *sa)
 	const struct task *t = sa->incoming ? sa->passive : sa->active;
 
 	return t && t->type == TASK_IKE_DPD && !t->next;
+}
+
+bool exchange_is_sync(const struct ike_sa *sa)
+{
+	return sa->active && sa->active->type == TASK_IKE_MID_SYNC && sa->sync_ids;
 }
 
 int exchange_log_level(const struct ike_sa *sa)
@@ -210,7 +216,8 @@ static unsigned exchange_active_type(const struct ike_sa *sa)
 static void exchange_build_request(struct ike_sa *sa)
 {
 	unsigned type = exchange_active_type(sa);
-	struct ike_header h = exchange_header(sa, type, sa->out.next, false);
+	bool sync = exchange_is_sync(sa); /* RFC 6311 5.1 MUST: message id zero */
+	struct ike_header h = exchange_header(sa, type, sync ? 0 : sa->out.next, false);
 	struct buf desc = { 0 };
 	struct builder b = exchange_begin(sa, &h, &desc);
 	struct bytes msg;
@@ -248,7 +255,8 @@ static void exchange_build_request(struct ike_sa *sa)
 	}
 	exchange_log_built(sa, &h, &desc);
 	exchange_count_out(sa, type, false);
-	outstanding_send(sa, type, msg);
+	sa->out.next += !sync;
+	outstanding_send(sa, type, h.message_id, msg);
 }
 
 bool exchange_start(struct ike_sa *sa)
@@ -493,6 +501,10 @@ static void exchange_make_passive(struct ike_sa *sa, const struct ike_header *h,
 			exchange_add_passive(sa, task_new(sa, TASK_CHILD_DELETE));
 		else if (payload_notify(in, NOTIFY_AUTH_LIFETIME))
 			exchange_add_passive(sa, task_new(sa, TASK_IKE_AUTH_LIFETIME));
+		else if (h->message_id == 0 && sa->sync_ids && sync_is_request(in))
+			exchange_add_passive(sa, task_new(sa, TASK_IKE_MID_SYNC));
+		else if (payload_notify(in, NOTIFY_IPSEC_REPLAY_COUNTER_SYNC) && !sync_is_request(in))
+			exchange_add_passive(sa, task_new(sa, TASK_IKE_MID_SYNC));
 		else
 			exchange_add_passive(sa, task_new(sa, TASK_IKE_DPD));
 		break;

@@ -20,9 +20,15 @@ int exchange_log_level(const struct ike_sa *sa);
 void exchange_reply_notify(struct ike_sa *sa, const struct ike_header *h, unsigned notify, struct bytes data);
 /* An INFORMATIONAL request with one notify that nobody waits to be answered: the SA is about to end. */
 void exchange_notify_once(struct ike_sa *sa, unsigned notify);
+/* The exchange under way is a RFC 6311 sync of our own: message id 0, apart from the window. */
+bool exchange_is_sync(const struct ike_sa *sa);
 /* The outstanding request ended, by its answer or with the SA. */
 void outstanding_free(struct ike_sa *sa);
 /* Sends a request and keeps repeating it. */
-void outstanding_send(struct ike_sa *sa, unsigned exchange, struct bytes msg);
+void outstanding_send(struct ike_sa *sa, unsigned exchange, uint32_t message_id, struct bytes msg);
+/* Repeats it now, when there is reason to believe that an answer can be had. */
+void outstanding_nudge(struct ike_sa *sa);
+/* The same again under the next id, as if it had not been sent before. False: it could not be sealed. */
+bool outstanding_renumber(struct ike_sa *sa);
 
 #endif

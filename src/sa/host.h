@@ -56,6 +56,8 @@ enum sa_counter {
 	SA_COUNTER_STALE,      /* outside the window */
 	SA_COUNTER_INVALID,    /* malformed, or against the rules */
 	SA_COUNTER_AUTH_FAILED, /* integrity check failed */
+	SA_COUNTER_UNPROTECTED, /* hints of who has no keys, true or forged */
+	SA_COUNTER_TOKEN_WRONG, /* RFC 6290 tokens that are not the peer's */
 	SA_COUNTERS
 };
 
@@ -106,6 +108,14 @@ struct sa_host_ops {
 	void (*reinitiate)(void *host, const struct conn *conn, const struct child_conf *child);
 };
 
+/* The secrets of our tokens (RFC 6290, 5.1), the newest first; older ones are there for IKE_SAs made under them. */
+#define QCD_GENERATIONS 4
+#define QCD_SECRET_LEN 32
+struct qcd_secrets {
+	unsigned count; /* 0: we give no tokens */
+	uint8_t secret[QCD_GENERATIONS][QCD_SECRET_LEN];
+};
+
 /* The settings that the protocol obeys; a reload gives a new one. Times in ms. */
 struct sa_options {
 	uint16_t port, port_nat_t;
@@ -121,6 +131,9 @@ struct sa_options {
 	bool make_before_break; /* how IKE_SAs are reauthenticated */
 	uint32_t retry_initiate_interval; /* s until a name is looked up again that has no address; 0: not */
 	uint8_t segment;
+	bool message_id_sync; /* RFC 6311: announced and answered */
+	bool qcd;             /* RFC 6290 */
+	struct qcd_secrets qcd_secrets;
 };
 
 EXPORT void sa_options_default(struct sa_options *o);

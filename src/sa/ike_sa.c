@@ -22,6 +22,8 @@ void sa_options_default(struct sa_options *o)
 		.fragment_size_v4 = 1280,
 		.fragment_size_v6 = 1280,
 		.reuse_ikesa = true,
+		.message_id_sync = true,
+		.qcd = true,
 	};
 }
 
@@ -38,6 +40,7 @@ void sa_ctx_clear(struct sa_ctx *ctx)
 	arena_free(&ctx->arena);
 	free(ctx->out);
 	ctx->out = NULL;
+	secret_wipe(&ctx->options.qcd_secrets, sizeof(ctx->options.qcd_secrets));
 }
 
 /* ---- life ---- */

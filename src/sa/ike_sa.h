@@ -89,6 +89,9 @@ struct ike_sa {
 	struct ike_sa *reauth_old, *reauth_new; /* sa/reauth.h: make-before-break, both on this thread */
 	struct sa_request delete_request; /* who waits for the end of the SA */
 	struct sa_request init_request;   /* who waits for the IKE_SA itself */
+	uint64_t hint_ms;      /* when a hint of who has no keys last made us probe (sa/hint.h) */
+	uint32_t sync_floor;   /* RFC 6311: below this the peer must not synchronize again */
+	uint8_t qcd_digest[16]; /* of the peer's token (sa/qcd.h) */
 	struct suite suite;
 	uint8_t state;    /* enum ike_state */
 	uint8_t park;     /* enum park */
@@ -110,6 +113,8 @@ struct ike_sa {
 	bool parked_request : 1; /* `incoming` waits for a completion */
 	bool origin : 1;         /* we began the first of its line of rekeyings: reauthentication is ours */
 	bool reauth_break : 1;   /* being closed to be set up anew */
+	bool sync_ids : 1, sync_replay : 1; /* RFC 6311: agreed on; as initiator before the answer: announced */
+	bool qcd_taken : 1;  /* qcd_digest is set */
 };
 
 /* ---- life ---- */
@@ -157,6 +162,11 @@ EXPORT void ike_sa_probe(struct ike_sa *sa);
 EXPORT void ike_sa_reauth(struct ike_sa *sa);
 /* RFC 4478: the configuration has another lifetime for authentications now (s, 0 none): from now on, and the peer is told. */
 EXPORT void ike_sa_set_reauth_time(struct ike_sa *sa, uint64_t seconds);
+/* RFC 6311: agrees on message ids anew, as after a take-over. A no-op when it is under way, not negotiated, or the state does not
+ * allow it. */
+EXPORT void ike_sa_sync_ids(struct ike_sa *sa);
+/* Likewise, and the sequence numbers that the peer sends with are to jump by delta (0: not). False: it was a no-op. */
+EXPORT bool ike_sa_sync(struct ike_sa *sa, uint64_t delta);
 
 /* ---- questions ---- */
 EXPORT struct child_sa *ike_sa_child(const struct ike_sa *sa, uint32_t id);

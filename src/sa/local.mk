@@ -12,6 +12,8 @@ libbewick_la_SOURCES += \
 	src/sa/exchange_table.c \
 	src/sa/fragment.c \
 	src/sa/fragment.h \
+	src/sa/hint.c \
+	src/sa/hint.h \
 	src/sa/host.h \
 	src/sa/ike_sa.c \
 	src/sa/ike_sa.h \
@@ -29,9 +31,13 @@ libbewick_la_SOURCES += \
 	src/sa/outstanding.c \
 	src/sa/reauth.c \
 	src/sa/reauth.h \
+	src/sa/qcd.c \
+	src/sa/qcd.h \
 	src/sa/receive.c \
 	src/sa/seal.c \
 	src/sa/seal.h \
+	src/sa/sync.c \
+	src/sa/sync.h \
 	src/sa/task.h \
 	src/sa/task_queue.c \
 	src/sa/tasks/child_create.c \
@@ -44,6 +50,8 @@ libbewick_la_SOURCES += \
 	src/sa/tasks/ike_dpd.c \
 	src/sa/tasks/ike_init.c \
 	src/sa/tasks/ike_reauth.c \
+	src/sa/tasks/ike_notify.c \
+	src/sa/tasks/message_id_sync.c \
 	src/sa/tasks/tasks.c \
 	src/sa/tasks/tasks.h \
 	src/sa/window.c \

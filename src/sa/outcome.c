@@ -10,6 +10,7 @@ const char *cause_name(enum cause cause)
 		[CAUSE_SELECTORS] = "selectors",
 		[CAUSE_KEY_EXCHANGE] = "key-exchange",
 		[CAUSE_PEER_SILENT] = "peer-silent",
+		[CAUSE_PEER_LOST] = "peer-lost-state",
 		[CAUSE_PEER_ERROR] = "peer-error",
 		[CAUSE_SYNTAX] = "syntax",
 		[CAUSE_CRITICAL] = "critical-payload",

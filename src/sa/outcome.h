@@ -24,6 +24,7 @@ enum cause {
 	CAUSE_SELECTORS,
 	CAUSE_KEY_EXCHANGE,
 	CAUSE_PEER_SILENT,    /* no reply after all retransmits */
+	CAUSE_PEER_LOST,      /* it has forgotten the IKE_SA, and proved that */
 	CAUSE_PEER_ERROR,     /* an error notify that has no cause of its own here */
 	CAUSE_SYNTAX,         /* a message that broke the rules */
 	CAUSE_CRITICAL,       /* an unknown payload that must not be skipped */

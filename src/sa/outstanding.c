@@ -77,17 +77,38 @@ static void outstanding_timer(struct timer *t)
 	timer_start(sa->ctx->wheel, &o->timer, sa_now(sa->ctx) + outstanding_wait(sa, o->tries), outstanding_timer);
 }
 
-void outstanding_send(struct ike_sa *sa, unsigned exchange, struct bytes msg)
+void outstanding_send(struct ike_sa *sa, unsigned exchange, uint32_t message_id, struct bytes msg)
 {
 	struct outstanding *o = xcalloc(1, sizeof(*o));
 
 	o->sa = sa;
 	o->exchange = (uint8_t)exchange;
-	o->message_id = sa->out.next++;
+	o->message_id = message_id;
 	buf_add_bytes(&o->data, msg);
 	sa->outstanding = o;
 	fragment_send(sa, &sa->local, &sa->remote, msg, exchange_log_level(sa));
 	timer_start(sa->ctx->wheel, &o->timer, sa_now(sa->ctx) + outstanding_wait(sa, 0), outstanding_timer);
+}
+
+void outstanding_nudge(struct ike_sa *sa)
+{
+	fragment_send(sa, &sa->local, &sa->remote, buf_bytes(&sa->outstanding->data), LOG_LEVEL_CONTROL);
+}
+
+bool outstanding_renumber(struct ike_sa *sa)
+{
+	struct outstanding *o = sa->outstanding;
+	struct bytes rest = buf_bytes(&o->data), one;
+
+	while (fragment_next(&rest, &one))
+		if (!seal_renumber(sa, o->data.p + (one.p - o->data.p), one.n, sa->out.next))
+			return false;
+	fragment_forget(sa, true);
+	o->message_id = sa->out.next++;
+	o->tries = 0;
+	fragment_send(sa, &sa->local, &sa->remote, buf_bytes(&o->data), LOG_LEVEL_CONTROL);
+	timer_start(sa->ctx->wheel, &o->timer, sa_now(sa->ctx) + outstanding_wait(sa, 0), outstanding_timer);
+	return true;
 }
 
 void outstanding_free(struct ike_sa *sa)

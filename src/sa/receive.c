@@ -3,6 +3,8 @@
 
 #include "sa/exchange.h"
 #include "sa/fragment.h"
+#include "sa/hint.h"
+#include "sa/sync.h"
 
 /* Where a packet came from and to, for the log. */
 struct receive_path {
@@ -22,7 +24,8 @@ static void receive_log_parsed(struct ike_sa *sa, const struct ike_header *h, co
 {
 	/* probes come all the time: they are details */
 	bool probe = h->flags & IKE_FLAG_RESPONSE ? exchange_is_probe(sa) :
-						    h->exchange == EXCHANGE_INFORMATIONAL && in->count == 0;
+						    h->exchange == EXCHANGE_INFORMATIONAL &&
+							    (in->count == 0 || sync_may_be(sa, h));
 	int level = probe ? LOG_LEVEL_DETAIL : LOG_LEVEL_CONTROL;
 
 	LOG_SA(&sa->log, NET, level, "received packet: from %s to %s (%zu bytes)", addr_format_port(path->remote).s,
@@ -188,6 +191,29 @@ static void receive_repeat(struct ike_sa *sa, const struct ike_header *h, const 
 	fragment_send(sa, local, remote, buf_bytes(&reply->data), LOG_LEVEL_DETAIL);
 }
 
+/*
+ * RFC 6311, 5.1: a synchronization has id 0 whatever the window says. Whether it is one shows when it is opened; until then the
+ * id is taken for new, unless it repeats the one that was answered.
+ */
+static enum window_verdict receive_verdict(const struct ike_sa *sa, const struct ike_header *h, struct bytes msg)
+{
+	const struct stored_reply *reply;
+
+	if (!sync_may_be(sa, h))
+		return window_in_check(&sa->in, h->message_id);
+	reply = window_in_reply(&sa->in, 0);
+	return reply && reply->request_hash == hash_bytes(&sa->ctx->hash, msg) ? WINDOW_REPEAT : WINDOW_NEW;
+}
+
+/* Of a verified message: it may move the window, or set it. */
+static bool receive_in_order(struct ike_sa *sa, const struct ike_header *h, const struct payload_list *in, bool sync)
+{
+	if (sync ? sync_accepts(sa, in) : window_in_check(&sa->in, h->message_id) == WINDOW_NEW)
+		return true;
+	sa->ctx->counters[SA_COUNTER_STALE]++;
+	return false;
+}
+
 static void receive_request(struct ike_sa *sa, const struct ike_header *h, const struct addr *local,
 			    const struct addr *remote, uint8_t *msg, size_t n)
 {
@@ -197,8 +223,9 @@ static void receive_request(struct ike_sa *sa, const struct ike_header *h, const
 	struct payload_list in;
 	uint8_t critical;
 	unsigned notify;
+	bool parsed, sync;
 
-	switch (window_in_check(&sa->in, h->message_id)) {
+	switch (receive_verdict(sa, h, bytes_of(msg, n))) {
 	case WINDOW_NEW:
 		break;
 	case WINDOW_REPEAT:
@@ -222,11 +249,16 @@ static void receive_request(struct ike_sa *sa, const struct ike_header *h, const
 	if (!receive_open(sa, h, msg, n, &opened))
 		return;
 	path.n = opened.n;
+	parsed = receive_parse(sa, h, opened.body, opened.first, &path, &in, &notify, &critical);
+	sync = parsed && sync_may_be(sa, h) && sync_is_request(&in);
+	if (!receive_in_order(sa, h, &in, sync))
+		return;
 
 	/* from here on the message is the peer's own (an IKE_SA_INIT creates the SA): state may move */
 	receive_count(sa, h->exchange, false, false);
 	sa->last_in_ms = sa_now(ctx);
-	window_in_accept(&sa->in, h->message_id);
+	if (!sync)
+		window_in_accept(&sa->in, h->message_id);
 	fragment_forget(sa, false); /* it may have come whole after all */
 	sa->incoming = xcalloc(1, sizeof(*sa->incoming));
 	*sa->incoming = (struct incoming){ .local = *local, .remote = *remote, .hash = opened.hash,
@@ -247,7 +279,7 @@ static void receive_request(struct ike_sa *sa, const struct ike_header *h, const
 		buf_reset(&sa->setup->init_request);
 		buf_add(&sa->setup->init_request, msg, n);
 	}
-	if (receive_parse(sa, h, opened.body, opened.first, &path, &in, &notify, &critical)) {
+	if (parsed) {
 		exchange_request(sa, h, &in);
 		return;
 	}
@@ -275,6 +307,10 @@ static void receive_response(struct ike_sa *sa, const struct ike_header *h, cons
 	uint8_t critical;
 	unsigned notify;
 
+	if (hint_is_unprotected(sa, h)) {
+		hint_receive(sa, h, remote, bytes_of(msg + IKE_HEADER_LEN, n - IKE_HEADER_LEN));
+		return;
+	}
 	if (!o || o->message_id != h->message_id || o->exchange != h->exchange || sa->park) {
 		ctx->counters[SA_COUNTER_STALE]++;
 		return;

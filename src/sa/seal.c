@@ -109,6 +109,25 @@ static void seal_write_iv(struct ike_sa *sa, uint8_t *iv)
 	}
 }
 
+bool seal_renumber(struct ike_sa *sa, uint8_t *msg, size_t n, uint32_t message_id)
+{
+	const struct protect *p = &sa->protect;
+	const uint8_t *encr = seal_encr_key(sa, sa->initiator), *integ = seal_integ_key(sa, sa->initiator);
+	struct writer id = writer_of(msg + 20, 4);
+	struct seal_place place;
+	size_t text_len;
+
+	if (!p->cipher || n < IKE_HEADER_LEN || !seal_find(bytes_of(msg, n), &place) ||
+	    n - place.aad_len <= (size_t)p->cipher->iv_len + protect_icv_len(p))
+		return false;
+	text_len = n - place.aad_len - p->cipher->iv_len - protect_icv_len(p);
+	if (!result_is_ok(protect_open(sa->ctx->crypto, p, encr, integ, msg, place.aad_len, text_len)))
+		return false;
+	writer_u32(&id, message_id);
+	seal_write_iv(sa, msg + place.aad_len);
+	return result_is_ok(protect_seal(sa->ctx->crypto, p, encr, integ, msg, place.aad_len, text_len));
+}
+
 struct bytes seal_fragment(struct ike_sa *sa, const struct ike_header *h, const struct payload_skf *fragment, uint8_t first,
 			   struct bytes inner, uint8_t *out, size_t cap)
 {

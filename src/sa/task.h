@@ -18,6 +18,8 @@
 	X(IKE_DPD)                                                                                 \
 	X(IKE_REAUTH)                                                                              \
 	X(IKE_AUTH_LIFETIME)                                                                       \
+	X(IKE_MID_SYNC)                                                                            \
+	X(IKE_NOTIFY)                                                                              \
 	X(CHILD_CREATE)                                                                            \
 	X(CHILD_DELETE)
 
@@ -77,6 +79,11 @@ void child_delete_spi(struct ike_sa *sa, uint32_t spi_in);
 void child_create_spi_gone(struct ike_sa *sa, uint32_t spi_out);
 /* RFC 4478: tells the peer how long its authentication is good for; at_once: it is to be repeated now. */
 struct task *ike_auth_lifetime_new(struct ike_sa *sa, bool at_once);
+/* RFC 6311: agrees on message ids with the peer (if negotiated); delta: by which its sequence numbers are to jump, 0 none. */
+struct task *message_id_sync_new(struct ike_sa *sa, uint64_t delta);
+/* Tells the peer something by one notify in an INFORMATIONAL exchange: enum notify_type, of which ike_notify.c knows what goes
+ * into it; INVALID_SPI: value is the SPI. */
+struct task *ike_notify_new(struct ike_sa *sa, unsigned type, uint32_t value);
 /* The configuration a queued or active child_create is for; NULL for other tasks. */
 const struct child_conf *child_create_conf(const struct task *t);
 /* The id of the CHILD_SA that a task works at, 0 if none. */

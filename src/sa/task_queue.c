@@ -58,6 +58,7 @@ static int task_priority(const struct task *t)
 		[TASK_IKE_INIT] = 0,  [TASK_IKE_AUTH] = 1,	[TASK_IKE_DELETE] = 2,
 		[TASK_CHILD_DELETE] = 3, [TASK_CHILD_CREATE] = 4, [TASK_IKE_DPD] = 5,
 		[TASK_IKE_REAUTH] = 2, [TASK_IKE_AUTH_LIFETIME] = 5,
+		[TASK_IKE_MID_SYNC] = 0, [TASK_IKE_NOTIFY] = 5,
 	};
 
 	return priority[t->type];

@@ -22,7 +22,8 @@ static void lab_note_reply(struct lab *lab, struct bytes msg)
 	uint64_t id, hash = hash_bytes(&key, msg);
 
 	ck_assert(result_is_ok(header_parse(msg, &h)));
-	if (!(h.flags & IKE_FLAG_RESPONSE))
+	/* RFC 6311: each sync has id 0, and an answer of its own */
+	if (!(h.flags & IKE_FLAG_RESPONSE) || (h.exchange == EXCHANGE_INFORMATIONAL && h.message_id == 0))
 		return;
 	id = h.spi_i ^ h.spi_r * 3 ^ ((uint64_t)h.message_id << 8 | h.flags);
 	/* RFC 7383, 2.6.1: each fragment is one by its number and total */
@@ -242,6 +243,7 @@ struct lab_child {
 	uint32_t spi_in, spi_out;
 	uint8_t keys[256];
 	size_t n_keys;
+	uint64_t seq_out;
 };
 
 static enum kernel_status lab_spi_alloc(struct kernel *k, uint8_t segment, struct kernel_done done, uint32_t *ret_spi,
@@ -318,6 +320,12 @@ static bool lab_query(struct kernel *k, struct kernel_handle *h, struct kernel_u
 	return true;
 }
 
+static void lab_kernel_advance(struct kernel *k, struct kernel_handle *h, uint64_t delta)
+{
+	(void)k;
+	((struct lab_child *)h)->seq_out += delta;
+}
+
 static const struct kernel_ops lab_kernel_ops = {
 	.name = "mock",
 	.spi_alloc = lab_spi_alloc,
@@ -325,7 +333,13 @@ static const struct kernel_ops lab_kernel_ops = {
 	.install = lab_install,
 	.remove = lab_remove,
 	.query = lab_query,
+	.advance = lab_kernel_advance,
 };
+
+uint64_t lab_seq_out(const struct child_sa *c)
+{
+	return ((const struct lab_child *)c->handle)->seq_out;
+}
 
 void lab_kernel_complete(struct lab_end *e, enum kernel_status status)
 {
@@ -579,6 +593,17 @@ void lab_inject(struct lab_end *from, struct ike_sa *sa, unsigned exchange, bool
 
 	ck_assert(writer_ok(&b->w) && msg.n);
 	lab_put(from, &sa->local, &sa->remote, msg);
+}
+
+void lab_inject_plain(struct lab_end *to, const struct ike_sa *sa, const struct ike_header *h, const struct builder *b)
+{
+	uint8_t msg[1024] = { 0 };
+	struct builder all = builder_of(msg, sizeof(msg));
+
+	builder_header(&all, h);
+	writer_bytes(&all.w, bytes_of(b->w.p, b->w.n));
+	msg[16] = b->first;
+	lab_put(to == &to->lab->a ? &to->lab->b : &to->lab->a, &sa->remote, &sa->local, builder_finish(&all));
 }
 
 void lab_inject_init(struct lab_end *to, uint64_t spi_r, struct builder *b)

@@ -114,12 +114,17 @@ void lab_inject(struct lab_end *from, struct ike_sa *sa, unsigned exchange, bool
 /* One fragment of a message of sa (of `from`), the first with the type of its first payload in f (RFC 7383). */
 void lab_inject_fragment(struct lab_end *from, struct ike_sa *sa, unsigned exchange, bool response, uint32_t message_id,
 			 uint16_t number, uint16_t total, uint8_t first, struct bytes inner);
+/* Anybody's message, unprotected, as if from the peer of sa (of `to`). */
+void lab_inject_plain(struct lab_end *to, const struct ike_sa *sa, const struct ike_header *h, const struct builder *b);
 /* An IKE_SA_INIT response for the first SA of `to`, as anybody can send it, with the payloads of b. */
 void lab_inject_init(struct lab_end *to, uint64_t spi_r, struct builder *b);
 /* Parses packet i of those under way with the keys of its receiver. */
 void lab_peek(struct lab *lab, size_t i, struct arena *a, struct ike_header *ret_header, struct payload_list *ret_list);
 /* Brings packet i to the front. */
 void lab_choose(struct lab *lab, size_t i);
+
+/* How far the outbound sequence numbers of an installed child were made to jump. */
+uint64_t lab_seq_out(const struct child_sa *c);
 
 /* Aborts the test when an invariant is broken: backend and SAs agree, nothing leaks. */
 void lab_check(struct lab *lab);

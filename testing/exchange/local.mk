@@ -10,6 +10,7 @@ test_exchange_SOURCES = \
 	testing/exchange/test_fragments.c \
 	testing/exchange/test_fuzz.c \
 	testing/exchange/test_peer.c \
+	testing/exchange/test_qcd.c \
 	testing/exchange/test_random.c \
 	testing/exchange/test_reauth.c \
 	testing/exchange/test_setup.c \
@@ -18,6 +19,7 @@ test_exchange_SOURCES = \
 	testing/fuzz/sa_forge.c \
 	testing/fuzz/sa_payloads.c \
 	testing/fuzz/sa_program.h \
+	testing/exchange/test_sync.c \
 	testing/lib/swanctl_text.c \
 	testing/lib/swanctl_text.h
 test_exchange_CFLAGS = $(test_cflags) -DFUZZ_CORPUS='"$(abs_srcdir)/testing/fuzz/corpus/sa"'

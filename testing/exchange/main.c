@@ -13,8 +13,10 @@ int main(void)
 	srunner_add_suite(r, fragments_suite());
 	srunner_add_suite(r, peer_suite());
 	srunner_add_suite(r, reauth_suite());
+	srunner_add_suite(r, qcd_suite());
 	srunner_add_suite(r, random_suite());
 	srunner_add_suite(r, fuzz_suite());
+	srunner_add_suite(r, sync_suite());
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
 	srunner_free(r);

@@ -11,6 +11,8 @@ Suite *fragments_suite(void);
 Suite *fuzz_suite(void);
 Suite *peer_suite(void);
 Suite *reauth_suite(void);
+Suite *qcd_suite(void);
 Suite *random_suite(void);
+Suite *sync_suite(void);
 
 #endif

@@ -3,6 +3,8 @@
 #include "sa/exchange.h"
 #include "sa/init_variant.h"
 #include "sa/reauth.h"
+#include "sa/qcd.h"
+#include "sa/sync.h"
 #include "sa/tasks/tasks.h"
 
 /* IKE_AUTH (RFC 7296, 1.2 and 2.15): who both sides are. The first CHILD_SA is child_create's. */
@@ -105,6 +107,19 @@ static bool auth_check(struct ike_sa *sa, const struct payload *p)
 
 /* ---- initiator ---- */
 
+/* Behind AUTH and in front of all that is the child's (RFC 6290, 4.2). */
+static void auth_put_extensions(struct ike_sa *sa, struct builder *b)
+{
+	qcd_build(sa, b);
+	sync_build(sa, b);
+}
+
+static void auth_take_extensions(struct ike_sa *sa, const struct payload_list *in)
+{
+	qcd_take(sa, in);
+	sync_take(sa, in);
+}
+
 static enum outcome auth_build_request(struct ike_sa *sa, struct task *t, struct builder *b)
 {
 	const struct id *remote = &sa->conn->remote_rounds[0].id;
@@ -128,6 +143,7 @@ static enum outcome auth_build_request(struct ike_sa *sa, struct task *t, struct
 	if (!id_is_any(remote) && id_match(remote, remote) >= ID_MATCH_PERFECT)
 		builder_id(b, false, remote);
 	o = auth_put(sa, b);
+	auth_put_extensions(sa, b);
 	return o == OUTCOME_DONE ? OUTCOME_MORE : o;
 }
 
@@ -173,6 +189,7 @@ static enum outcome auth_process_response(struct ike_sa *sa, struct task *t, con
 		exchange_notify_once(sa, NOTIFY_AUTHENTICATION_FAILED);
 		return auth_fatal(sa, CAUSE_AUTHENTICATION, "the peer could not be authenticated", 0);
 	}
+	auth_take_extensions(sa, in);
 	ike_sa_established(sa);
 	reauth_take_lifetime(sa, in);
 	return OUTCOME_DONE;
@@ -257,6 +274,7 @@ static enum outcome auth_process_request(struct ike_sa *sa, struct task *t, cons
 	if (payload_find(in, PAYLOAD_SA, NULL) && conn->childless == CHILDLESS_FORCE)
 		return auth_fatal(sa, CAUSE_POLICY, "the peer wants a CHILD_SA in IKE_AUTH and childless = force",
 				  NOTIFY_AUTHENTICATION_FAILED);
+	auth_take_extensions(sa, in);
 	/* the key for our own AUTH is the one just used: nothing can go wrong with the answer any more */
 	ike_sa_established(sa);
 	return OUTCOME_DONE;
@@ -268,6 +286,7 @@ static enum outcome auth_build_response(struct ike_sa *sa, struct task *t, struc
 
 	builder_id(b, false, &sa->local_id);
 	o = auth_put(sa, b);
+	auth_put_extensions(sa, b);
 	if (o == OUTCOME_DONE)
 		reauth_put_lifetime(sa, b);
 	return o;

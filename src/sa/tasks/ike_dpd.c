@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "sa/hint.h"
+#include "sa/qcd.h"
 #include "sa/tasks/tasks.h"
 
 /* Liveness check: an INFORMATIONAL exchange without payloads (RFC 7296, 2.4). As responder it also
@@ -29,6 +31,11 @@ static enum outcome dpd_process_request(struct ike_sa *sa, struct task *t, const
 			sa->why = "the peer could not authenticate us";
 			return OUTCOME_IKE_FATAL;
 		}
+		if (p->notify.type == NOTIFY_INVALID_SPI)
+			hint_lost_child(sa, p->notify.data);
+		/* RFC 6290 4.4 MUST: accepted in any protected exchange */
+		if (p->notify.type == NOTIFY_QUICK_CRASH_DETECTION)
+			qcd_take(sa, in);
 	}
 	return OUTCOME_DONE;
 }

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sa/hint.h"
+
+#include "sa/exchange.h"
+#include "sa/qcd.h"
+#include "sa/task.h"
+
+/* The peer may not be ready yet for what was set up just now. */
+#define HINT_CHILD_YOUNG_MS 5000
+
+static bool hint_in_use(const struct ike_sa *sa)
+{
+	switch ((enum ike_state)sa->state) {
+	case IKE_STATE_ESTABLISHED:
+	case IKE_STATE_REKEYING:
+	case IKE_STATE_REKEYED:
+	case IKE_STATE_DELETING:
+		return true;
+	case IKE_STATE_CREATED:
+	case IKE_STATE_CONNECTING:
+	case IKE_STATE_CLOSED:
+	case IKE_STATE_PASSIVE:
+	case IKE_STATE_DESTROYING:
+	case IKE_STATES:
+		return false;
+	}
+	return false;
+}
+
+bool hint_is_unprotected(const struct ike_sa *sa, const struct ike_header *h)
+{
+	return hint_in_use(sa) && h->exchange != EXCHANGE_IKE_SA_INIT && h->next != PAYLOAD_SK && h->next != PAYLOAD_SKF;
+}
+
+/* ---- unprotected ---- */
+
+/* RFC 7296 2.21.4 SHOULD: a liveness check, limited in frequency; nothing else changes. */
+static void hint_probe(struct ike_sa *sa, const struct addr *remote, const char *what)
+{
+	uint64_t now = sa_now(sa->ctx);
+
+	if (sa->hint_ms && now < sa->hint_ms + LIMIT_HINT_MS)
+		return;
+	sa->hint_ms = now;
+	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "unprotected %s from %s: asking the peer whether it is there", what,
+	       addr_format_port(remote).s);
+	if (sa->outstanding)
+		outstanding_nudge(sa);
+	else
+		ike_sa_probe(sa);
+}
+
+/* True: the token was the peer's, the SA has ended. */
+static bool hint_token(struct ike_sa *sa, const struct addr *remote, const struct payload_list *in, bool *ret_wrong)
+{
+	enum qcd_verdict verdict = qcd_check(sa, in);
+
+	*ret_wrong = verdict == QCD_WRONG;
+	switch (verdict) {
+	case QCD_NONE:
+		return false;
+	case QCD_WRONG:
+		/* RFC 6290 4.5 MUST NOT: no answer */
+		sa->ctx->counters[SA_COUNTER_TOKEN_WRONG]++;
+		LOG_SA(&sa->log, IKE, LOG_LEVEL_DETAIL, "ignored a token from %s that is not the peer's",
+		       addr_format_port(remote).s);
+		return false;
+	case QCD_RIGHT:
+		/* RFC 6290 4.5 MUST: discarded in silence, with all children */
+		ike_sa_finish(sa, IKE_EVENT_SILENT, CAUSE_PEER_LOST, "the peer has lost its state, as its token shows");
+		return true;
+	}
+	return false;
+}
+
+void hint_receive(struct ike_sa *sa, const struct ike_header *h, const struct addr *remote, struct bytes body)
+{
+	struct payload_list in;
+	struct wire_error err;
+	bool wrong;
+
+	sa->ctx->counters[SA_COUNTER_UNPROTECTED]++;
+	if (!result_is_ok(payloads_parse(&sa->ctx->arena, body, h->next, &in, &err))) {
+		sa->ctx->counters[SA_COUNTER_INVALID]++;
+		return;
+	}
+	if (hint_token(sa, remote, &in, &wrong) || wrong)
+		return;
+	if (payload_notify(&in, NOTIFY_INVALID_IKE_SPI))
+		hint_probe(sa, remote, "INVALID_IKE_SPI");
+}
+
+bool hint_invalid_spi(struct ike_sa *sa, const struct addr *remote, uint32_t spi, const struct payload_list *in)
+{
+	bool wrong;
+
+	if (sa->finished || !hint_in_use(sa) || !ike_sa_child_by_spi_out(sa, spi))
+		return false;
+	sa->ctx->counters[SA_COUNTER_UNPROTECTED]++;
+	/* RFC 6290, 8.2: a token may come with it; a wrong one is no sign of anything */
+	if (!hint_token(sa, remote, in, &wrong))
+		hint_probe(sa, remote, "INVALID_SPI");
+	return true;
+}
+
+/* ---- in the IKE_SA ---- */
+
+void hint_lost_child(struct ike_sa *sa, struct bytes data)
+{
+	struct reader r = reader_of(data);
+	uint32_t spi = reader_u32(&r);
+	struct child_sa *c = reader_done(&r) ? ike_sa_child_by_spi_out(sa, spi) : NULL;
+
+	if (sa->state != IKE_STATE_ESTABLISHED || !c || c->state != CHILD_STATE_INSTALLED ||
+	    sa_now(sa->ctx) < c->installed_ms + HINT_CHILD_YOUNG_MS)
+		return;
+	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "the peer does not know the SPI %08x that CHILD_SA %s{%u} sends to: it is closed",
+	       spi, c->conf->name, c->id);
+	ike_sa_child_wanted(sa, c->conn, c->conf);
+	/* goes out behind the answer */
+	ike_sa_queue(sa, child_delete_new(sa, c->id, (struct sa_request){ 0 }));
+}
+
+bool hint_knows_spi(const struct ike_sa *sa, uint32_t spi_in)
+{
+	for (const struct child_sa *c = sa->children; c; c = c->next)
+		if (c->spi_in == spi_in)
+			return true;
+	return false;
+}
+
+static bool hint_is_queued(const struct task *t)
+{
+	for (; t; t = t->next)
+		if (t->type == TASK_IKE_NOTIFY)
+			return true;
+	return false;
+}
+
+void hint_tell_invalid_spi(struct ike_sa *sa, uint32_t spi)
+{
+	uint64_t now = sa_now(sa->ctx);
+
+	if (sa->finished || sa->state != IKE_STATE_ESTABLISHED || hint_is_queued(sa->queued) || hint_is_queued(sa->active) ||
+	    (sa->hint_ms && now < sa->hint_ms + LIMIT_HINT_MS))
+		return;
+	sa->hint_ms = now;
+	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "ESP with SPI %08x came from %s, which has no SA here: the peer is told", spi,
+	       addr_format_port(&sa->remote).s);
+	ike_sa_queue(sa, ike_notify_new(sa, NOTIFY_INVALID_SPI, spi));
+	ike_sa_run_queue(sa);
+}
