@@ -136,6 +136,8 @@ static void conn_loaded(struct control *c, const struct conn *conn, struct conn 
 	conns_warn_not_obeyed(conn);
 	if (!updated)
 		generation_next(c, conn->name);
+	if (old)
+		reinit_config_changed(c, old, conn);
 	start_actions(c, conn->name, undo, n_undo, updated && n_start > 0, conn, start, n_start);
 	free((void *)start);
 	free((void *)undo);
@@ -228,7 +230,7 @@ void cmd_unload_conn(struct command *cmd)
 	}
 	control_config_changed(c);
 	LOG(CFG, 1, "removed vici connection: %s", name);
-	reinit_forget(c, name);
+	reinit_forget(c, name, NULL);
 	generation_forget(c, name);
 	undo = xcalloc(old->n_children + 1, sizeof(*undo));
 	n = conn_changed_starts(old, NULL, undo);

@@ -179,8 +179,15 @@ static void terminate_mail(struct waiter *w, const struct worker_reply *r)
 
 	switch ((enum worker_reply_kind)r->mail.kind) {
 	case WORKER_REPLY_SA:
-		if (t->listing && r->info->n_children)
+		if (!t->listing)
+			return;
+		if (r->info->n_children)
 			command_log(t->cmd, t->cmd->log_level, r->info->id);
+		/* what the operator closes by its number stays closed */
+		for (size_t i = 0; t->sel.child_id && i < r->info->n_children; i++)
+			reinit_forget(t->control, r->info->name, r->info->children[i].name);
+		if (t->sel.ike_id && !t->sel.child_id && !t->child)
+			reinit_forget(t->control, r->info->name, NULL);
 		return;
 	case WORKER_REPLY_DONE:
 		t->listing = false;
@@ -210,7 +217,9 @@ static void terminate_begin(struct terminate *t)
 
 	command_log(cmd, control_level(command_request(cmd)), t->sel.ike_id);
 	cmd->log_name = t->ike && !t->sel.ike_id ? t->ike : NULL;
-	if (t->sel.ike_id || t->ike || !command_wants(cmd, CONTROL_EVENT_CONTROL_LOG)) {
+	if (t->child || (t->ike && !t->sel.child_id))
+		reinit_forget(c, t->ike, t->child);
+	if (!t->sel.child_id && (t->ike || (!t->sel.ike_id && !command_wants(cmd, CONTROL_EVENT_CONTROL_LOG)))) {
 		terminate_run(t);
 		return;
 	}

@@ -24,6 +24,7 @@ struct initiate {
 	struct command *cmd;	 /* NULL: nobody waits */
 	int timeout_ms;
 	bool start_action;
+	bool forgotten; /* not repeated if it fails */
 	struct reinit *reinit;
 	/* the best one found, then the one in use */
 	uint32_t ike_id;
@@ -76,6 +77,7 @@ static void initiate_end(struct initiate *job, enum cause cause, const char *lim
 	const struct conn *conn = conn_ref(job->conn);
 	struct command *cmd = job->cmd;
 	struct reinit *reinit = job->reinit;
+	char *start = job->start_action && !job->forgotten && job->child ? xstrdup(job->child) : NULL;
 
 	job->cmd = NULL;
 	if (cmd && limits)
@@ -88,6 +90,9 @@ static void initiate_end(struct initiate *job, enum cause cause, const char *lim
 	initiate_free(job);
 	if (reinit)
 		reinit_done(c, reinit, cause);
+	else if (start && cause != CAUSE_NONE && cause != CAUSE_DUPLICATE)
+		reinit_start_failed(c, conn, start, cause);
+	free(start);
 	initiate_find_next(c, conn->name);
 	conn_unref(conn);
 }
@@ -260,6 +265,17 @@ void initiate_abort_all(struct control *c)
 		if (job->reinit)
 			reinit_done(c, job->reinit, CAUSE_SHUTDOWN);
 		initiate_free(job);
+	}
+}
+
+void initiate_forget(struct control *c, const char *conn, const char *child)
+{
+	LIST_FOREACH(it, &c->initiates) {
+		struct initiate *job = list_entry(it, struct initiate, link);
+
+		if ((!conn || strcmp(job->conn->name, conn) == 0) &&
+		    (!child || (job->child && strcmp(job->child, child) == 0)))
+			job->forgotten = true;
 	}
 }
 

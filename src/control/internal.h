@@ -244,6 +244,8 @@ struct initiate_how {
 };
 void initiate_start(struct control *c, const struct conn *conn, const char *child, const struct initiate_how *how);
 void initiate_abort_all(struct control *c); /* at the end */
+/* Start actions under way (names NULL: all) are not repeated if they fail. */
+void initiate_forget(struct control *c, const char *conn, const char *child);
 /* Start actions of these children that have not come to the workers yet are not to be. */
 void initiate_cancel_starts(struct control *c, const char *conn, const char *const *children, size_t n);
 /* Ids of IKE_SAs that start actions of these children are still setting up. */
@@ -251,7 +253,12 @@ bool initiate_is_starting(struct control *c, uint32_t ike_id, const char *conn, 
 
 void reinit_request(struct control *c, const struct worker_reply *r);
 void reinit_done(struct control *c, struct reinit *r, enum cause cause);
-void reinit_forget(struct control *c, const char *conn); /* NULL: all */
+/* A start action came to nothing. */
+void reinit_start_failed(struct control *c, const struct conn *conn, const char *child, enum cause cause);
+/* NULL: all. What is under way is not repeated either. */
+void reinit_forget(struct control *c, const char *conn, const char *child);
+/* `conn` (NULL: nothing) is in the place of `old`: what is different is not brought up as it was. */
+void reinit_config_changed(struct control *c, const struct conn *old, const struct conn *conn);
 
 /* Undoes the start actions of `undo` children of a connection, then runs those of `start` (of conn, may be NULL). */
 void start_actions(struct control *c, const char *name, const char *const *undo, size_t n_undo, bool keep_ike,

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
+#include <sys/random.h>
 
 #include "control/internal.h"
 
 /*
- * SAs that are to come up again (dpd_action, close_action): at most one attempt per connection and
- * child at a time, with growing pauses, as long as that configuration is loaded.
+ * What the configuration wants up and what is not: lost SAs (dpd_action, close_action), and set-ups that failed (these and
+ * start_action). One attempt per connection and child at a time, with pauses that grow and vary, as long as that part of the
+ * configuration is in force and the operator does not say otherwise.
  */
 #define REINIT_FIRST_MS 1000
 #define REINIT_MAX_MS 60000
@@ -15,8 +17,9 @@ struct reinit {
 	struct control *control;
 	struct timer timer;
 	char *conn, *child; /* child NULL: the IKE_SA */
-	uint64_t last_ms;   /* when it was last tried */
+	uint64_t last_ms;   /* when it was last tried, or came up */
 	unsigned pause_ms;  /* before the next time */
+	unsigned flaps;	    /* how often it was lost soon after it had come up */
 	bool running;	    /* an attempt is under way */
 	bool forgotten;	    /* to be freed when that is over */
 };
@@ -50,12 +53,36 @@ static struct reinit *reinit_get(struct control *c, const char *conn, const char
 	return r;
 }
 
+static const char *reinit_kind(const struct reinit *r)
+{
+	return r->child ? "CHILD_SA" : "IKE_SA";
+}
+
+static const char *reinit_what(const struct reinit *r)
+{
+	return r->child ? r->child : r->conn;
+}
+
+/* Less a random part: what was lost together does not come back in step. */
+static uint64_t reinit_jitter(unsigned pause_ms)
+{
+	uint32_t random = 0;
+
+	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
+		random = (uint32_t)clock_monotonic_ms();
+	return pause_ms - random % (pause_ms / 4 + 1);
+}
+
 static void reinit_schedule(struct reinit *r)
 {
 	struct control *c = r->control;
+	uint64_t pause = reinit_jitter(r->pause_ms);
 
-	if (!r->running && !timer_running(&r->timer))
-		timer_start(loop_wheel(c->loop), &r->timer, loop_now(c->loop) + r->pause_ms, reinit_try);
+	if (r->running || timer_running(&r->timer))
+		return;
+	LOG(CFG, 1, "bringing up %s '%s' of '%s' again in %llu.%llus", reinit_kind(r), reinit_what(r), r->conn,
+	    (unsigned long long)pause / 1000, (unsigned long long)pause % 1000 / 100);
+	timer_start(loop_wheel(c->loop), &r->timer, loop_now(c->loop) + pause, reinit_try);
 	r->pause_ms = r->pause_ms == 0 ? REINIT_FIRST_MS : r->pause_ms * 2;
 	if (r->pause_ms > REINIT_MAX_MS)
 		r->pause_ms = REINIT_MAX_MS;
@@ -89,37 +116,99 @@ void reinit_request(struct control *c, const struct worker_reply *reply)
 		return;
 	/* the first time at once; what goes up and down and up is slowed down */
 	if (r->last_ms == 0 || loop_now(c->loop) - r->last_ms > REINIT_MAX_MS)
-		r->pause_ms = 0;
-	LOG(CFG, 1, "bringing up %s '%s' of '%s' again in %u ms", r->child ? "CHILD_SA" : "IKE_SA",
-	    r->child ? r->child : r->conn, r->conn, r->pause_ms);
+		r->pause_ms = r->flaps = 0;
+	else
+		r->flaps++;
 	reinit_schedule(r);
+}
+
+/* keyingtries is for a peer that is silent from the start; what was up once and is wanted again is not given up. */
+static bool reinit_gives_up(const struct reinit *r, enum cause cause)
+{
+	const struct conn *conn = config_conn(r->control->config, r->conn);
+	const struct child_conf *child = conn && r->child ? conn_child(conn, r->child) : NULL;
+
+	return cause == CAUSE_PEER_SILENT && child && conn->keyingtries != 0 && child->start_action & ACTION_START &&
+	       !((child->dpd_action | child->close_action) & ACTION_START);
+}
+
+static void reinit_failed(struct reinit *r, enum cause cause)
+{
+	if (cause == CAUSE_SHUTDOWN) {
+		reinit_free(r);
+	} else if (cause == CAUSE_POLICY) {
+		LOG(CFG, 1, "%s '%s' of '%s' is given up: the configuration does not allow it", reinit_kind(r), reinit_what(r),
+		    r->conn);
+		reinit_free(r);
+	} else if (reinit_gives_up(r, cause)) {
+		LOG(CFG, 1, "%s '%s' of '%s' is given up: the peer did not answer (keyingtries; 0 would try for ever)",
+		    reinit_kind(r), reinit_what(r), r->conn);
+		reinit_free(r);
+	} else {
+		reinit_schedule(r);
+	}
 }
 
 void reinit_done(struct control *c, struct reinit *r, enum cause cause)
 {
-	(void)c;
 	r->running = false;
 	if (r->forgotten) {
 		reinit_free(r);
-		return;
+	} else if (cause == CAUSE_NONE || cause == CAUSE_DUPLICATE) {
+		unsigned pause = REINIT_FIRST_MS;
+
+		for (unsigned i = 0; i < r->flaps && pause < REINIT_MAX_MS; i++)
+			pause *= 2;
+		r->pause_ms = pause < REINIT_MAX_MS ? pause : REINIT_MAX_MS;
+		r->last_ms = loop_now(c->loop);
+	} else {
+		reinit_failed(r, cause);
 	}
-	/* up already, or not wanted */
-	if (cause == CAUSE_NONE || cause == CAUSE_DUPLICATE || cause == CAUSE_POLICY || cause == CAUSE_SHUTDOWN)
-		return;
-	reinit_schedule(r);
 }
 
-void reinit_forget(struct control *c, const char *conn)
+void reinit_start_failed(struct control *c, const struct conn *conn, const char *child, enum cause cause)
+{
+	const struct conn *now = config_conn(c->config, conn->name);
+	const struct child_conf *was = conn_child(conn, child), *is = now ? conn_child(now, child) : NULL;
+	struct reinit *r;
+
+	/* what was loaded meanwhile has its own start actions */
+	if (!c->workers || !is || !conn_ike_equal(conn, now) || !child_conf_equal(conn, was, now, is))
+		return;
+	r = reinit_get(c, conn->name, child);
+	if (r->running || timer_running(&r->timer))
+		return;
+	r->last_ms = loop_now(c->loop);
+	r->pause_ms = REINIT_FIRST_MS;
+	reinit_failed(r, cause);
+}
+
+void reinit_forget(struct control *c, const char *conn, const char *child)
 {
 	LIST_FOREACH_SAFE(it, &c->reinits) {
 		struct reinit *r = list_entry(it, struct reinit, link);
 
-		if (conn && strcmp(r->conn, conn) != 0)
+		if ((conn && strcmp(r->conn, conn) != 0) || (child && (!r->child || strcmp(r->child, child) != 0)))
 			continue;
 		timer_stop(loop_wheel(c->loop), &r->timer);
 		if (r->running)
 			r->forgotten = true;
 		else
 			reinit_free(r);
+	}
+	initiate_forget(c, conn, child);
+}
+
+void reinit_config_changed(struct control *c, const struct conn *old, const struct conn *conn)
+{
+	if (!conn || !conn_ike_equal(old, conn)) {
+		reinit_forget(c, old->name, NULL);
+		return;
+	}
+	for (size_t i = 0; i < old->n_children; i++) {
+		const struct child_conf *was = &old->children[i], *is = conn_child(conn, was->name);
+
+		if (!is || !child_conf_equal(old, was, conn, is))
+			reinit_forget(c, old->name, was->name);
 	}
 }

@@ -76,7 +76,7 @@ static void server_stop(struct control *c)
 static void server_quiesce(struct control *c)
 {
 	c->workers = NULL;
-	reinit_forget(c, NULL);
+	reinit_forget(c, NULL, NULL);
 	events_update(c);
 	pthread_mutex_lock(&c->lock);
 	c->quiet = true;
@@ -301,7 +301,7 @@ void control_free(struct control *c)
 		client_close(list_entry(it, struct client, link));
 	client_free_dead(c);
 	initiate_abort_all(c);
-	reinit_forget(c, NULL);
+	reinit_forget(c, NULL, NULL);
 	jobs_free(c);
 	LIST_FOREACH_SAFE(it, &c->reloads)
 		command_abandon(list_entry(it, struct command, link));

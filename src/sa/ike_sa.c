@@ -210,9 +210,11 @@ void ike_sa_established(struct ike_sa *sa)
 	ike_sa_schedule(sa);
 }
 
-/* Children whose configuration wants them up are set up again when the peer is gone. */
+/* Children whose configuration wants them up are set up again when the peer is gone; not what we were closing ourselves. */
 static void ike_sa_reinitiate(struct ike_sa *sa, unsigned (*action)(const struct child_conf *conf))
 {
+	if (sa->state == IKE_STATE_DELETING || sa->reauth_break)
+		return;
 	for (struct child_sa *c = sa->children; c; c = c->next)
 		if (c->state == CHILD_STATE_INSTALLED && (action(c->conf) & ACTION_START))
 			sa->ctx->ops->reinitiate(sa->ctx->host, c->conn, c->conf);
@@ -274,7 +276,7 @@ void ike_sa_finish(struct ike_sa *sa, enum ike_event event, enum cause cause, co
 		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "IKE_SA %s[%u] with %s %s: %s", sa->log.name, sa->log.id,
 		       addr_format_port(&sa->remote).s, was_connecting ? "could not be established" : "ends", why);
 	ike_sa_announce_end(sa);
-	if (event == IKE_EVENT_SILENT && !was_connecting && !sa->reauth_break)
+	if (event == IKE_EVENT_SILENT && !was_connecting)
 		ike_sa_reinitiate(sa, ike_sa_dpd_action);
 	ike_sa_move(sa, event);
 	sa->finished = true;
@@ -294,7 +296,7 @@ void ike_sa_close(struct ike_sa *sa)
 
 	if (sa->finished || sa->state == IKE_STATE_CLOSED)
 		return;
-	if (sa->cause == CAUSE_NONE && !sa->reauth_break)
+	if (sa->cause == CAUSE_NONE)
 		ike_sa_reinitiate(sa, ike_sa_close_action);
 	ike_sa_move(sa, sa->cause == CAUSE_NONE ? IKE_EVENT_DELETE_ANSWERED : IKE_EVENT_REFUSED);
 	ike_sa_announce_end(sa);

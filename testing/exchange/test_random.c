@@ -86,6 +86,8 @@ static void step_operator(struct schedule *s)
 		ike_sa_terminate(sa, pick(s, 6) == 0, schedule_request(s, e));
 	} else if (what < 14 && sa->state == IKE_STATE_ESTABLISHED) {
 		ike_sa_probe(sa);
+	} else if (what == 14 && lab_live(e) < 4) {
+		ike_sa_reauth(sa);
 	} else if (what == 15) {
 		e->kernel_fail_install = pick(s, 4) == 0;
 		e->kernel_fail_spi = pick(s, 8) == 0;
@@ -123,6 +125,18 @@ static void step_backend(struct schedule *s)
 		lab_kernel_complete(e, pick(s, 8) ? KERNEL_OK : KERNEL_FAILED);
 }
 
+static void schedule_quiet(struct lab *lab)
+{
+	for (unsigned n = 0; lab->n_packets || lab->a.n_pending || lab->b.n_pending; n++) {
+		ck_assert_uint_lt(n, 1000);
+		lab_run(lab);
+		if (lab->a.n_pending)
+			lab_kernel_complete(&lab->a, KERNEL_OK);
+		if (lab->b.n_pending)
+			lab_kernel_complete(&lab->b, KERNEL_OK);
+	}
+}
+
 /* The net is well again: no packet is lost, backends answer, time goes on for long enough that the silent are found out. */
 static void schedule_settle(struct schedule *s)
 {
@@ -134,14 +148,7 @@ static void schedule_settle(struct schedule *s)
 	do {
 		uint64_t a, b;
 
-		for (unsigned n = 0; lab->n_packets || lab->a.n_pending || lab->b.n_pending; n++) {
-			ck_assert_uint_lt(n, 1000);
-			lab_run(lab);
-			if (lab->a.n_pending)
-				lab_kernel_complete(&lab->a, KERNEL_OK);
-			if (lab->b.n_pending)
-				lab_kernel_complete(&lab->b, KERNEL_OK);
-		}
+		schedule_quiet(lab);
 		a = wheel_next(lab->a.ctx.wheel);
 		b = wheel_next(lab->b.ctx.wheel);
 		if (a > b)
@@ -150,6 +157,7 @@ static void schedule_settle(struct schedule *s)
 		if (a == UINT64_MAX)
 			break;
 	} while (lab->now < end);
+	schedule_quiet(lab); /* the last probe is answered, too */
 }
 
 static struct ike_sa *twin_of(struct lab_end *e, const struct ike_sa *sa)
@@ -200,6 +208,8 @@ static void schedule_run(uint64_t seed)
 	crypto_ctx_seed(lab->b.ctx.crypto, seed * 2 + 1);
 	lab->a.kernel_async = pick(&s, 2);
 	lab->b.kernel_async = pick(&s, 2);
+	lab->a.ctx.options.make_before_break = pick(&s, 2);
+	lab->b.ctx.options.make_before_break = pick(&s, 2);
 	s.gentle = pick(&s, 4) == 0;
 	for (unsigned i = 0; i < STEPS; i++) {
 		unsigned what = pick(&s, 16);

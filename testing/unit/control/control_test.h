@@ -18,6 +18,7 @@ TCase *control_loading_tests(void);
 TCase *control_rekey_tests(void);
 TCase *control_terminate_tests(void);
 TCase *control_action_tests(void);
+TCase *control_reinit_tests(void);
 
 /* ---- workers that play their part: what control asks is recorded, answers are as set here ---- */
 

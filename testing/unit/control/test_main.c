@@ -16,6 +16,7 @@ int main(void)
 	suite_add_tcase(suite, control_rekey_tests());
 	suite_add_tcase(suite, control_terminate_tests());
 	suite_add_tcase(suite, control_action_tests());
+	suite_add_tcase(suite, control_reinit_tests());
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
