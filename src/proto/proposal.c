@@ -187,6 +187,7 @@ bool proposal_select(struct proposal_list ours, struct proposal_list theirs, uns
 			if (!proposal_match(&first.p[i], &second.p[j], flags, ret_suite))
 				continue;
 			*ret_index = peer ? i : j;
+			ret_suite->number = theirs.p[*ret_index].number;
 			return true;
 		}
 	}
@@ -315,7 +316,8 @@ struct proposal proposal_from_suite(struct arena *a, const struct suite *s)
 	}
 	if (s->protocol != PROTOCOL_IKE)
 		t[n++] = (struct transform){ TRANSFORM_ESN, s->esn, 0 };
-	return (struct proposal){ .protocol = s->protocol, .count = n, .transforms = t };
+	/* RFC 7296, 3.3.1 MUST: the answer has the number of the accepted proposal */
+	return (struct proposal){ .protocol = s->protocol, .number = s->number, .count = n, .transforms = t };
 }
 
 bool suite_equal(const struct suite *a, const struct suite *b)

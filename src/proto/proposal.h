@@ -35,6 +35,7 @@ struct proposal_list {
  * classic ciphers integ is set, for AEAD it is 0. */
 struct suite {
 	uint8_t protocol;
+	uint8_t number; /* of the peer's proposal that it was selected from */
 	uint8_t esn; /* enum esn_id */
 	uint16_t encr;
 	uint16_t encr_bits; /* 0 for ciphers of one size */
@@ -88,7 +89,7 @@ EXPORT struct proposal_list proposal_list_dup(struct arena *a, struct proposal_l
 /* The same without any key exchange (RFC 7296, 1.2: for the child of IKE_AUTH), and without
  * proposals that then repeat an earlier one. Shares nothing with the list. */
 EXPORT struct proposal_list proposal_list_without_ke(struct arena *a, struct proposal_list list);
-/* One proposal with one transform per type, as a responder answers; number and SPI are the
+/* One proposal with one transform per type and the number of the selected one, as a responder answers; the SPI is the
  * caller's. NONE is left out (RFC 7296, 3.3.2). */
 EXPORT struct proposal proposal_from_suite(struct arena *a, const struct suite *s);
 

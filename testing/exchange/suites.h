@@ -14,5 +14,6 @@ Suite *reauth_suite(void);
 Suite *qcd_suite(void);
 Suite *random_suite(void);
 Suite *sync_suite(void);
+Suite *rfc_suite(void);
 
 #endif

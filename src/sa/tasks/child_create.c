@@ -348,6 +348,10 @@ static enum outcome create_process_response(struct ike_sa *sa, struct task *t, c
 
 	if (!c)
 		return OUTCOME_CHILD_FAILED;
+	/* RFC 7296, 3.10.1 MUST: an error is the end of the request, whatever stands beside it. (In IKE_AUTH it may be about
+	 * something else.) */
+	if (psa && tsi && tsr && !cc->in_auth && create_error(in))
+		return create_bad_answer(sa, cc, CAUSE_PEER_ERROR, "the peer's answer has a CHILD_SA and an error");
 	if (!psa || !tsi || !tsr) {
 		const struct payload_notify *n = create_error(in);
 
