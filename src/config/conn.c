@@ -19,6 +19,7 @@ void conn_unref(const struct conn *c)
 
 	if (!mine || atomic_fetch_sub_explicit(&mine->refs, 1, memory_order_acq_rel) != 1)
 		return;
+	conn_counters_unref(mine->counters);
 	tree_free(mine->source);
 	arena_free(&mine->arena);
 	free(mine);

@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "config/conn_counters.h"
 #include "config/tree.h"
 #include "proto/id.h"
 #include "proto/proposal.h"
@@ -76,6 +77,7 @@ struct conn {
 	const struct conn_round *local_rounds, *remote_rounds;
 	size_t n_children;
 	const struct child_conf *children;
+	struct conn_counters *counters; /* a reference; of the name, over reloads */
 	struct tree *source; /* what it was loaded from, for comparing on reload */
 };
 

@@ -283,6 +283,7 @@ struct conn *conn_parse(const struct tree *section, const struct conn_env *env, 
 	}
 	c->name = arena_printf(&c->arena, "%s", section->name);
 	c->source = tree_dup(section);
+	c->counters = conn_counters_new();
 	if (c->mobike && !atomic_flag_test_and_set(&mobike_told))
 		LOG(CFG, 2, "connections ask for MOBIKE, which this version does not announce yet");
 	return c;

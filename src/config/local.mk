@@ -3,6 +3,8 @@ libbewick_la_SOURCES += \
 	src/config/chunks.h \
 	src/config/conn.c \
 	src/config/conn.h \
+	src/config/conn_counters.c \
+	src/config/conn_counters.h \
 	src/config/conn_index.c \
 	src/config/conn_index.h \
 	src/config/conn_parse.c \

@@ -296,6 +296,15 @@ const struct conn *config_store_conn(const struct config_store *s, const char *n
 	return slot ? slot->conn : NULL;
 }
 
+/* What was counted of a connection is not lost when it is loaded again. */
+static void store_keep_counters(struct conn *conn, const struct conn *old)
+{
+	if (conn->counters == old->counters)
+		return;
+	conn_counters_unref(conn->counters);
+	conn->counters = conn_counters_ref(old->counters);
+}
+
 struct conn *config_store_put_conn(struct config_store *s, struct conn *conn)
 {
 	struct slot *slot = store_find_conn(s, conn->name);
@@ -305,6 +314,7 @@ struct conn *config_store_put_conn(struct config_store *s, struct conn *conn)
 	if (slot) {
 		old = slot->conn;
 		conn->serial = old->serial;
+		store_keep_counters(conn, old);
 		slot->conn = conn;
 		chunks_replace(&s->conns, store_position(s, slot), conn);
 		return old;

@@ -145,6 +145,7 @@ struct control {
 	struct list reinits;
 	struct list reloads; /* commands that wait for the settings */
 
+	uint64_t counters_base[CONN_COUNTERS]; /* of all workers, when they were reset */
 	unsigned wanted[CONTROL_EVENTS]; /* registrations of all clients */
 	struct log_sink *sink;
 	int sink_level;
@@ -293,6 +294,7 @@ command_fn cmd_list_nothing;
 command_fn cmd_list_sas;
 command_fn cmd_initiate, cmd_terminate;
 command_fn cmd_get_algorithms;
+command_fn cmd_get_counters, cmd_reset_counters;
 void cmd_reloaded(struct control *c, bool ok);
 
 #endif

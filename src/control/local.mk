@@ -4,6 +4,7 @@ control_sources = \
 	src/control/cmd_algs.c \
 	src/control/cmd_conns.c \
 	src/control/cmd_control.c \
+	src/control/cmd_counters.c \
 	src/control/cmd_creds.c \
 	src/control/cmd_daemon.c \
 	src/control/cmd_list.c \

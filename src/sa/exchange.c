@@ -26,7 +26,7 @@ static uint8_t *exchange_packet(struct ike_sa *sa)
 static void exchange_count_out(struct ike_sa *sa, unsigned exchange, bool response)
 {
 	if (exchange >= EXCHANGE_IKE_SA_INIT && exchange <= EXCHANGE_INFORMATIONAL)
-		sa->ctx->counters[(exchange - EXCHANGE_IKE_SA_INIT) * 4 + 2 + (response ? 1 : 0)]++;
+		ike_sa_count(sa, (exchange - EXCHANGE_IKE_SA_INIT) * 4 + 2 + (response ? 1 : 0));
 }
 
 static struct ike_header exchange_header(const struct ike_sa *sa, unsigned exchange, uint32_t message_id,

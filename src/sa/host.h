@@ -33,7 +33,8 @@ struct sa_request {
 	uint64_t id;
 };
 
-/* Counters of what drops packets and of messages, per worker; gathered for statistics. */
+/* Counters of messages and of what drops them, per worker; gathered for statistics. Up to SA_COUNTER_INVALID_SPI they are
+ * counted of each connection, too (config/conn_counters.h). */
 enum sa_counter {
 	SA_COUNTER_INIT_IN_REQ,
 	SA_COUNTER_INIT_IN_RESP,
@@ -51,15 +52,20 @@ enum sa_counter {
 	SA_COUNTER_INFO_IN_RESP,
 	SA_COUNTER_INFO_OUT_REQ,
 	SA_COUNTER_INFO_OUT_RESP,
+	SA_COUNTER_IKE_REKEY_INIT, /* IKE_SAs replaced by our request; counted by the host */
+	SA_COUNTER_IKE_REKEY_RESP, /* by the peer's */
+	SA_COUNTER_CHILD_REKEY,
+	SA_COUNTER_INVALID,     /* malformed, or against the rules */
+	SA_COUNTER_AUTH_FAILED, /* integrity check failed */
+	SA_COUNTER_INVALID_SPI, /* of no IKE_SA */
 	SA_COUNTER_RETRANSMIT,
 	SA_COUNTER_REPEAT,     /* requests that were answered from the store */
 	SA_COUNTER_STALE,      /* outside the window */
-	SA_COUNTER_INVALID,    /* malformed, or against the rules */
-	SA_COUNTER_AUTH_FAILED, /* integrity check failed */
 	SA_COUNTER_UNPROTECTED, /* hints of who has no keys, true or forged */
 	SA_COUNTER_TOKEN_WRONG, /* RFC 6290 tokens that are not the peer's */
 	SA_COUNTERS
 };
+_Static_assert(SA_COUNTER_INVALID_SPI + 1 == CONN_COUNTERS, "the first ones are counted of connections, too");
 
 /*
  * What an IKE_SA needs of the world. The worker implements it; tests put a mock
@@ -156,10 +162,19 @@ struct sa_ctx {
 	uint8_t *out;       /* LIMIT_MESSAGE bytes to build payloads in, and SA_PACKET_MAX to seal them to */
 	struct ratelimit noise; /* log lines about what is not authenticated */
 	uint64_t counters[SA_COUNTERS];
+	unsigned shard; /* this thread's, of counters of connections */
 };
 
 EXPORT void sa_ctx_init(struct sa_ctx *ctx); /* zeroes; allocates `out`; default options */
 EXPORT void sa_ctx_clear(struct sa_ctx *ctx);
+
+/* conn may be NULL: not known (yet). */
+static inline void sa_count(struct sa_ctx *ctx, const struct conn *conn, enum sa_counter which)
+{
+	ctx->counters[which]++;
+	if (conn)
+		conn_counters_add(conn->counters, ctx->shard, which);
+}
 
 static inline uint64_t sa_now(const struct sa_ctx *ctx)
 {

@@ -180,6 +180,11 @@ static inline uint64_t ike_sa_own_spi(const struct ike_sa *sa)
 }
 
 /* ---- for the parts of sa/ and the tasks ---- */
+/* The choice of a responder is not final before IKE_AUTH is complete: till then it counts for no connection. */
+static inline void ike_sa_count(struct ike_sa *sa, enum sa_counter which)
+{
+	sa_count(sa->ctx, sa->initiator || sa->established_ms ? sa->conn : NULL, which);
+}
 EXPORT bool ike_sa_move(struct ike_sa *sa, enum ike_event event);
 /* Sends what is queued if nothing is outstanding. */
 void ike_sa_run_queue(struct ike_sa *sa);

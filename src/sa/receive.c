@@ -16,7 +16,7 @@ struct receive_path {
 static void receive_count(struct ike_sa *sa, unsigned exchange, bool response, bool out)
 {
 	if (exchange >= EXCHANGE_IKE_SA_INIT && exchange <= EXCHANGE_INFORMATIONAL)
-		sa->ctx->counters[(exchange - EXCHANGE_IKE_SA_INIT) * 4 + (out ? 2 : 0) + (response ? 1 : 0)]++;
+		ike_sa_count(sa, (exchange - EXCHANGE_IKE_SA_INIT) * 4 + (out ? 2 : 0) + (response ? 1 : 0));
 }
 
 static void receive_log_parsed(struct ike_sa *sa, const struct ike_header *h, const struct payload_list *in,
@@ -64,7 +64,7 @@ static bool receive_parse(struct ike_sa *sa, const struct ike_header *h, struct 
 	}
 	if (result_is_ok(r))
 		return true;
-	sa->ctx->counters[SA_COUNTER_INVALID]++;
+	ike_sa_count(sa, SA_COUNTER_INVALID);
 	LOG_SA(&sa->log, ENC, LOG_LEVEL_CONTROL, "invalid %s %s %u from %s: %s%s%s", exchange_name(h->exchange),
 	       h->flags & IKE_FLAG_RESPONSE ? "response" : "request", h->message_id,
 	       addr_format_port(&sa->remote).s, r.why, err.payload ? " in payload " : "",
@@ -85,7 +85,7 @@ struct receive_opened {
 /* Nothing has changed by this message. Anybody can send it: the log is spared. */
 static void receive_dropped(struct ike_sa *sa, const struct ike_header *h, struct result r)
 {
-	sa->ctx->counters[r.code == RESULT_AUTH ? SA_COUNTER_AUTH_FAILED : SA_COUNTER_INVALID]++;
+	ike_sa_count(sa, r.code == RESULT_AUTH ? SA_COUNTER_AUTH_FAILED : SA_COUNTER_INVALID);
 	if (ratelimit_take(&sa->ctx->noise, sa_now(sa->ctx)))
 		LOG_SA(&sa->log, ENC, LOG_LEVEL_CONTROL, "dropped %s %s %u from %s: %s", exchange_name(h->exchange),
 		       h->flags & IKE_FLAG_RESPONSE ? "response" : "request", h->message_id,
@@ -97,7 +97,7 @@ static void receive_too_much(struct ike_sa *sa, const struct ike_header *h)
 {
 	bool response = h->flags & IKE_FLAG_RESPONSE;
 
-	sa->ctx->counters[SA_COUNTER_INVALID]++;
+	ike_sa_count(sa, SA_COUNTER_INVALID);
 	LOG_SA(&sa->log, ENC, LOG_LEVEL_CONTROL, "dropped the fragments of %s %s %u from %s: larger than %u bytes or more than %u",
 	       exchange_name(h->exchange), response ? "response" : "request", h->message_id,
 	       addr_format_port(&sa->remote).s, LIMIT_MESSAGE, LIMIT_FRAGMENTS);
@@ -344,12 +344,12 @@ void ike_sa_receive(struct ike_sa *sa, const struct ike_header *h, const struct 
 		return;
 	/* the sender's role is fixed: a message that claims our own is a reflection or a mistake */
 	if (!(h->flags & IKE_FLAG_INITIATOR) != sa->initiator) {
-		sa->ctx->counters[SA_COUNTER_INVALID]++;
+		ike_sa_count(sa, SA_COUNTER_INVALID);
 		return;
 	}
 	if (h->spi_i != sa->spi_i || (h->spi_r != sa->spi_r && !(sa->initiator && sa->spi_r == 0) &&
 				      h->exchange != EXCHANGE_IKE_SA_INIT)) {
-		sa->ctx->counters[SA_COUNTER_INVALID]++;
+		ike_sa_count(sa, SA_COUNTER_INVALID);
 		return;
 	}
 	if (h->flags & IKE_FLAG_RESPONSE)

@@ -31,6 +31,9 @@ static void host_rekeyed(void *host, const struct ike_sa *sa, const struct child
 	struct worker *w = host;
 	struct worker_reply *r;
 
+	/* RFC 7296, 2.18: who asked for the new IKE_SA is its original initiator */
+	sa_count(&w->ctx, sa->conn, child ? SA_COUNTER_CHILD_REKEY :
+			  new_sa->initiator ? SA_COUNTER_IKE_REKEY_INIT : SA_COUNTER_IKE_REKEY_RESP);
 	if (!(atomic_load_explicit(&w->pool->events, memory_order_relaxed) & 1u << event))
 		return;
 	r = request_reply(NULL, WORKER_EVENT, 0);

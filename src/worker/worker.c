@@ -228,6 +228,7 @@ bool worker_init(struct worker *w, struct workers *pool, unsigned index, struct 
 	sa_ctx_init(&w->ctx);
 	w->ctx.ops = &worker_host_ops;
 	w->ctx.host = w;
+	w->ctx.shard = index;
 	w->ctx.wheel = loop_wheel(w->loop);
 	w->ctx.crypto = crypto_ctx_new(o->crypto);
 	w->ctx.kernel = o->kernel;

@@ -14,6 +14,7 @@ TCase *control_client_tests(void);
 TCase *control_command_tests(void);
 TCase *control_event_tests(void);
 TCase *control_initiate_tests(void);
+TCase *control_counter_tests(void);
 TCase *control_loading_tests(void);
 TCase *control_rekey_tests(void);
 TCase *control_terminate_tests(void);
@@ -60,6 +61,7 @@ struct workers {
 	enum cause cause;   /* of ENDED */
 	uint32_t last_id;
 	uint64_t half_open, queued;
+	uint64_t counters[SA_COUNTERS];
 	unsigned events;
 	unsigned n_configs; /* snapshots given */
 	struct config *config; /* the last one, held as workers do */

@@ -150,6 +150,7 @@ void workers_stats(struct workers *w, uint64_t request, struct mailbox *reply_to
 	r->stats->half_open = w->half_open;
 	r->stats->mail = w->queued;
 	r->stats->timers = 17;
+	memcpy(r->stats->counters, w->counters, sizeof(w->counters));
 	pthread_mutex_unlock(&w->lock);
 	fake_post(reply_to, r);
 }

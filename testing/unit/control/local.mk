@@ -8,6 +8,7 @@ test_control_SOURCES = \
 	testing/unit/control/test_actions.c \
 	testing/unit/control/test_clients.c \
 	testing/unit/control/test_commands.c \
+	testing/unit/control/test_counters.c \
 	testing/unit/control/test_events.c \
 	testing/unit/control/test_initiate.c \
 	testing/unit/control/test_loading.c \

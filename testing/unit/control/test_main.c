@@ -12,6 +12,7 @@ int main(void)
 	suite_add_tcase(suite, control_command_tests());
 	suite_add_tcase(suite, control_event_tests());
 	suite_add_tcase(suite, control_initiate_tests());
+	suite_add_tcase(suite, control_counter_tests());
 	suite_add_tcase(suite, control_loading_tests());
 	suite_add_tcase(suite, control_rekey_tests());
 	suite_add_tcase(suite, control_terminate_tests());

@@ -261,6 +261,41 @@ START_TEST(busy)
 }
 END_TEST
 
+/* What was counted of a connection of the side. */
+static uint64_t counted(struct side *s, const char *conn, enum sa_counter which)
+{
+	uint64_t counts[CONN_COUNTERS];
+
+	conn_counters_get(config_conn(s->options.config, conn)->counters, counts);
+	return counts[which];
+}
+
+/* Messages count for the connection once it is known, and for all from the beginning. */
+START_TEST(counters_of_connections)
+{
+	struct worker_stats stats;
+	struct side a, b;
+
+	two_sides(&a, &b, 2);
+	side_up(&a, "load", "net", 3);
+	ck_assert_uint_eq(counted(&a, "load", SA_COUNTER_INIT_OUT_REQ), 3);
+	ck_assert_uint_eq(counted(&a, "load", SA_COUNTER_AUTH_OUT_REQ), 3);
+	ck_assert_uint_eq(counted(&a, "load", SA_COUNTER_AUTH_IN_RESP), 3);
+	ck_assert_uint_eq(counted(&b, "gw", SA_COUNTER_INIT_IN_REQ), 0);
+	ck_assert_uint_eq(counted(&b, "gw", SA_COUNTER_INIT_OUT_RESP), 0);
+	ck_assert_uint_eq(counted(&b, "gw", SA_COUNTER_AUTH_IN_REQ), 0);
+	ck_assert_uint_eq(counted(&b, "gw", SA_COUNTER_AUTH_OUT_RESP), 3);
+	stats = side_stats(&b);
+	ck_assert_uint_eq(stats.counters[SA_COUNTER_INIT_IN_REQ], 3);
+	ck_assert_uint_eq(stats.counters[SA_COUNTER_AUTH_IN_REQ], 3);
+	ck_assert_uint_eq(side_terminate(&a, NULL, false), 3);
+	ck_assert_uint_eq(counted(&b, "gw", SA_COUNTER_INFO_IN_REQ), 3);
+	ck_assert_uint_eq(counted(&b, "gw", SA_COUNTER_INFO_OUT_RESP), 3);
+	ck_assert_uint_eq(counted(&a, "load", SA_COUNTER_INFO_IN_RESP), 3);
+	two_stop(&a, &b);
+}
+END_TEST
+
 TCase *test_requests(void)
 {
 	TCase *t = tcase_create("requests");
@@ -273,5 +308,6 @@ TCase *test_requests(void)
 	tcase_add_test(t, events);
 	tcase_add_test(t, kernel_events);
 	tcase_add_test(t, busy);
+	tcase_add_test(t, counters_of_connections);
 	return t;
 }
