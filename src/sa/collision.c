@@ -31,6 +31,8 @@ unsigned collision_rekey_child(enum ike_state ike, enum child_state child)
 		return 0;
 	case CHILD_STATE_DELETING:
 	case CHILD_STATE_INSTALLING:
+	case CHILD_STATE_CREATED: /* the peer has it already and rekeys it before we know its SPI */
+	case CHILD_STATE_RETRYING:
 		return NOTIFY_TEMPORARY_FAILURE;
 	default:
 		/* never there, or replaced and about to be deleted: the peer will see that it is gone */

@@ -13,7 +13,10 @@
 
 /* A request for a new CHILD_SA in a state of our IKE_SA. */
 EXPORT unsigned collision_create_child(enum ike_state ike);
-/* A request to rekey a CHILD_SA; CHILD_STATES: there is none with that SPI. */
+/*
+ * A request to rekey a CHILD_SA. When none has that SPI: CHILD_STATE_CREATED if a request of ours for one is under way,
+ * whose lost answer may name it, else CHILD_STATES.
+ */
 EXPORT unsigned collision_rekey_child(enum ike_state ike, enum child_state child);
 /* A request to rekey the IKE_SA; child_busy: a CHILD_SA is being made, rekeyed or closed by us. */
 EXPORT unsigned collision_rekey_ike(enum ike_state ike, bool child_busy);
