@@ -31,3 +31,15 @@ bool init_variant(struct ike_sa *sa, unsigned n, struct buf *out)
 		h[24 + i] = (uint8_t)(total >> (24 - 8 * i));
 	return true;
 }
+
+bool init_variant_is(struct ike_sa *sa, struct bytes request)
+{
+	struct buf variant = { 0 };
+	bool same = false;
+
+	/* before keys exist only: IKE_AUTH frees what is needed */
+	for (unsigned n = 0; !same && sa->setup && n < INIT_VARIANTS && init_variant(sa, n, &variant); n++)
+		same = bytes_equal(request, buf_bytes(&variant));
+	buf_free(&variant);
+	return same;
+}

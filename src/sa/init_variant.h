@@ -13,5 +13,7 @@
  * first, because our cookies can be computed again: n-th guess (0 .. INIT_VARIANTS - 1) into `out`. False: there is none.
  */
 bool init_variant(struct ike_sa *sa, unsigned n, struct buf *out);
+/* Whether an IKE_SA_INIT request is one of them: then it has the same answer. */
+bool init_variant_is(struct ike_sa *sa, struct bytes request);
 
 #endif

@@ -29,8 +29,9 @@ void nat_build(struct ike_sa *sa, struct builder *b, const struct addr *local, c
 
 	if (!nat_hash(sa, sa->spi_i, sa->spi_r, local, source) || !nat_hash(sa, sa->spi_i, sa->spi_r, remote, dest))
 		return;
-	if (fake)
-		crypto_random(sa->ctx->crypto, source, sizeof(source));
+	/* wrong, but not random: a request that is repeated with a cookie must be the same otherwise (RFC 7296, 2.6) */
+	for (unsigned i = 0; fake && i < sizeof(source); i++)
+		source[i] = (uint8_t)~source[i];
 	builder_notify(b, PROTOCOL_NONE, BYTES_NONE, NOTIFY_NAT_DETECTION_SOURCE_IP, bytes_of(source, sizeof(source)));
 	builder_notify(b, PROTOCOL_NONE, BYTES_NONE, NOTIFY_NAT_DETECTION_DESTINATION_IP, bytes_of(dest, sizeof(dest)));
 }

@@ -4,6 +4,7 @@
 #include "sa/exchange.h"
 #include "sa/fragment.h"
 #include "sa/hint.h"
+#include "sa/init_variant.h"
 #include "sa/sync.h"
 
 /* Where a packet came from and to, for the log. */
@@ -181,7 +182,8 @@ static void receive_repeat(struct ike_sa *sa, const struct ike_header *h, const 
 {
 	const struct stored_reply *reply = window_in_reply(&sa->in, h->message_id);
 
-	if (!reply || !receive_asked_again(sa, reply, msg, n)) {
+	if (!reply || (!receive_asked_again(sa, reply, msg, n) &&
+		       !(h->exchange == EXCHANGE_IKE_SA_INIT && init_variant_is(sa, bytes_of(msg, n))))) {
 		sa->ctx->counters[SA_COUNTER_STALE]++;
 		return;
 	}

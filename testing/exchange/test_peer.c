@@ -344,11 +344,12 @@ END_TEST
  */
 START_TEST(cookie_crosses_a_repeat)
 {
-	struct lab *lab = lab_new(CONF_A, CONF_B);
+	struct lab *lab = _i == 3 ? lab_new(CONF_A_WITH("encap = yes", CHILD_A("one", "1", "") CHILD_A("two", "2", "")), CONF_B)
+				  : lab_new(CONF_A, CONF_B);
 	struct builder b = peer_builder();
 	uint8_t cookie[LAB_COOKIE];
 
-	memset(cookie, _i == 0 ? 0x11 : _i == 1 ? 0x22 : 0x33, sizeof(cookie));
+	memset(cookie, _i == 2 ? 0x33 : _i == 1 ? 0x22 : 0x11, sizeof(cookie));
 	lab_initiate(&lab->a, "one");
 	builder_notify(&b, PROTOCOL_NONE, BYTES_NONE, NOTIFY_COOKIE, bytes_of(cookie, sizeof(cookie)));
 	lab_inject_init(&lab->a, 0, &b);
@@ -358,10 +359,35 @@ START_TEST(cookie_crosses_a_repeat)
 	lab_choose(lab, 1);
 	lab_drop(lab);
 	lab_run(lab);
-	if (_i < 2)
+	if (_i != 2)
 		expect_good(lab);
 	else /* not a cookie of b: what the peer authenticates is not what b answered */
 		ck_assert(!lab_sa(&lab->b) && lab->a.requests[1].cause == CAUSE_AUTHENTICATION);
+	lab_free(lab);
+}
+END_TEST
+
+/* The same, but b's answer to the first request is lost: the second, with the cookie, earns it again. */
+START_TEST(cookie_after_an_answer)
+{
+	struct lab *lab = lab_new(CONF_A, CONF_B);
+	struct builder b = peer_builder();
+	uint8_t cookie[LAB_COOKIE];
+
+	memset(cookie, _i ? 0x33 : 0x11, sizeof(cookie));
+	lab_initiate(&lab->a, "one");
+	lab_deliver(lab);
+	lab_drop(lab); /* the answer */
+	builder_notify(&b, PROTOCOL_NONE, BYTES_NONE, NOTIFY_COOKIE, bytes_of(cookie, sizeof(cookie)));
+	lab_inject_init(&lab->a, 0, &b);
+	lab_deliver(lab);
+	ck_assert_uint_eq(lab->n_packets, 1);
+	lab_deliver(lab); /* the request with the cookie */
+	ck_assert_uint_eq(lab->n_packets, _i ? 0 : 1);
+	if (_i == 0) {
+		lab_run(lab);
+		expect_good(lab);
+	}
 	lab_free(lab);
 }
 END_TEST
@@ -466,7 +492,8 @@ Suite *peer_suite(void)
 	tcase_add_loop_test(t, bad_answer, 0, ANSWER_FAULTS);
 	tcase_add_test(t, odd_deletes);
 	tcase_add_test(t, cookie_loop);
-	tcase_add_loop_test(t, cookie_crosses_a_repeat, 0, 3);
+	tcase_add_loop_test(t, cookie_crosses_a_repeat, 0, 4);
+	tcase_add_loop_test(t, cookie_after_an_answer, 0, 2);
 	tcase_add_test(t, invalid_ke_loop);
 	tcase_add_loop_test(t, unauthenticated_error, 0, 5);
 	tcase_add_loop_test(t, bad_init_answer, 0, 5);
