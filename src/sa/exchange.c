@@ -515,6 +515,8 @@ static void exchange_make_passive(struct ike_sa *sa, const struct ike_header *h,
 
 void exchange_request(struct ike_sa *sa, const struct ike_header *h, const struct payload_list *in)
 {
+	if (h->exchange == EXCHANGE_CREATE_CHILD_SA)
+		ike_sa_refresh_conn(sa);
 	exchange_make_passive(sa, h, in);
 	for (struct task *t = sa->passive; t; t = t->next) {
 		enum outcome o = t->ops->process_request(sa, t, in);

@@ -96,6 +96,14 @@ void ike_sa_set_conn(struct ike_sa *sa, const struct conn *conn)
 	conn_unref(old);
 }
 
+void ike_sa_refresh_conn(struct ike_sa *sa)
+{
+	const struct conn *now = config_conn(sa->ctx->config, sa->conn->name);
+
+	if (now && now != sa->conn && conn_ike_equal(now, sa->conn))
+		ike_sa_set_conn(sa, now);
+}
+
 void ike_setup_free(struct ike_setup *s)
 {
 	if (!s)

@@ -201,6 +201,8 @@ void task_request_done(struct ike_sa *sa, struct task *t, enum cause cause, cons
 /* Starts the timer for the next thing that is due. */
 void ike_sa_schedule(struct ike_sa *sa);
 void ike_sa_set_conn(struct ike_sa *sa, const struct conn *conn);
+/* The connection was loaded again with other children: new ones are judged by those. Another IKE part needs a new IKE_SA. */
+void ike_sa_refresh_conn(struct ike_sa *sa);
 /* "between 192.0.2.2[sun]...192.0.2.1[moon]" */
 void ike_sa_describe(struct buf *out, const struct ike_sa *sa);
 /* Whether the connection names a peer that can be called. */

@@ -22,6 +22,8 @@ EXTRA_DIST += \
 	testing/scenarios/test_failures.py \
 	testing/scenarios/test_life.py \
 	testing/scenarios/test_losses.py \
+	testing/scenarios/test_reauth.py \
+	testing/scenarios/test_retry.py \
 	testing/scenarios/test_swanctl_cli.py \
 	testing/scenarios/test_swanctl_replay.py \
 	testing/scenarios/test_tunnels.py
