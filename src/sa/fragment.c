@@ -149,6 +149,15 @@ void fragment_forget(struct ike_sa *sa, bool response)
 	free(s);
 }
 
+bool fragment_held(const struct ike_sa *sa, bool response)
+{
+	const struct fragment_set *s = sa->fragments;
+
+	while (s && s->response != response)
+		s = s->next;
+	return s != NULL;
+}
+
 uint64_t fragment_deadline(const struct ike_sa *sa)
 {
 	for (const struct fragment_set *s = sa->fragments; s; s = s->next)

@@ -7,7 +7,7 @@
 
 #include "crypto/crypto.h"
 #include "plugin/loader.h"
-#include "sa/seal.h"
+#include "sa/fragment.h"
 #include "testing/lib/swanctl_text.h"
 #include "wire/builder.h"
 
@@ -606,6 +606,13 @@ void lab_inject_plain(struct lab_end *to, const struct ike_sa *sa, const struct 
 	lab_put(to == &to->lab->a ? &to->lab->b : &to->lab->a, &sa->remote, &sa->local, builder_finish(&all));
 }
 
+void lab_inject_bytes(struct lab_end *from, struct bytes msg)
+{
+	struct lab_end *to = from == &from->lab->a ? &from->lab->b : &from->lab->a;
+
+	lab_put(from, &from->addr, &to->addr, msg);
+}
+
 void lab_inject_init(struct lab_end *to, uint64_t spi_r, struct builder *b)
 {
 	uint8_t msg[1024] = { 0 };
@@ -748,6 +755,9 @@ void lab_check(struct lab *lab)
 		unsigned with_handle = 0, with_spi = 0;
 
 		for (size_t k = 0; k < e->n_sas; k++) {
+			/* fragments of an answer are kept only while it is waited for, and none by a shell */
+			ck_assert(e->sas[k]->outstanding || !fragment_held(e->sas[k], true));
+			ck_assert(e->sas[k]->state != IKE_STATE_CLOSED || !e->sas[k]->fragments);
 			for (struct child_sa *c = e->sas[k]->children; c; c = c->next) {
 				with_handle += c->handle != NULL;
 				with_spi += !c->handle && c->spi_in;

@@ -116,6 +116,8 @@ void lab_inject_fragment(struct lab_end *from, struct ike_sa *sa, unsigned excha
 			 uint16_t number, uint16_t total, uint8_t first, struct bytes inner);
 /* Anybody's message, unprotected, as if from the peer of sa (of `to`). */
 void lab_inject_plain(struct lab_end *to, const struct ike_sa *sa, const struct ike_header *h, const struct builder *b);
+/* Any bytes, as if from `from`. */
+void lab_inject_bytes(struct lab_end *from, struct bytes msg);
 /* An IKE_SA_INIT response for the first SA of `to`, as anybody can send it, with the payloads of b. */
 void lab_inject_init(struct lab_end *to, uint64_t spi_r, struct builder *b);
 /* Parses packet i of those under way with the keys of its receiver. */

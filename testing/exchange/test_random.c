@@ -211,6 +211,11 @@ static void schedule_run(uint64_t seed)
 	lab->a.ctx.options.make_before_break = pick(&s, 2);
 	lab->b.ctx.options.make_before_break = pick(&s, 2);
 	s.gentle = pick(&s, 4) == 0;
+	/* messages in fragments, on one side or both */
+	if (pick(&s, 3) == 0)
+		lab->a.ctx.options.fragment_size_v4 = LIMIT_FRAGMENT_SIZE_MIN;
+	if (pick(&s, 3) == 0)
+		lab->b.ctx.options.fragment_size_v4 = LIMIT_FRAGMENT_SIZE_MIN;
 	for (unsigned i = 0; i < STEPS; i++) {
 		unsigned what = pick(&s, 16);
 

@@ -9,6 +9,7 @@ test_sa_SOURCES = \
 	testing/unit/sa/sa_test.h \
 	testing/unit/sa/test_collision.c \
 	testing/unit/sa/test_deadline.c \
+	testing/unit/sa/test_fragment.c \
 	testing/unit/sa/test_info.c \
 	testing/unit/sa/test_main.c \
 	testing/unit/sa/test_nat.c \
