@@ -298,6 +298,67 @@ START_TEST(nonces)
 }
 END_TEST
 
+/* RFC 7296, 2.4 MUST NOT: INITIAL_CONTACT of who may be at several places at once. _i: unique = never */
+START_TEST(initial_contact_is_not_for_all)
+{
+	struct lab *lab = lab_new(_i ? CONF_A_WITH(CONF_IKE "\n unique = never", CHILD_A("one", "1", ESP)) : CONF_A, CONF_B);
+
+	lab_initiate(&lab->a, "one");
+	lab_deliver(lab);
+	lab_deliver(lab);
+	look(lab, 0);
+	ck_assert_uint_eq(header.exchange, EXCHANGE_IKE_AUTH);
+	ck_assert_int_eq(payload_notify(&list, NOTIFY_INITIAL_CONTACT) != NULL, !_i);
+	lab_run(lab);
+	done(lab);
+}
+END_TEST
+
+/* RFC 7296, 2.23 MUST: with a NAT between, all goes on from and to port 4500, and ESP in UDP */
+START_TEST(nat_moves_to_4500)
+{
+	struct lab *lab = lab_new(CONF_A, CONF_B);
+
+	lab_initiate(&lab->a, "one");
+	lab->packets[0].remote.port = 1024; /* what the NAT made of 500 */
+	lab_deliver(lab);
+	ck_assert_uint_eq(lab->packets[0].local.port, 1024);
+	lab->packets[0].local.port = 500;
+	lab_deliver(lab);
+	look(lab, 0);
+	ck_assert_uint_eq(header.exchange, EXCHANGE_IKE_AUTH);
+	ck_assert_uint_eq(lab->packets[0].remote.port, 4500);
+	ck_assert_uint_eq(lab->packets[0].local.port, 4500);
+	lab->packets[0].remote.port = 1025;
+	lab_deliver(lab);
+	ck_assert_uint_eq(lab->packets[0].local.port, 1025);
+	lab_run(lab);
+	ck_assert(lab_sa(&lab->a)->nat_local && !lab_sa(&lab->a)->nat_remote);
+	ck_assert(lab_sa(&lab->b)->nat_remote && !lab_sa(&lab->b)->nat_local);
+	ck_assert_uint_eq(lab_sa(&lab->b)->remote.port, 1025);
+	ck_assert(lab_sa(&lab->a)->children->encap && lab_sa(&lab->b)->children->encap);
+	done(lab);
+}
+END_TEST
+
+/* RFC 7296, 2.8 MUST: the responder can receive on the new SA before it answers */
+START_TEST(installed_before_the_answer)
+{
+	struct lab *lab = up();
+
+	lab->b.kernel_async = true;
+	lab_add_child(&lab->a, lab_sa(&lab->a), "two");
+	lab_deliver(lab);
+	ck_assert_uint_eq(lab->b.n_pending, 1);
+	lab_kernel_complete(&lab->b, KERNEL_OK); /* its SPI */
+	ck_assert_uint_eq(lab->b.n_pending, 1);
+	ck_assert_uint_eq(lab->n_packets, 0);
+	lab_kernel_complete(&lab->b, KERNEL_OK); /* installed */
+	ck_assert_uint_eq(lab->n_packets, 1);
+	done(lab);
+}
+END_TEST
+
 /* RFC 7296, 3.4 MUST NOT: KE where no proposal has a method */
 START_TEST(no_ke_without_method)
 {
@@ -753,6 +814,9 @@ Suite *rfc_suite(void)
 	tcase_add_test(t, retransmissions);
 	tcase_add_test(t, one_request_at_a_time);
 	tcase_add_test(t, nonces);
+	tcase_add_loop_test(t, initial_contact_is_not_for_all, 0, 2);
+	tcase_add_test(t, nat_moves_to_4500);
+	tcase_add_test(t, installed_before_the_answer);
 	tcase_add_test(t, no_ke_without_method);
 	tcase_add_test(t, cookie_comes_first);
 	tcase_add_test(t, cookie_stays);

@@ -177,7 +177,7 @@ static void step_operator(struct run *r)
 {
 	struct lab_end *e = pick_end(r);
 	struct ike_sa *sa = pick_sa(r, e);
-	unsigned what = program_pick(&r->in, 10);
+	unsigned what = program_pick(&r->in, 16);
 	struct child_sa *c;
 
 	if (r->requests >= LAB_REQUESTS - 2)
@@ -204,6 +204,12 @@ static void step_operator(struct run *r)
 	case 6:
 		if (sa->state == IKE_STATE_ESTABLISHED)
 			ike_sa_probe(sa);
+		break;
+	case 7:
+		ike_sa_reauth(sa);
+		break;
+	case 8:
+		ike_sa_sync_ids(sa);
 		break;
 	default:
 		if (c)
@@ -238,10 +244,14 @@ static void step_forge(struct run *r, bool sealed)
 	uint64_t before;
 
 	if (sealed) {
+		size_t at = lab->n_packets, n;
+
 		if (!sa || !sa->protect.cipher || !forge_sealed(&r->in, to, sa) || !now)
 			return;
-		lab_choose(lab, lab->n_packets - 1);
-		run_deliver(r);
+		for (n = lab->n_packets - at; n; n--) {
+			lab_choose(lab, at);
+			run_deliver(r);
+		}
 		return;
 	}
 	if (!forge_plain(&r->in, to, program_pick(&r->in, 3) ? sa : NULL))
@@ -431,6 +441,14 @@ static void find_plugins(void)
 	setenv("LAB_PLUGINS", path, 1);
 }
 
+static void run_options(struct sa_options *o, unsigned how)
+{
+	if (how & 16)
+		o->fragment_size_v4 = LIMIT_FRAGMENT_SIZE_MIN;
+	o->make_before_break = how & 32;
+	o->qcd_secrets.count = how & 64 ? 1 : 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct run r = { .in = { data, size, 0 } };
@@ -441,6 +459,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	r.lab = lab_new(confs[set_up % ARRAY_LEN(confs)][0], confs[set_up % ARRAY_LEN(confs)][1]);
 	crypto_ctx_seed(r.lab->a.ctx.crypto, 2 + set_up / 8);
 	crypto_ctx_seed(r.lab->b.ctx.crypto, 3 + set_up / 8);
+	run_options(&r.lab->a.ctx.options, how);
+	run_options(&r.lab->b.ctx.options, how);
 	/* most begin with a tunnel: else few would come to have one */
 	if (how % 4) {
 		ike_sa_initiate(ike_sa_new_initiator(&r.lab->a.ctx, config_conn(r.lab->a.ctx.config, "net"), 0),

@@ -165,6 +165,36 @@ static unsigned pick_payloads(struct program *in, struct arena *a, const struct 
 	return exchange;
 }
 
+/* The same in fragments (RFC 7383), of which some may be wrong. */
+static bool forge_fragments(struct program *in, struct lab_end *to, struct ike_sa *sa, const struct ike_header *h,
+			    const struct builder *b)
+{
+	unsigned total = 1 + program_pick(in, 5);
+	size_t chunk = b->w.n / total + 1;
+	struct ike_sa peer = *sa;
+
+	peer.initiator = !sa->initiator;
+	for (unsigned i = 0; i < total; i++) {
+		struct payload_skf f = { .number = (uint16_t)(i + 1), .total = (uint16_t)total };
+		unsigned odd = program_u8(in);
+		size_t from = i * chunk < b->w.n ? i * chunk : b->w.n, n = b->w.n - from < chunk ? b->w.n - from : chunk;
+		struct bytes msg;
+
+		if (odd == 0xff)
+			continue;
+		if (odd > 0xf0)
+			f.number = program_u16(in);
+		if (odd > 0xe8)
+			f.total = program_u16(in);
+		peer.seal_counter = UINT64_MAX / 2 + in->forged++;
+		msg = seal_fragment(&peer, h, &f, i ? PAYLOAD_NONE : b->first, bytes_of(b->w.p + from, n), outer,
+				    sizeof(outer));
+		if (msg.n)
+			forge_send(to, &sa->local, &sa->remote, msg);
+	}
+	return true;
+}
+
 bool forge_sealed(struct program *in, struct lab_end *to, struct ike_sa *sa)
 {
 	struct builder b = builder_of(inner, sizeof(inner));
@@ -177,6 +207,12 @@ bool forge_sealed(struct program *in, struct lab_end *to, struct ike_sa *sa)
 	if (response && sa->outstanding && program_pick(in, 4))
 		exchange = sa->outstanding->exchange;
 	h = pick_header(in, sa, exchange, response);
+	if (program_pick(in, 12) == 11 && writer_ok(&b.w) && b.w.n < LIMIT_MESSAGE - 256) {
+		bool sent = forge_fragments(in, to, sa, &h, &b);
+
+		arena_free(&a);
+		return sent;
+	}
 	msg = forge_seal(in, sa, &h, &b);
 	if (msg.n)
 		forge_send(to, &sa->local, &sa->remote, msg);

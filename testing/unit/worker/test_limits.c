@@ -368,6 +368,30 @@ START_TEST(init_repeats)
 }
 END_TEST
 
+/* RFC 7296, 3.1 MUST NOT: an initiator without SPI is not answered. */
+START_TEST(init_without_spi)
+{
+	struct side_setup setup = { .workers = 1 };
+	struct side b;
+	struct ike_header h;
+	struct buf data = { 0 };
+	uint8_t msg[512];
+	int fd;
+
+	side_start(&b, &setup, SIDE_B, 0);
+	fd = raw_open(&b);
+	raw_send(fd, raw_init(msg, sizeof(msg), 0, BYTES_NONE));
+	/* the first answer is to this one */
+	raw_send(fd, raw_init(msg, sizeof(msg), 77, BYTES_NONE));
+	(void)raw_answer(fd, &h, &data);
+	ck_assert_uint_eq(h.spi_i, 77);
+	ck_assert_uint_eq(side_stats(&b).half_open, 1);
+	close(fd);
+	buf_free(&data);
+	side_stop(&b, 0);
+}
+END_TEST
+
 TCase *test_limits(void)
 {
 	TCase *t = tcase_create("limits");
@@ -378,6 +402,7 @@ TCase *test_limits(void)
 	tcase_add_loop_test(t, ignored, 0, 3);
 	tcase_add_test(t, garbage);
 	tcase_add_test(t, versions);
+	tcase_add_test(t, init_without_spi);
 	tcase_add_loop_test(t, init_repeats, 0, 2);
 	return t;
 }
