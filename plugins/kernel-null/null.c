@@ -79,6 +79,11 @@ static enum kernel_status null_update(struct kernel *k, struct kernel_handle *h,
 	return KERNEL_OK;
 }
 
+/* No packet is sent: none has a number that could be used again. */
+static void null_advance(struct kernel *k, struct kernel_handle *h, uint64_t delta)
+{
+}
+
 static const struct kernel_ops null_ops = {
 	.name = "kernel-null",
 	.supports_transport = true,
@@ -90,6 +95,7 @@ static const struct kernel_ops null_ops = {
 	.remove = null_remove,
 	.query = null_query,
 	.update = null_update,
+	.advance = null_advance,
 };
 
 static bool null_load(struct plugin_env *env, struct errtext *err)

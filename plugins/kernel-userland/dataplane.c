@@ -84,6 +84,13 @@ void dataplane_move(struct dataplane *dp, struct kernel_handle *c, const struct 
 	pthread_mutex_unlock(&dp->gate_out);
 }
 
+void dataplane_advance(struct dataplane *dp, struct kernel_handle *c, uint64_t delta)
+{
+	pthread_mutex_lock(&dp->gate_out);
+	esp_out_advance(&c->out, delta);
+	pthread_mutex_unlock(&dp->gate_out);
+}
+
 void event_list_add(struct event_list *l, const struct kernel_event *ev)
 {
 	if (l->n < ARRAY_LEN(l->list))

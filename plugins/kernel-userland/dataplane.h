@@ -45,6 +45,8 @@ bool dataplane_add(struct dataplane *dp, struct kernel_handle *c);
 void dataplane_remove(struct dataplane *dp, struct kernel_handle *c);
 void dataplane_move(struct dataplane *dp, struct kernel_handle *c, const struct addr *local, const struct addr *remote);
 
+void dataplane_advance(struct dataplane *dp, struct kernel_handle *c, uint64_t delta);
+
 /* NULL: none. Under gate_in. */
 struct kernel_handle *dataplane_find_spi(const struct dataplane *dp, uint32_t spi);
 

@@ -58,6 +58,13 @@ void esp_in_clear(struct esp_in *in)
 	in->replay = NULL;
 }
 
+void esp_out_advance(struct esp_out *o, uint64_t delta)
+{
+	uint64_t left = o->seq_max - o->seq;
+
+	o->seq += delta < left ? delta : left;
+}
+
 /* One writer per direction: no locked instruction is needed. */
 static uint64_t usage_add(_Atomic uint64_t *counter, uint64_t n)
 {

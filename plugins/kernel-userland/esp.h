@@ -56,6 +56,8 @@ bool esp_out_init(struct esp_out *o, const struct kernel_child *child);
 bool esp_in_init(struct esp_in *in, const struct kernel_child *child);
 void esp_out_clear(struct esp_out *o);
 void esp_in_clear(struct esp_in *in);
+/* The sequence number jumps ahead, at most to the last one: then nothing can be sent any more. */
+void esp_out_advance(struct esp_out *o, uint64_t delta);
 
 /*
  * Seals the packet `inner` (n bytes, a buffer with head- and tailroom around). Afterwards

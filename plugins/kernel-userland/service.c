@@ -116,6 +116,12 @@ static void service_do_update(struct kernel *k, struct service_update *u)
 	free(u);
 }
 
+static void service_do_advance(struct kernel *k, struct service_advance *a)
+{
+	dataplane_advance(&k->dp, a->child, a->delta);
+	free(a);
+}
+
 /* False: the end. */
 static bool service_mail(struct kernel *k, struct mail *m)
 {
@@ -128,6 +134,9 @@ static bool service_mail(struct kernel *k, struct mail *m)
 		return true;
 	case SERVICE_UPDATE:
 		service_do_update(k, container_of(m, struct service_update, mail));
+		return true;
+	case SERVICE_ADVANCE:
+		service_do_advance(k, container_of(m, struct service_advance, mail));
 		return true;
 	case SERVICE_STOP:
 		free(m);

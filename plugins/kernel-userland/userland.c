@@ -248,6 +248,19 @@ static enum kernel_status userland_update(struct kernel *k, struct kernel_handle
 	return KERNEL_PENDING;
 }
 
+static void userland_drop_advance(struct mail *m)
+{
+	free(container_of(m, struct service_advance, mail));
+}
+
+static void userland_advance(struct kernel *k, struct kernel_handle *h, uint64_t delta)
+{
+	struct service_advance *a = xcalloc(1, sizeof(*a));
+
+	*a = (struct service_advance){ { .kind = SERVICE_ADVANCE, .drop = userland_drop_advance }, h, delta };
+	mailbox_post(k->box, &a->mail);
+}
+
 static void userland_stats(struct kernel *k, void (*fn)(void *arg, const char *name, uint64_t value), void *arg)
 {
 	static const char *const names[DROPS] = {
@@ -275,5 +288,6 @@ const struct kernel_ops userland_ops = {
 	.remove = userland_remove,
 	.query = userland_query,
 	.update = userland_update,
+	.advance = userland_advance,
 	.stats = userland_stats,
 };

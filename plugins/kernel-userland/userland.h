@@ -34,13 +34,19 @@ struct kernel {
 };
 
 /* Mail to the service thread. */
-enum service_mail { SERVICE_INSTALL, SERVICE_REMOVE, SERVICE_UPDATE, SERVICE_STOP };
+enum service_mail { SERVICE_INSTALL, SERVICE_REMOVE, SERVICE_UPDATE, SERVICE_ADVANCE, SERVICE_STOP };
 
 struct service_update {
 	struct mail mail;
 	struct kernel_handle *child;
 	struct addr local, remote;
 	struct kernel_done done;
+};
+
+struct service_advance {
+	struct mail mail;
+	struct kernel_handle *child;
+	uint64_t delta;
 };
 
 bool service_start(struct kernel *k, struct errtext *err);

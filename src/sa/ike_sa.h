@@ -60,6 +60,7 @@ struct ike_sa {
 	struct hashnode by_spi;  /* the host's tables */
 	struct hashnode by_id;
 	struct hashnode by_peer;
+	struct hashnode by_addr;
 	struct sa_ctx *ctx;
 	const struct conn *conn; /* a reference; NULL: responder before the choice */
 	struct log_sa log;       /* name (borrowed from conn) and unique id */

@@ -163,10 +163,13 @@ void dispatch_datagram(struct worker *w, const struct addr *local, const struct 
 	spi = h.flags & IKE_FLAG_INITIATOR ? h.spi_r : h.spi_i;
 	sa = sa_table_by_spi(w, spi);
 	if (!sa) {
-		w->ctx.counters[SA_COUNTER_INVALID_SPI]++;
-		if (ratelimit_take(&w->answers, sa_now(&w->ctx)))
-			LOG(NET, LOG_LEVEL_DETAIL, "dropped %s from %s: no IKE_SA has SPI %016llx",
-			    exchange_name(h.exchange), addr_format_port(remote).s, (unsigned long long)spi);
+		unknown_message(w, &h, local, remote, p, n);
+		return;
+	}
+	/* RFC 6290 8.1 SHOULD: what is said without protection is looked at within limits */
+	if (h.exchange != EXCHANGE_IKE_SA_INIT && h.next != PAYLOAD_SK && h.next != PAYLOAD_SKF &&
+	    !unknown_within_limits(w, remote)) {
+		w->ctx.counters[SA_COUNTER_INVALID]++;
 		return;
 	}
 	ike_sa_receive(sa, &h, local, remote, p, n);

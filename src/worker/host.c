@@ -78,6 +78,7 @@ static void host_established(void *host, struct ike_sa *sa)
 	uint64_t hash = uniqueness_hash(&w->pool->hash, &sa->local_id, &sa->remote_id);
 
 	sa_table_add_peer(w, sa, hash);
+	hashtab_insert(&w->by_addr, &sa->by_addr, sa_table_addr_hash(w, &sa->remote));
 	uniqueness_add(w->pool->uniqueness, hash);
 	/* behind the counting: of two that come up at once the later sees both */
 	sa->host_order = atomic_fetch_add(&w->pool->established, 1) + 1;
@@ -91,6 +92,7 @@ static void host_released(void *host, struct ike_sa *sa)
 		uniqueness_remove(w->pool->uniqueness,
 				  uniqueness_hash(&w->pool->hash, &sa->local_id, &sa->remote_id));
 	sa_table_remove_peer(w, sa);
+	hashtab_remove(&w->by_addr, &sa->by_addr);
 }
 
 static void replace_drop(struct mail *m)

@@ -26,6 +26,8 @@ enum worker_mail_kind {
 	WORKER_MAIL_TERMINATE,
 	WORKER_MAIL_STOP,
 	WORKER_MAIL_TRIMMED,
+	WORKER_MAIL_HINT,
+	WORKER_MAIL_SYNC_IDS,
 };
 
 /* Half-open IKE_SAs of all workers, in all and per source address (half_open.c). */
@@ -50,7 +52,7 @@ struct worker {
 	struct worker_socket sockets[NET_SOCKS];
 	struct sa_ctx ctx;
 	/* the SA table (sa_table.c) */
-	struct hashtab by_spi, by_id, by_peer;
+	struct hashtab by_spi, by_id, by_peer, by_addr;
 	struct ike_sa **dead; /* finished in this turn, freed at its end */
 	size_t n_dead, cap_dead;
 	size_t freed; /* since memory was last given back */
@@ -58,6 +60,7 @@ struct worker {
 	bool stopping;
 	bool running; /* its thread; start-up and stop only */
 	struct ratelimit answers; /* to packets that are not authenticated */
+	struct unknown_limits *unknown;
 	atomic_uint_least64_t n_sas; /* of by_spi, for other threads */
 	atomic_bool config_posted; /* a mail says that there is a new snapshot */
 };
@@ -110,6 +113,8 @@ void sa_table_add_init(struct worker *w, struct ike_sa *sa);
 struct ike_sa *sa_table_by_init(struct worker *w, uint64_t spi_i, const struct addr *remote);
 void sa_table_add_peer(struct worker *w, struct ike_sa *sa, uint64_t hash);
 void sa_table_remove_peer(struct worker *w, struct ike_sa *sa);
+/* by_addr: established ones by the peer's IP address, for hints. */
+uint64_t sa_table_addr_hash(const struct worker *w, const struct addr *remote);
 /* Unique ids of all SAs, CLOSED ones left out; owned by the caller. */
 uint32_t *sa_table_ids(struct worker *w, size_t *ret_count);
 /* Freed at the end of the turn. */
@@ -124,6 +129,19 @@ struct packet_mail {
 	size_t n;
 	uint8_t data[];
 };
+
+/* ---- unknown.c ---- */
+struct unknown_limits *unknown_limits_new(void);
+void unknown_limits_free(struct unknown_limits *l);
+/* Whether one more unprotected packet of that source may cost us something. */
+EXPORT bool unknown_within_limits(struct worker *w, const struct addr *remote);
+/* A message that no IKE_SA has the SPI of. */
+void unknown_message(struct worker *w, const struct ike_header *h, const struct addr *local, const struct addr *remote,
+		     const uint8_t *p, size_t n);
+/* WORKER_MAIL_HINT; takes the mail. */
+void unknown_hint(struct worker *w, struct mail *mail);
+/* ESP came that nobody has an SA for: goes through the workers one by one. */
+void unknown_esp(struct worker *w, const struct kernel_event *ev);
 
 /* ---- cookie.c ---- */
 /* The cookie for a source and nonce (RFC 7296, 2.6): COOKIE_LEN bytes. age 0: the secret of this time span, 1: of the last. */
@@ -176,6 +194,7 @@ struct replace_mail {
 	bool tell_peer;
 	struct id local, remote; /* owned */
 };
+void kernel_event_post(struct worker *w, const struct kernel_event *ev);
 void host_resolved(struct worker *w, struct resolve_job *job);
 void host_replace(struct worker *w, const struct replace_mail *m);
 /* Mail that is one block of memory. */
@@ -189,6 +208,7 @@ struct request_mail {
 	char *ike, *child; /* owned, may be NULL */
 	uint32_t ike_id, child_id;
 	bool force;
+	uint64_t delta; /* of sync_ids */
 	const struct conn *conn; /* a reference, of initiate */
 	struct request_gather *gather; /* list, find, stats: shared by the workers */
 	/* list: what is left of this worker's share */

@@ -8,5 +8,6 @@ libbewick_la_SOURCES += \
 	src/worker/requests.c \
 	src/worker/sa_table.c \
 	src/worker/uniqueness.c \
+	src/worker/unknown.c \
 	src/worker/worker.c \
 	src/worker/worker.h

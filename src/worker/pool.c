@@ -12,6 +12,7 @@ static void pool_free(struct workers *pool)
 	uniqueness_free(pool->uniqueness);
 	config_unref(pool->config);
 	pthread_mutex_destroy(&pool->config_lock);
+	secret_wipe(&pool->options.sa.qcd_secrets, sizeof(pool->options.sa.qcd_secrets));
 	secret_wipe(pool->cookie_secret, sizeof(pool->cookie_secret));
 	free(pool);
 }
@@ -88,18 +89,26 @@ unsigned workers_count(const struct workers *pool)
 	return pool->count;
 }
 
+void kernel_event_post(struct worker *w, const struct kernel_event *ev)
+{
+	struct kernel_event_mail *m = xcalloc(1, sizeof(*m));
+
+	m->mail.kind = WORKER_MAIL_KERNEL_EVENT;
+	m->mail.drop = mail_free;
+	m->ev = *ev;
+	mailbox_post(w->box, &m->mail);
+}
+
 void workers_kernel_event(void *workers, const struct kernel_event *ev)
 {
 	struct workers *pool = workers;
 
-	for (unsigned i = 0; i < pool->count; i++) {
-		struct kernel_event_mail *m = xcalloc(1, sizeof(*m));
-
-		m->mail.kind = WORKER_MAIL_KERNEL_EVENT;
-		m->mail.drop = mail_free;
-		m->ev = *ev;
-		mailbox_post(pool->workers[i].box, &m->mail);
+	if (ev->kind == KERNEL_EVENT_INVALID_SPI) {
+		kernel_event_post(&pool->workers[0], ev); /* and on from there: one of them is to act */
+		return;
 	}
+	for (unsigned i = 0; i < pool->count; i++)
+		kernel_event_post(&pool->workers[i], ev);
 }
 
 struct config *pool_config(struct workers *pool)
@@ -138,6 +147,14 @@ void workers_set_config(struct workers *pool, struct config *config)
 		config_post(&pool->workers[i]);
 }
 
+static void options_drop(struct mail *m)
+{
+	struct options_mail *o = container_of(m, struct options_mail, mail);
+
+	secret_wipe(&o->options.qcd_secrets, sizeof(o->options.qcd_secrets));
+	free(o);
+}
+
 void workers_set_options(struct workers *pool, const struct workers_options *options)
 {
 	pool_set_limits(pool, options);
@@ -145,7 +162,7 @@ void workers_set_options(struct workers *pool, const struct workers_options *opt
 		struct options_mail *m = xcalloc(1, sizeof(*m));
 
 		m->mail.kind = WORKER_MAIL_OPTIONS;
-		m->mail.drop = mail_free;
+		m->mail.drop = options_drop;
 		m->options = options->sa;
 		mailbox_post(pool->workers[i].box, &m->mail);
 	}

@@ -171,6 +171,17 @@ void workers_terminate(struct workers *w, uint64_t request, struct mailbox *repl
 	request_to_all(w, WORKER_MAIL_TERMINATE, request, reply_to, sel, false, force);
 }
 
+void workers_sync_ids(struct workers *w, uint64_t request, struct mailbox *reply_to, const struct worker_select *sel,
+		      uint64_t delta)
+{
+	for (unsigned i = 0; i < w->count; i++) {
+		struct request_mail *m = request_new(WORKER_MAIL_SYNC_IDS, request, reply_to, sel, NULL);
+
+		m->delta = delta;
+		mailbox_post(w->workers[i].box, &m->mail);
+	}
+}
+
 void workers_initiate(struct workers *w, uint64_t request, struct mailbox *reply_to, const struct conn *conn,
 		      const char *child, uint32_t ike_id, unsigned worker)
 {
@@ -351,6 +362,25 @@ static void request_terminate(struct worker *w, struct request_mail *m)
 		worker_reply_free(r);
 }
 
+static void request_sync_ids(struct worker *w, struct request_mail *m)
+{
+	struct worker_reply *r = request_reply(m->reply_to, WORKER_REPLY_MATCHES, m->request);
+	size_t n;
+	uint32_t *ids = sa_table_ids(w, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		struct ike_sa *sa = sa_table_by_id(w, ids[i]);
+
+		if (sa && !sa->finished && request_matches(m, sa))
+			r->matches += ike_sa_sync(sa, m->delta);
+	}
+	free(ids);
+	if (m->reply_to)
+		mailbox_post(m->reply_to, &r->mail);
+	else
+		worker_reply_free(r);
+}
+
 void request_run(struct worker *w, struct request_mail *m)
 {
 	switch ((enum worker_mail_kind)m->mail.kind) {
@@ -373,6 +403,9 @@ void request_run(struct worker *w, struct request_mail *m)
 	case WORKER_MAIL_TERMINATE:
 		request_terminate(w, m);
 		break;
+	case WORKER_MAIL_SYNC_IDS:
+		request_sync_ids(w, m);
+		break;
 	case WORKER_MAIL_PACKET:
 	case WORKER_MAIL_CONFIG:
 	case WORKER_MAIL_OPTIONS:
@@ -382,6 +415,7 @@ void request_run(struct worker *w, struct request_mail *m)
 	case WORKER_MAIL_REPLACE:
 	case WORKER_MAIL_STOP:
 	case WORKER_MAIL_TRIMMED:
+	case WORKER_MAIL_HINT:
 		break;
 	}
 	m->mail.drop(&m->mail);

@@ -84,6 +84,11 @@ void sa_table_remove_peer(struct worker *w, struct ike_sa *sa)
 	hashtab_remove(&w->by_peer, &sa->by_peer);
 }
 
+uint64_t sa_table_addr_hash(const struct worker *w, const struct addr *remote)
+{
+	return hash_bytes(&w->pool->hash, bytes_of(remote->ip, addr_len(remote)));
+}
+
 uint32_t *sa_table_ids(struct worker *w, size_t *ret_count)
 {
 	uint32_t *ids = xmalloc(w->by_id.count * sizeof(*ids) + 1);

@@ -89,6 +89,8 @@ static void worker_kernel_event(struct worker *w, const struct kernel_event *ev)
 	struct ike_sa *sa = sa_table_by_id(w, ev->ike_id);
 	struct child_sa *c = sa ? ike_sa_child(sa, ev->child_id) : NULL;
 
+	if (ev->kind == KERNEL_EVENT_INVALID_SPI)
+		unknown_esp(w, ev);
 	if (c && (ev->kind == KERNEL_EVENT_EXPIRE_HARD || ev->kind == KERNEL_EVENT_EXPIRE_SOFT))
 		ike_sa_child_expired(sa, c, ev->kind == KERNEL_EVENT_EXPIRE_HARD);
 }
@@ -165,11 +167,15 @@ static void worker_run_mail(struct worker *w, struct mail *m)
 	case WORKER_MAIL_STATS:
 	case WORKER_MAIL_INITIATE:
 	case WORKER_MAIL_TERMINATE:
+	case WORKER_MAIL_SYNC_IDS:
 		request_run(w, container_of(m, struct request_mail, mail));
 		return; /* frees or keeps the mail itself */
 	case WORKER_MAIL_STOP:
 		worker_stop(w, container_of(m, struct stop_mail, mail)->limit_ms);
 		break;
+	case WORKER_MAIL_HINT:
+		unknown_hint(w, m);
+		return; /* goes on to the next */
 	case WORKER_MAIL_TRIMMED:
 		break;
 	}
@@ -224,6 +230,7 @@ bool worker_init(struct worker *w, struct workers *pool, unsigned index, struct 
 		return false;
 	}
 	w->answers = (struct ratelimit){ .per_second = ANSWERS_PER_SECOND, .burst = ANSWERS_PER_SECOND };
+	w->unknown = unknown_limits_new();
 	w->trim_timer.fn = worker_trim;
 	sa_ctx_init(&w->ctx);
 	w->ctx.ops = &worker_host_ops;
@@ -293,6 +300,8 @@ void worker_clear(struct worker *w)
 	hashtab_clear(&w->by_spi);
 	hashtab_clear(&w->by_id);
 	hashtab_clear(&w->by_peer);
+	hashtab_clear(&w->by_addr);
+	unknown_limits_free(w->unknown);
 	if (w->loop)
 		loop_free(w->loop);
 	mailbox_free(w->box);

@@ -48,7 +48,7 @@ EXPORT void workers_want_events(struct workers *w, unsigned mask);
 enum worker_reply_kind {
 	WORKER_REPLY_SA = 1,  /* list: one IKE_SA; terminate and initiate never */
 	WORKER_REPLY_FOUND,   /* find: one match */
-	WORKER_REPLY_MATCHES, /* terminate: one worker's count, before any ENDED */
+	WORKER_REPLY_MATCHES, /* sync_ids, terminate: one worker's count, before any ENDED */
 	WORKER_REPLY_ENDED,   /* initiate, terminate: one SA's end of the story */
 	WORKER_REPLY_DONE,    /* list, find, stats: all workers are through; the last mail of the request */
 	WORKER_EVENT,         /* to the events box, without a request */
@@ -115,5 +115,11 @@ EXPORT uint32_t workers_last_ike_id(const struct workers *w); /* the highest in 
  */
 EXPORT void workers_terminate(struct workers *w, uint64_t request, struct mailbox *reply_to,
 			      const struct worker_select *sel, bool force);
+/*
+ * RFC 6311: matching IKE_SAs (ike and ike_id count) agree on message ids with their peers, as after a take-over; the sequence numbers
+ * that the peers send with jump by delta, 0 not. One MATCHES per worker: those that began to. reply_to NULL: nobody waits.
+ */
+EXPORT void workers_sync_ids(struct workers *w, uint64_t request, struct mailbox *reply_to, const struct worker_select *sel,
+			     uint64_t delta);
 
 #endif

@@ -289,6 +289,34 @@ START_TEST(test_numbers_run_out)
 }
 END_TEST
 
+/* RFC 6311, 5.2: the numbers jump ahead; what is left decides about the limits as ever. */
+START_TEST(test_numbers_jump)
+{
+	struct kernel_child c = pair_child(ENCR_AES_GCM_16, 128, 0, _i);
+	uint8_t *inner = buffer + PACKET_HEADROOM;
+	size_t n = test_packet(inner, "10.1.0.1", "10.2.0.1", IPPROTO_UDP, 1, 2, 8);
+	enum esp_limit limit;
+	struct bytes packet;
+	struct pair p;
+
+	pair_init(&p, &c);
+	ck_assert_int_eq(esp_encap(&p.out, inner, n, 5, &packet, &limit), DROP_NONE);
+	esp_out_advance(&p.out, 1u << 30);
+	n = test_packet(inner, "10.1.0.1", "10.2.0.1", IPPROTO_UDP, 1, 2, 8);
+	ck_assert_int_eq(esp_encap(&p.out, inner, n, 5, &packet, &limit), DROP_NONE);
+	ck_assert_uint_eq(p.out.seq, (1u << 30) + 2);
+	ck_assert_int_eq(limit, ESP_LIMIT_NONE);
+	esp_out_advance(&p.out, UINT32_MAX - (1u << 30));
+	ck_assert_uint_eq(p.out.seq, _i ? (uint64_t)UINT32_MAX + 2 : UINT32_MAX);
+	esp_out_advance(&p.out, UINT64_MAX);
+	ck_assert_uint_eq(p.out.seq, p.out.seq_max);
+	n = test_packet(inner, "10.1.0.1", "10.2.0.1", IPPROTO_UDP, 1, 2, 8);
+	ck_assert_int_eq(esp_encap(&p.out, inner, n, 5, &packet, &limit), DROP_SEQUENCE);
+	ck_assert_int_eq(limit, ESP_LIMIT_HARD);
+	pair_clear(&p);
+}
+END_TEST
+
 START_TEST(test_limits)
 {
 	struct kernel_child c = pair_child(ENCR_AES_GCM_16, 128, 0, false);
@@ -365,6 +393,7 @@ TCase *tcase_esp(void)
 	tcase_add_test(tc, test_trailers);
 	tcase_add_loop_test(tc, test_extended_numbers, 0, ARRAY_LEN(algorithms));
 	tcase_add_test(tc, test_numbers_run_out);
+	tcase_add_loop_test(tc, test_numbers_jump, 0, 2);
 	tcase_add_test(tc, test_limits);
 	tcase_add_test(tc, test_ecn);
 	return tc;

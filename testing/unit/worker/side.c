@@ -89,6 +89,9 @@ void side_start(struct side *s, const struct side_setup *setup, const char *conf
 	o->sa.port = net_port(s->net);
 	o->sa.port_nat_t = net_port_nat_t(s->net);
 	o->sa.closed_linger = 0;
+	o->sa.qcd_secrets.count = setup->qcd_generations;
+	for (unsigned i = 0; i < setup->qcd_generations; i++)
+		memset(o->sa.qcd_secrets.secret[i], (int)i + 1, QCD_SECRET_LEN);
 	s->w = workers_start(o, &err);
 	ck_assert_msg(s->w != NULL, "%s", err.s);
 	config_unref(o->config);

@@ -28,6 +28,7 @@ struct side_setup {
 	bool no_steer;
 	unsigned cookie_threshold, cookie_threshold_ip, block_threshold, ikesa_limit;
 	bool initiator_only;
+	unsigned qcd_generations; /* of secrets, the same for all sides */
 };
 
 /* conf: swanctl.conf with a %u for `port`. */
@@ -78,5 +79,6 @@ struct worker_stats side_stats(struct side *s);
 TCase *test_limits(void);
 TCase *test_pools(void);
 TCase *test_requests(void);
+TCase *test_unknown(void);
 
 #endif
