@@ -173,7 +173,7 @@ static void initiate_find_next(struct control *c, const char *conn)
 /* An established one is better than one that may still fail; among equals the newest. */
 static void initiate_found(struct initiate *job, const struct worker_reply *r)
 {
-	if (r->ike_id < generation_min(job->control, job->conn->name))
+	if (r->origin_id < generation_min(job->control, job->conn->name))
 		return;
 	if (job->ike_id && (r->established < job->established ||
 			    (r->established == job->established && r->ike_id < job->ike_id)))

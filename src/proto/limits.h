@@ -35,6 +35,10 @@
 #define LIMIT_REAUTH_RETRY_MAX_MS 60000
 #define LIMIT_HINT_MS 5000            /* what is not authenticated makes us ask an IKE_SA's peer at most so often */
 #define LIMIT_QCD_TOKENS 8            /* tokens of one message that are looked at (RFC 6290, 4.5: at least 4) */
+#define LIMIT_REKEY_WAIT_MIN_MS 10000  /* a refused rekeying of an IKE_SA: before the next attempt, doubled each time */
+#define LIMIT_REKEY_WAIT_MAX_MS 320000
+#define LIMIT_TEMPORARY_MS 300000     /* TEMPORARY_FAILURE for so long is a refusal like any other */
+#define LIMIT_REKEYED_MS 30000        /* the peer's time to close an IKE_SA that it replaced */
 #define LIMIT_CHILDREN 4096           /* CHILD_SAs of one IKE_SA */
 #define LIMIT_WINDOW 1                /* our own window; larger ones of the peer are used up to this */
 

@@ -17,6 +17,7 @@ struct child_sa *child_sa_new(struct ike_sa *ike, const struct conn *conn, const
 	c->reqid = conf->reqid ? conf->reqid : ctx->ops->next_number(ctx->host, SA_NUMBER_REQID);
 	c->next = ike->children;
 	ike->children = c;
+	ctx->ops->own_child(ctx->host, c, true);
 	return c;
 }
 
@@ -32,6 +33,7 @@ void child_sa_free(struct child_sa *c)
 		;
 	if (*at)
 		*at = c->next;
+	ctx->ops->own_child(ctx->host, c, false);
 	if (c->handle)
 		ctx->kernel_ops->remove(ctx->kernel, c->handle);
 	else if (c->spi_in)

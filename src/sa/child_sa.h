@@ -8,6 +8,7 @@
 
 /* A CHILD_SA: a pair of ESP SAs. Owned by its IKE_SA. Holds no keys: the backend does. */
 struct child_sa {
+	struct hashnode by_id; /* the host's */
 	struct child_sa *next; /* of the IKE_SA */
 	struct ike_sa *ike;
 	const struct conn *conn; /* a reference: the configuration it was made with */

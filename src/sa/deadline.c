@@ -4,6 +4,7 @@
 #include "sa/exchange.h"
 #include "sa/fragment.h"
 #include "sa/reauth.h"
+#include "sa/successor.h"
 #include "sa/task.h"
 
 static void deadline_timer(struct timer *t);
@@ -133,7 +134,7 @@ void ike_sa_schedule(struct ike_sa *sa)
 	case IKE_STATE_REKEYING:
 	case IKE_STATE_REKEYED:
 	case IKE_STATE_DELETING:
-		if (!sa->conn->dpd_delay || sa->state == IKE_STATE_DELETING)
+		if (!sa->conn->dpd_delay || sa->state == IKE_STATE_REKEYED || sa->state == IKE_STATE_DELETING)
 			sa->dpd_ms = 0;
 		else if (!sa->dpd_ms)
 			sa->dpd_ms = sa->last_in_ms + 1000 * sa->conn->dpd_delay;
@@ -183,6 +184,23 @@ static bool deadline_child(struct ike_sa *sa)
 	return false;
 }
 
+/* The hard lifetime. */
+static void deadline_over(struct ike_sa *sa)
+{
+	if (sa->state == IKE_STATE_REKEYED) {
+		successor_overdue(sa);
+		return;
+	}
+	if (sa->state == IKE_STATE_DELETING || reauth_overdue(sa))
+		return;
+	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "IKE_SA %s[%u] reached its hard lifetime and is closed", sa->log.name,
+	       sa->log.id);
+	for (const struct child_sa *c = sa->children; c; c = c->next)
+		if (c->state == CHILD_STATE_INSTALLED)
+			ike_sa_child_wanted(sa, c->conn, c->conf);
+	ike_sa_terminate(sa, false, (struct sa_request){ 0 });
+}
+
 static void deadline_run(struct ike_sa *sa)
 {
 	while (!sa->finished && deadline_child(sa))
@@ -191,16 +209,12 @@ static void deadline_run(struct ike_sa *sa)
 		return;
 	if (fragment_deadline(sa) && fragment_deadline(sa) <= sa_now(sa->ctx))
 		fragment_forget(sa, false);
-	if (deadline_due(sa, &sa->reauth_ms))
+	if (deadline_due(sa, &sa->rekey_ms))
+		ike_sa_rekey(sa);
+	if (!sa->finished && deadline_due(sa, &sa->reauth_ms))
 		reauth_due(sa);
-	if (!sa->finished && deadline_due(sa, &sa->over_ms) && !reauth_overdue(sa)) {
-		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "IKE_SA %s[%u] reached its hard lifetime and is closed", sa->log.name,
-		       sa->log.id);
-		for (const struct child_sa *c = sa->children; c; c = c->next)
-			if (c->state == CHILD_STATE_INSTALLED)
-				ike_sa_child_wanted(sa, c->conn, c->conf);
-		ike_sa_terminate(sa, false, (struct sa_request){ 0 });
-	}
+	if (!sa->finished && deadline_due(sa, &sa->over_ms))
+		deadline_over(sa);
 	if (!sa->finished)
 		ike_sa_run_queue(sa);
 	if (!sa->finished && sa->dpd_ms && sa->dpd_ms <= sa_now(sa->ctx))

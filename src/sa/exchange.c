@@ -5,6 +5,7 @@
 
 #include "sa/fragment.h"
 #include "sa/reauth.h"
+#include "sa/successor.h"
 #include "sa/sync.h"
 #include "sa/task.h"
 
@@ -182,6 +183,11 @@ static bool exchange_pick(struct ike_sa *sa)
 		if (sa->state == IKE_STATE_CONNECTING && t->type == TASK_CHILD_CREATE && !child_taken &&
 		    exchange == EXCHANGE_IKE_AUTH && !exchange_childless(sa))
 			begins = EXCHANGE_IKE_AUTH;
+		/* RFC 7296, 1.3.2 SHOULD NOT: what else is queued waits for the successor */
+		if (sa->state == IKE_STATE_REKEYING && t->type != TASK_IKE_REKEY) {
+			at = &t->next;
+			continue;
+		}
 		if (!exchange_allowed(sa->state, begins, false) || (exchange && begins != exchange) ||
 		    (exchange && sa->state != IKE_STATE_CONNECTING) || t->not_before > sa_now(sa->ctx)) {
 			at = &t->next;
@@ -474,6 +480,14 @@ static void exchange_add_passive(struct ike_sa *sa, struct task *t)
 	*at = t;
 }
 
+/* RFC 7296, 1.3.2: an SA payload for IKE and no selectors. */
+static bool exchange_rekeys_ike(const struct payload_list *in)
+{
+	const struct payload *psa = payload_find(in, PAYLOAD_SA, NULL);
+
+	return psa && !payload_find(in, PAYLOAD_TSI, NULL) && (!psa->sa.count || psa->sa.p[0].protocol == PROTOCOL_IKE);
+}
+
 /* The tasks that answer a request, by exchange and payloads. */
 static void exchange_make_passive(struct ike_sa *sa, const struct ike_header *h, const struct payload_list *in)
 {
@@ -489,7 +503,7 @@ static void exchange_make_passive(struct ike_sa *sa, const struct ike_header *h,
 			exchange_add_passive(sa, task_new(sa, TASK_CHILD_CREATE));
 		break;
 	case EXCHANGE_CREATE_CHILD_SA:
-		exchange_add_passive(sa, task_new(sa, TASK_CHILD_CREATE));
+		exchange_add_passive(sa, task_new(sa, exchange_rekeys_ike(in) ? TASK_IKE_REKEY : TASK_CHILD_CREATE));
 		break;
 	case EXCHANGE_INFORMATIONAL:
 		/* RFC 7296, 3.11: one payload per protocol; with the IKE_SA its children go */
@@ -515,6 +529,7 @@ static void exchange_make_passive(struct ike_sa *sa, const struct ike_header *h,
 
 void exchange_request(struct ike_sa *sa, const struct ike_header *h, const struct payload_list *in)
 {
+	successor_heard(sa, in);
 	if (h->exchange == EXCHANGE_CREATE_CHILD_SA)
 		ike_sa_refresh_conn(sa);
 	exchange_make_passive(sa, h, in);

@@ -86,6 +86,11 @@ struct sa_host_ops {
 	void (*own_spi)(void *host, struct ike_sa *sa, uint64_t old_spi, uint64_t new_spi);
 	/* The identities are known and proven: from now on uniqueness sees the SA. */
 	void (*established)(void *host, struct ike_sa *sa);
+	/* `sa` has the place of `old` among the IKE_SAs of their identities: established for the one, released for the other,
+	 * with nothing in between. */
+	void (*inherited)(void *host, struct ike_sa *sa, struct ike_sa *old);
+	/* A CHILD_SA is there, or is no more: events of the backend name it alone. */
+	void (*own_child)(void *host, struct child_sa *child, bool is);
 	/* The opposite of established: the SA is closed or ends, its identities are free. */
 	void (*released)(void *host, struct ike_sa *sa);
 	/* The peer says that this is its only IKE_SA with us, or policy says so: others between the

@@ -7,6 +7,7 @@
 #include "sa/exchange.h"
 #include "sa/fragment.h"
 #include "sa/reauth.h"
+#include "sa/successor.h"
 #include "sa/task.h"
 
 void sa_options_default(struct sa_options *o)
@@ -45,7 +46,7 @@ void sa_ctx_clear(struct sa_ctx *ctx)
 
 /* ---- life ---- */
 
-static struct ike_sa *ike_sa_new(struct sa_ctx *ctx, uint32_t id, bool initiator)
+static struct ike_sa *ike_sa_new(struct sa_ctx *ctx, uint32_t id, bool initiator, uint64_t own_spi)
 {
 	struct ike_sa *sa = xcalloc(1, sizeof(*sa));
 
@@ -53,21 +54,40 @@ static struct ike_sa *ike_sa_new(struct sa_ctx *ctx, uint32_t id, bool initiator
 	sa->initiator = initiator;
 	sa->log.name = "(unnamed)";
 	sa->log.id = id ? id : ctx->ops->next_number(ctx->host, SA_NUMBER_IKE);
-	sa->setup = xcalloc(1, sizeof(*sa->setup));
-	sa->setup->attempt = 1;
+	sa->origin_id = sa->log.id;
 	crypto_random(ctx->crypto, &sa->seal_salt, sizeof(sa->seal_salt));
 	if (initiator)
-		sa->spi_i = ctx->ops->make_spi(ctx->host);
+		sa->spi_i = own_spi;
 	else
-		sa->spi_r = ctx->ops->make_spi(ctx->host);
-	ctx->ops->own_spi(ctx->host, sa, 0, ike_sa_own_spi(sa));
+		sa->spi_r = own_spi;
+	ctx->ops->own_spi(ctx->host, sa, 0, own_spi);
+	return sa;
+}
+
+static struct ike_sa *ike_sa_new_first(struct sa_ctx *ctx, uint32_t id, bool initiator)
+{
+	struct ike_sa *sa = ike_sa_new(ctx, id, initiator, ctx->ops->make_spi(ctx->host));
+
+	sa->setup = xcalloc(1, sizeof(*sa->setup));
+	sa->setup->attempt = 1;
+	return sa;
+}
+
+struct ike_sa *ike_sa_new_successor(struct sa_ctx *ctx, bool initiator, uint64_t own_spi, uint64_t peer_spi)
+{
+	struct ike_sa *sa = ike_sa_new(ctx, 0, initiator, own_spi);
+
+	if (initiator)
+		sa->spi_r = peer_spi;
+	else
+		sa->spi_i = peer_spi;
 	return sa;
 }
 
 struct ike_sa *ike_sa_new_responder(struct sa_ctx *ctx, uint64_t spi_i, const struct addr *local,
 				    const struct addr *remote)
 {
-	struct ike_sa *sa = ike_sa_new(ctx, 0, false);
+	struct ike_sa *sa = ike_sa_new_first(ctx, 0, false);
 
 	sa->spi_i = spi_i;
 	sa->local = *local;
@@ -80,7 +100,7 @@ struct ike_sa *ike_sa_new_responder(struct sa_ctx *ctx, uint64_t spi_i, const st
 
 struct ike_sa *ike_sa_new_initiator(struct sa_ctx *ctx, const struct conn *conn, uint32_t id)
 {
-	struct ike_sa *sa = ike_sa_new(ctx, id, true);
+	struct ike_sa *sa = ike_sa_new_first(ctx, id, true);
 
 	sa->origin = true;
 	ike_sa_set_conn(sa, conn);
@@ -153,6 +173,7 @@ void ike_sa_free(struct ike_sa *sa)
 	if (!sa)
 		return;
 	timer_stop(sa->ctx->wheel, &sa->timer);
+	successor_unlink(sa);
 	ike_sa_strip(sa);
 	free(sa->incoming);
 	window_in_clear(&sa->in);
@@ -275,9 +296,13 @@ void ike_sa_finish(struct ike_sa *sa, enum ike_event event, enum cause cause, co
 {
 	struct sa_ctx *ctx = sa->ctx;
 	bool was_connecting = sa->state == IKE_STATE_CONNECTING || sa->state == IKE_STATE_CREATED;
+	struct ike_sa *heir = NULL;
 
 	if (sa->finished)
 		return;
+	/* a successor of the peer's making need not share the end of what it was to replace */
+	if (event != IKE_EVENT_DESTROY)
+		heir = successor_rival_wins(sa);
 	sa->cause = (uint8_t)cause;
 	sa->why = why;
 	if (cause != CAUSE_NONE && why && sa->state != IKE_STATE_CLOSED)
@@ -294,16 +319,24 @@ void ike_sa_finish(struct ike_sa *sa, enum ike_event event, enum cause cause, co
 	ike_sa_free_tasks(sa, &sa->passive);
 	ike_sa_free_tasks(sa, &sa->queued);
 	ike_sa_tell_waiters(sa);
+	successor_unlink(sa);
 	ctx->ops->released(ctx->host, sa);
 	ctx->ops->finished(ctx->host, sa);
+	if (heir)
+		ike_sa_probe(heir);
 }
 
 void ike_sa_close(struct ike_sa *sa)
 {
 	struct sa_ctx *ctx = sa->ctx;
+	struct ike_sa *heir;
 
 	if (sa->finished || sa->state == IKE_STATE_CLOSED)
 		return;
+	/* RFC 7296, 2.8.2: the peer did not see that we rekey, too, and closes what it has replaced */
+	heir = successor_rival_wins(sa);
+	if (successor_is_undecided(sa))
+		successor_unlink(sa);
 	if (sa->cause == CAUSE_NONE)
 		ike_sa_reinitiate(sa, ike_sa_close_action);
 	ike_sa_move(sa, sa->cause == CAUSE_NONE ? IKE_EVENT_DELETE_ANSWERED : IKE_EVENT_REFUSED);
@@ -314,6 +347,8 @@ void ike_sa_close(struct ike_sa *sa)
 	reauth_ended(sa);
 	ike_sa_strip(sa);
 	ike_sa_schedule(sa);
+	if (heir)
+		ike_sa_run_queue(heir);
 }
 
 /* ---- what the operator wants ---- */
@@ -321,7 +356,8 @@ void ike_sa_close(struct ike_sa *sa)
 void ike_sa_add_child(struct ike_sa *sa, const struct conn *conn, const struct child_conf *child,
 		      struct sa_request request)
 {
-	if (sa->finished || sa->state == IKE_STATE_DELETING || sa->state == IKE_STATE_CLOSED) {
+	sa = ike_sa_current(sa);
+	if (sa->finished || sa->state == IKE_STATE_REKEYED || sa->state == IKE_STATE_DELETING || sa->state == IKE_STATE_CLOSED) {
 		sa->ctx->ops->request_done(sa->ctx->host, request, CAUSE_CLOSED, "the IKE_SA is being closed");
 		return;
 	}
@@ -335,30 +371,55 @@ void ike_sa_terminate_child(struct ike_sa *sa, struct child_sa *child, struct sa
 	ike_sa_run_queue(sa);
 }
 
+static void ike_sa_log_deleting(const struct ike_sa *sa)
+{
+	struct buf text = { 0 };
+
+	if (!log_is_wanted(LOG_GROUP_IKE, LOG_LEVEL_AUDIT))
+		return;
+	ike_sa_describe(&text, sa);
+	LOG_SA(&sa->log, IKE, LOG_LEVEL_AUDIT, "deleting IKE_SA %s[%u] %s", sa->log.name, sa->log.id, buf_str(&text));
+	buf_free(&text);
+}
+
 void ike_sa_terminate(struct ike_sa *sa, bool force, struct sa_request request)
 {
+	struct ike_sa *current = ike_sa_current(sa);
+
+	if (current != sa) {
+		/* the operator means the tunnel, under whatever number */
+		ike_sa_terminate(current, force, request);
+		if (sa->finished || sa->state == IKE_STATE_CLOSED)
+			return;
+		request.id = 0;
+	}
 	if (sa->delete_request.id)
 		sa->ctx->ops->request_done(sa->ctx->host, request, CAUSE_NONE, NULL);
 	else
 		sa->delete_request = request;
 	reauth_cancel(sa);
-	if (sa->state != IKE_STATE_ESTABLISHED && sa->state != IKE_STATE_DELETING) {
+	switch ((enum ike_state)sa->state) {
+	case IKE_STATE_ESTABLISHED:
+	case IKE_STATE_REKEYING: /* when it is known who has the children: the task goes with them */
+	case IKE_STATE_REKEYED:
+		if (ike_sa_has_task(sa, TASK_IKE_DELETE))
+			break;
+		ike_sa_log_deleting(sa);
+		ike_sa_queue(sa, task_new(sa, TASK_IKE_DELETE));
+		ike_sa_run_queue(sa);
+		break;
+	case IKE_STATE_DELETING:
+		break;
+	case IKE_STATE_CREATED:
+	case IKE_STATE_CONNECTING:
+	case IKE_STATE_CLOSED:
+	case IKE_STATE_PASSIVE:
+	case IKE_STATE_DESTROYING:
+	case IKE_STATES:
 		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "destroying IKE_SA in state %s without notification",
 		       ike_state_name(sa->state));
 		ike_sa_finish(sa, IKE_EVENT_DESTROY, CAUSE_CLOSED, "terminated by the operator");
 		return;
-	}
-	if (sa->state == IKE_STATE_ESTABLISHED) {
-		if (log_is_wanted(LOG_GROUP_IKE, LOG_LEVEL_AUDIT)) {
-			struct buf text = { 0 };
-
-			ike_sa_describe(&text, sa);
-			LOG_SA(&sa->log, IKE, LOG_LEVEL_AUDIT, "deleting IKE_SA %s[%u] %s", sa->log.name, sa->log.id,
-			       buf_str(&text));
-			buf_free(&text);
-		}
-		ike_sa_queue(sa, task_new(sa, TASK_IKE_DELETE));
-		ike_sa_run_queue(sa);
 	}
 	if (force && !sa->finished)
 		ike_sa_finish(sa, IKE_EVENT_DESTROY, CAUSE_CLOSED, "terminated by force");

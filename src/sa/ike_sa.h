@@ -49,6 +49,13 @@ struct incoming {
 	uint8_t exchange;
 };
 
+/* Both sides rekey an IKE_SA at once: the successor that the peer made, until it is known which one stays (RFC 7296, 2.8.2).
+ * Both IKE_SAs point here. */
+struct rival {
+	struct ike_sa *old, *sa;
+	struct secret ni, nr; /* of the exchange that made it */
+};
+
 /* What of our own exchange waits for a completion. A peer's request waits by itself: parked_request. */
 enum park { PARK_NONE, PARK_PREPARE, PARK_RESPONSE };
 
@@ -77,12 +84,18 @@ struct ike_sa {
 	struct ike_setup *setup;
 	struct child_sa *children;
 	struct task *queued, *active, *passive;
+	/* sa/successor.h */
+	struct ike_sa *successor;                /* that replaced this one */
+	struct ike_sa *replaced, *next_replaced; /* those that this one replaced; the next of that list */
+	struct rival *rival;
 	struct timer timer; /* half-open limit, DPD, linger: whatever is next */
 	uint64_t established_ms;
 	/* sa/deadline.h */
 	uint64_t rekey_ms, reauth_ms; /* soft lifetimes */
 	uint64_t over_ms;             /* hard; in REKEYED: how long the peer has to delete it */
 	uint64_t dpd_ms;              /* the next look whether the peer lives */
+	uint32_t origin_id;    /* unique id of the IKE_SA that was authenticated; its own but for successors */
+	uint32_t was_id;       /* unique id of the one that this one replaced, 0 none */
 	uint64_t host_order; /* the host's: its place in the order of being established */
 	uint64_t last_in_ms; /* last message that passed its check */
 	uint64_t seal_counter; /* of the IVs of our messages; never the message id */
@@ -99,6 +112,7 @@ struct ike_sa {
 	uint8_t cause;    /* enum cause: why it ends */
 	uint8_t reauth_tries; /* reauthentications that failed in a row */
 	uint16_t fatal_notify; /* to be sent with an IKE_FATAL answer, 0 none */
+	uint8_t rekey_failures; /* in a row */
 	uint16_t fatal_data;   /* 2 bytes of notify data if not 0 */
 	const char *why;       /* constant sentence: why it ends */
 	bool initiator : 1;
@@ -129,6 +143,8 @@ EXPORT struct ike_sa *ike_sa_new_responder(struct sa_ctx *ctx, uint64_t spi_i, c
  */
 EXPORT struct ike_sa *ike_sa_new_initiator(struct sa_ctx *ctx, const struct conn *conn, uint32_t id);
 EXPORT void ike_sa_initiate(struct ike_sa *sa, const struct child_conf *child, struct sa_request request);
+/* One that follows another, whose keys the caller sets; with the SPIs of the exchange that made it. */
+struct ike_sa *ike_sa_new_successor(struct sa_ctx *ctx, bool initiator, uint64_t own_spi, uint64_t peer_spi);
 /* Frees everything, tells nobody. Only the host calls it, after finished (or at its own end). */
 EXPORT void ike_sa_free(struct ike_sa *sa);
 
@@ -150,9 +166,12 @@ EXPORT void ike_sa_child_expired(struct ike_sa *sa, struct child_sa *child, bool
 EXPORT void ike_sa_add_child(struct ike_sa *sa, const struct conn *conn, const struct child_conf *child,
 			     struct sa_request request);
 EXPORT void ike_sa_terminate_child(struct ike_sa *sa, struct child_sa *child, struct sa_request request);
-/* force: without waiting for the peer. */
+/* force: without waiting for the peer. Of a replaced IKE_SA: its successor ends as well. */
 EXPORT void ike_sa_terminate(struct ike_sa *sa, bool force, struct sa_request request);
 
+/* New keys, by a new IKE_SA that takes over everything (RFC 7296, 2.18). A no-op if that is under way or the state does not
+ * allow it. */
+EXPORT void ike_sa_rekey(struct ike_sa *sa);
 /* Asks the peer whether it is there (RFC 7296, 2.4). */
 EXPORT void ike_sa_probe(struct ike_sa *sa);
 
@@ -170,9 +189,11 @@ EXPORT void ike_sa_sync_ids(struct ike_sa *sa);
 EXPORT bool ike_sa_sync(struct ike_sa *sa, uint64_t delta);
 
 /* ---- questions ---- */
+/* The IKE_SA that stands for the tunnel: the last successor of a replaced one, else itself. */
+EXPORT struct ike_sa *ike_sa_current(struct ike_sa *sa);
 EXPORT struct child_sa *ike_sa_child(const struct ike_sa *sa, uint32_t id);
 EXPORT struct child_sa *ike_sa_child_by_spi_out(const struct ike_sa *sa, uint32_t spi_out);
-size_t ike_sa_count_children(const struct ike_sa *sa);
+EXPORT size_t ike_sa_count_children(const struct ike_sa *sa);
 /* A child of this configuration that is up, or being set up. ret_id gets its id or 0. */
 EXPORT bool ike_sa_has_child(const struct ike_sa *sa, const char *name, uint32_t *ret_id);
 static inline uint64_t ike_sa_own_spi(const struct ike_sa *sa)
@@ -190,6 +211,8 @@ EXPORT bool ike_sa_move(struct ike_sa *sa, enum ike_event event);
 /* Sends what is queued if nothing is outstanding. */
 void ike_sa_run_queue(struct ike_sa *sa);
 void ike_sa_queue(struct ike_sa *sa, struct task *t);
+/* A task of this type (enum task_type) is queued or under way. */
+bool ike_sa_has_task(const struct ike_sa *sa, unsigned type);
 /* The end: tasks and waiters are told the cause, the host frees the SA. */
 EXPORT void ike_sa_finish(struct ike_sa *sa, enum ike_event event, enum cause cause, const char *why);
 /* After our answer to a Delete: only the stored reply stays (design: CLOSED). */

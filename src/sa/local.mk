@@ -38,6 +38,8 @@ libbewick_la_SOURCES += \
 	src/sa/seal.h \
 	src/sa/sync.c \
 	src/sa/sync.h \
+	src/sa/successor.c \
+	src/sa/successor.h \
 	src/sa/task.h \
 	src/sa/task_queue.c \
 	src/sa/tasks/child_create.c \
@@ -52,6 +54,9 @@ libbewick_la_SOURCES += \
 	src/sa/tasks/ike_reauth.c \
 	src/sa/tasks/ike_notify.c \
 	src/sa/tasks/message_id_sync.c \
+	src/sa/tasks/ike_rekey.c \
+	src/sa/tasks/ike_rekey.h \
+	src/sa/tasks/ike_rekey_respond.c \
 	src/sa/tasks/tasks.c \
 	src/sa/tasks/tasks.h \
 	src/sa/window.c \

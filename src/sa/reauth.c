@@ -334,10 +334,20 @@ void reauth_inherit(struct ike_sa *old, struct ike_sa *successor)
 	if (old->reauth_tries && old->over_ms)
 		successor->over_ms = old->over_ms;
 	old->reauth_ms = 0;
-	if (!new_sa)
-		return;
-	reauth_unlink(old, new_sa);
-	reauth_link(successor, new_sa);
+	/* the task that closes it goes with the queue */
+	successor->reauth_break = old->reauth_break;
+	old->reauth_break = false;
+	if (new_sa) {
+		reauth_unlink(old, new_sa);
+		reauth_link(successor, new_sa);
+	}
+	/* it is itself the new one of another */
+	if (old->reauth_old) {
+		new_sa = old;
+		old = new_sa->reauth_old;
+		reauth_unlink(old, new_sa);
+		reauth_link(old, successor);
+	}
 }
 
 /* ---- RFC 4478 ---- */

@@ -20,6 +20,7 @@
 	X(IKE_AUTH_LIFETIME)                                                                       \
 	X(IKE_MID_SYNC)                                                                            \
 	X(IKE_NOTIFY)                                                                              \
+	X(IKE_REKEY)                                                                               \
 	X(CHILD_CREATE)                                                                            \
 	X(CHILD_DELETE)
 

@@ -56,9 +56,9 @@ static int task_priority(const struct task *t)
 {
 	static const uint8_t priority[TASKS] = {
 		[TASK_IKE_INIT] = 0,  [TASK_IKE_AUTH] = 1,	[TASK_IKE_DELETE] = 2,
-		[TASK_CHILD_DELETE] = 3, [TASK_CHILD_CREATE] = 4, [TASK_IKE_DPD] = 5,
-		[TASK_IKE_REAUTH] = 2, [TASK_IKE_AUTH_LIFETIME] = 5,
-		[TASK_IKE_MID_SYNC] = 0, [TASK_IKE_NOTIFY] = 5,
+		[TASK_CHILD_DELETE] = 3, [TASK_IKE_REKEY] = 4,	[TASK_CHILD_CREATE] = 5,
+		[TASK_IKE_DPD] = 6,	 [TASK_IKE_REAUTH] = 2, [TASK_IKE_AUTH_LIFETIME] = 6,
+		[TASK_IKE_MID_SYNC] = 0, [TASK_IKE_NOTIFY] = 6,
 	};
 
 	return priority[t->type];
@@ -72,6 +72,17 @@ void ike_sa_queue(struct ike_sa *sa, struct task *t)
 		at = &(*at)->next;
 	t->next = *at;
 	*at = t;
+}
+
+bool ike_sa_has_task(const struct ike_sa *sa, unsigned type)
+{
+	for (const struct task *t = sa->queued; t; t = t->next)
+		if (t->type == type)
+			return true;
+	for (const struct task *t = sa->active; t; t = t->next)
+		if (t->type == type && !t->finished)
+			return true;
+	return false;
 }
 
 void ike_sa_run_queue(struct ike_sa *sa)

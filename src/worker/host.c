@@ -84,6 +84,26 @@ static void host_established(void *host, struct ike_sa *sa)
 	sa->host_order = atomic_fetch_add(&w->pool->established, 1) + 1;
 }
 
+static void host_inherited(void *host, struct ike_sa *sa, struct ike_sa *old)
+{
+	struct worker *w = host;
+
+	/* the count of the pair stays, and the place in the order: rekeying makes nobody newer than before */
+	sa_table_remove_peer(w, old);
+	sa_table_add_peer(w, sa, uniqueness_hash(&w->pool->hash, &sa->local_id, &sa->remote_id));
+	hashtab_remove(&w->by_addr, &old->by_addr);
+	hashtab_insert(&w->by_addr, &sa->by_addr, sa_table_addr_hash(w, &sa->remote));
+	sa->host_order = old->host_order;
+}
+
+static void host_own_child(void *host, struct child_sa *child, bool is)
+{
+	if (is)
+		sa_table_add_child(host, child);
+	else
+		sa_table_remove_child(host, child);
+}
+
 static void host_released(void *host, struct ike_sa *sa)
 {
 	struct worker *w = host;
@@ -127,6 +147,11 @@ static void host_replace_others(void *host, struct ike_sa *sa, bool tell_peer)
 	}
 }
 
+static bool host_is_up(const struct ike_sa *sa)
+{
+	return sa->state == IKE_STATE_ESTABLISHED || sa->state == IKE_STATE_REKEYING;
+}
+
 void host_replace(struct worker *w, const struct replace_mail *m)
 {
 	uint32_t found[16];
@@ -140,7 +165,7 @@ void host_replace(struct worker *w, const struct replace_mail *m)
 			struct ike_sa *sa = container_of(node, struct ike_sa, by_peer);
 
 			/* only older ones: two that come up at once must not end each other */
-			if (sa->host_order < m->order && sa->state == IKE_STATE_ESTABLISHED && !sa->being_replaced &&
+			if (sa->host_order < m->order && host_is_up(sa) && !sa->being_replaced &&
 			    id_equal(&sa->local_id, &m->local) && id_equal(&sa->remote_id, &m->remote))
 				found[n++] = sa->log.id;
 		}
@@ -299,6 +324,8 @@ const struct sa_host_ops worker_host_ops = {
 	.next_number = host_next_number,
 	.own_spi = host_own_spi,
 	.established = host_established,
+	.inherited = host_inherited,
+	.own_child = host_own_child,
 	.released = host_released,
 	.replace_others = host_replace_others,
 	.has_other = host_has_other,

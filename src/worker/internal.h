@@ -52,7 +52,7 @@ struct worker {
 	struct worker_socket sockets[NET_SOCKS];
 	struct sa_ctx ctx;
 	/* the SA table (sa_table.c) */
-	struct hashtab by_spi, by_id, by_peer, by_addr;
+	struct hashtab by_spi, by_id, by_peer, by_addr, by_child;
 	struct ike_sa **dead; /* finished in this turn, freed at its end */
 	size_t n_dead, cap_dead;
 	size_t freed; /* since memory was last given back */
@@ -115,6 +115,9 @@ void sa_table_add_peer(struct worker *w, struct ike_sa *sa, uint64_t hash);
 void sa_table_remove_peer(struct worker *w, struct ike_sa *sa);
 /* by_addr: established ones by the peer's IP address, for hints. */
 uint64_t sa_table_addr_hash(const struct worker *w, const struct addr *remote);
+void sa_table_add_child(struct worker *w, struct child_sa *c);
+void sa_table_remove_child(struct worker *w, struct child_sa *c);
+struct child_sa *sa_table_child(struct worker *w, uint32_t id);
 /* Unique ids of all SAs, CLOSED ones left out; owned by the caller. */
 uint32_t *sa_table_ids(struct worker *w, size_t *ret_count);
 /* Freed at the end of the turn. */
@@ -209,6 +212,7 @@ struct request_mail {
 	uint32_t ike_id, child_id;
 	bool force;
 	uint64_t delta; /* of sync_ids */
+	bool found; /* initiate: ike_id was found, it is not a new one's */
 	const struct conn *conn; /* a reference, of initiate */
 	struct request_gather *gather; /* list, find, stats: shared by the workers */
 	/* list: what is left of this worker's share */

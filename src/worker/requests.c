@@ -189,6 +189,7 @@ void workers_initiate(struct workers *w, uint64_t request, struct mailbox *reply
 	struct request_mail *m = request_new(WORKER_MAIL_INITIATE, request, reply_to, &sel, NULL);
 
 	m->conn = conn_ref(conn);
+	m->found = worker < w->count;
 	if (worker >= w->count)
 		worker = atomic_fetch_add(&w->next_worker, 1) % w->count;
 	mailbox_post(w->workers[worker].box, &m->mail);
@@ -245,6 +246,15 @@ static bool request_list(struct worker *w, struct request_mail *m)
 	return m->next >= m->n_ids;
 }
 
+/* A new child can be set up on it, now or when its rekeying is over. */
+static bool request_is_usable(const struct ike_sa *sa)
+{
+	if (ike_sa_current((struct ike_sa *)(uintptr_t)sa) != sa)
+		return false;
+	return sa->state == IKE_STATE_ESTABLISHED || sa->state == IKE_STATE_REKEYING ||
+	       (sa->initiator && (sa->state == IKE_STATE_CONNECTING || sa->state == IKE_STATE_CREATED));
+}
+
 static void request_find(struct worker *w, struct request_mail *m)
 {
 	size_t n;
@@ -254,14 +264,13 @@ static void request_find(struct worker *w, struct request_mail *m)
 		struct ike_sa *sa = sa_table_by_id(w, ids[i]);
 		struct worker_reply *r;
 
-		if (!request_matches(m, sa) || (sa->state != IKE_STATE_ESTABLISHED &&
-						!(sa->initiator && (sa->state == IKE_STATE_CONNECTING ||
-								    sa->state == IKE_STATE_CREATED))))
+		if (!request_matches(m, sa) || !request_is_usable(sa))
 			continue;
 		r = request_reply(m->reply_to, WORKER_REPLY_FOUND, m->request);
 		r->ike_id = sa->log.id;
+		r->origin_id = sa->origin_id;
 		r->worker = w->index;
-		r->established = sa->state == IKE_STATE_ESTABLISHED;
+		r->established = sa->state == IKE_STATE_ESTABLISHED || sa->state == IKE_STATE_REKEYING;
 		mailbox_post(m->reply_to, &r->mail);
 	}
 	free(ids);
@@ -288,11 +297,30 @@ static void request_stats(struct worker *w, struct request_mail *m)
 	pthread_mutex_unlock(&m->gather->lock);
 }
 
+/* The IKE_SA that was found for an initiate, or the one that has followed it since. */
+static struct ike_sa *request_found(struct worker *w, const struct request_mail *m)
+{
+	struct ike_sa *sa = sa_table_by_id(w, m->ike_id), *follows = NULL;
+	uint32_t *ids;
+	size_t n;
+
+	if (sa || !m->found)
+		return sa ? ike_sa_current(sa) : NULL;
+	ids = sa_table_ids(w, &n);
+	for (size_t i = 0; i < n && !follows; i++) {
+		sa = sa_table_by_id(w, ids[i]);
+		if (sa->was_id == m->ike_id)
+			follows = ike_sa_current(sa);
+	}
+	free(ids);
+	return follows;
+}
+
 static void request_initiate(struct worker *w, struct request_mail *m)
 {
 	const struct child_conf *child = m->child ? conn_child(m->conn, m->child) : NULL;
 	struct sa_request waiter = request_waiter(m->request, m->reply_to);
-	struct ike_sa *sa = sa_table_by_id(w, m->ike_id);
+	struct ike_sa *sa = request_found(w, m);
 
 	if (w->stopping) {
 		request_waiter_done(waiter, CAUSE_SHUTDOWN, "the daemon is shutting down");
@@ -303,11 +331,11 @@ static void request_initiate(struct worker *w, struct request_mail *m)
 		return;
 	}
 	if (!sa || sa->state == IKE_STATE_DELETING || sa->state == IKE_STATE_CLOSED) {
-		sa = ike_sa_new_initiator(&w->ctx, m->conn, sa ? 0 : m->ike_id);
+		sa = ike_sa_new_initiator(&w->ctx, m->conn, sa || m->found ? 0 : m->ike_id);
 		ike_sa_initiate(sa, child, waiter);
 	} else if (child) {
 		ike_sa_add_child(sa, m->conn, child, waiter);
-	} else if (sa->state == IKE_STATE_ESTABLISHED || sa->init_request.id) {
+	} else if (sa->state == IKE_STATE_ESTABLISHED || sa->state == IKE_STATE_REKEYING || sa->init_request.id) {
 		/* it is up, or someone else is told when it is: nothing more to wait for */
 		request_waiter_done(waiter, CAUSE_NONE, NULL);
 	} else {
@@ -336,6 +364,17 @@ static unsigned terminate_children(struct worker *w, struct request_mail *m, str
 	return n;
 }
 
+/* It has replaced the one that is asked for by number, which is closed by now. */
+static bool request_follows(struct worker *w, const struct request_mail *m, const struct ike_sa *sa)
+{
+	const struct ike_sa *old;
+
+	if (!m->ike_id || sa->was_id != m->ike_id)
+		return false;
+	old = sa_table_by_id(w, m->ike_id);
+	return !old || old->state == IKE_STATE_CLOSED;
+}
+
 static void request_terminate(struct worker *w, struct request_mail *m)
 {
 	struct worker_reply *r = request_reply(m->reply_to, WORKER_REPLY_MATCHES, m->request);
@@ -346,9 +385,13 @@ static void request_terminate(struct worker *w, struct request_mail *m)
 	for (size_t i = 0; i < n; i++) {
 		struct ike_sa *sa = sa_table_by_id(w, ids[i]);
 
-		if (!sa || sa->finished || !request_matches(m, sa))
+		if (!sa || sa->finished || !(request_matches(m, sa) || request_follows(w, m, sa)))
+			continue;
+		/* a replaced one stands for its successor, which is among them by name, but not by number */
+		if (ike_sa_current(sa) != sa && !m->ike_id)
 			continue;
 		if (children) {
+			sa = ike_sa_current(sa);
 			r->matches += terminate_children(w, m, sa);
 		} else {
 			r->matches++;

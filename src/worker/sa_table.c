@@ -89,6 +89,29 @@ uint64_t sa_table_addr_hash(const struct worker *w, const struct addr *remote)
 	return hash_bytes(&w->pool->hash, bytes_of(remote->ip, addr_len(remote)));
 }
 
+void sa_table_add_child(struct worker *w, struct child_sa *c)
+{
+	hashtab_insert(&w->by_child, &c->by_id, hash_u64(&w->pool->hash, c->id));
+}
+
+void sa_table_remove_child(struct worker *w, struct child_sa *c)
+{
+	hashtab_remove(&w->by_child, &c->by_id);
+}
+
+struct child_sa *sa_table_child(struct worker *w, uint32_t id)
+{
+	struct hashnode *n = hashtab_first(&w->by_child, hash_u64(&w->pool->hash, id));
+
+	for (; n; n = hashtab_next(n)) {
+		struct child_sa *c = container_of(n, struct child_sa, by_id);
+
+		if (c->id == id)
+			return c;
+	}
+	return NULL;
+}
+
 uint32_t *sa_table_ids(struct worker *w, size_t *ret_count)
 {
 	uint32_t *ids = xmalloc(w->by_id.count * sizeof(*ids) + 1);

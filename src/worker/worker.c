@@ -86,13 +86,12 @@ static void worker_take_config(struct worker *w)
 
 static void worker_kernel_event(struct worker *w, const struct kernel_event *ev)
 {
-	struct ike_sa *sa = sa_table_by_id(w, ev->ike_id);
-	struct child_sa *c = sa ? ike_sa_child(sa, ev->child_id) : NULL;
+	struct child_sa *c = sa_table_child(w, ev->child_id); /* its IKE_SA may have been rekeyed */
 
 	if (ev->kind == KERNEL_EVENT_INVALID_SPI)
 		unknown_esp(w, ev);
 	if (c && (ev->kind == KERNEL_EVENT_EXPIRE_HARD || ev->kind == KERNEL_EVENT_EXPIRE_SOFT))
-		ike_sa_child_expired(sa, c, ev->kind == KERNEL_EVENT_EXPIRE_HARD);
+		ike_sa_child_expired(c->ike, c, ev->kind == KERNEL_EVENT_EXPIRE_HARD);
 }
 
 static void worker_stop_timer(struct timer *t)
@@ -302,6 +301,7 @@ void worker_clear(struct worker *w)
 	hashtab_clear(&w->by_peer);
 	hashtab_clear(&w->by_addr);
 	unknown_limits_free(w->unknown);
+	hashtab_clear(&w->by_child);
 	if (w->loop)
 		loop_free(w->loop);
 	mailbox_free(w->box);

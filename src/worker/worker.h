@@ -64,6 +64,7 @@ struct worker_reply {
 	enum sa_event event;   /* EVENT */
 	/* FOUND */
 	uint32_t ike_id;
+	uint32_t origin_id; /* of the IKE_SA that was authenticated with its configuration: ike_id, but for a rekeyed one */
 	unsigned worker;
 	bool established; /* else still connecting */
 	/* MATCHES */

@@ -144,6 +144,20 @@ static bool load_source(void *host, const struct addr *remote, struct addr *ret_
 	return true;
 }
 
+static void load_inherited(void *host, struct ike_sa *sa, struct ike_sa *old)
+{
+	(void)host;
+	(void)sa;
+	(void)old;
+}
+
+static void load_own_child(void *host, struct child_sa *child, bool is)
+{
+	(void)host;
+	(void)child;
+	(void)is;
+}
+
 static void load_reinitiate(void *host, const struct conn *conn, const struct child_conf *child)
 {
 	(void)host;
@@ -159,6 +173,8 @@ static const struct sa_host_ops load_host_ops = {
 	.next_number = load_next_number,
 	.own_spi = load_own_spi,
 	.established = load_ignore,
+	.inherited = load_inherited,
+	.own_child = load_own_child,
 	.released = load_ignore,
 	.replace_others = load_replace,
 	.has_other = load_has_other,

@@ -113,6 +113,18 @@ static void lab_ignore(void *host, struct ike_sa *sa)
 	(void)sa;
 }
 
+static void lab_inherited(void *host, struct ike_sa *sa, struct ike_sa *old)
+{
+	(void)host;
+	ck_assert(sa != old && !sa->finished && !old->finished);
+}
+
+static void lab_own_child(void *host, struct child_sa *child, bool is)
+{
+	(void)child;
+	((struct lab_end *)host)->children += is ? 1 : -1u;
+}
+
 static void lab_replace_others(void *host, struct ike_sa *sa, bool tell_peer)
 {
 	struct lab_end *e = host;
@@ -224,6 +236,8 @@ static const struct sa_host_ops lab_host_ops = {
 	.next_number = lab_next_number,
 	.own_spi = lab_own_spi,
 	.established = lab_ignore,
+	.inherited = lab_inherited,
+	.own_child = lab_own_child,
 	.released = lab_ignore,
 	.replace_others = lab_replace_others,
 	.has_other = lab_has_other,
@@ -463,6 +477,7 @@ static void lab_end_clear(struct lab_end *e)
 	lab_reap(e);
 	ck_assert_uint_eq(e->kernel_children, 0);
 	ck_assert_uint_eq(e->kernel_spis, 0);
+	ck_assert_uint_eq(e->children, 0);
 	ck_assert_uint_eq(e->half_open, 0);
 	ck_assert_uint_eq(wheel_count(e->ctx.wheel), 0);
 	for (uint64_t i = 1; i < LAB_REQUESTS; i++)
@@ -758,7 +773,10 @@ void lab_check(struct lab *lab)
 			/* fragments of an answer are kept only while it is waited for, and none by a shell */
 			ck_assert(e->sas[k]->outstanding || !fragment_held(e->sas[k], true));
 			ck_assert(e->sas[k]->state != IKE_STATE_CLOSED || !e->sas[k]->fragments);
+			/* the children of a replaced IKE_SA are its successor's */
+			ck_assert(!e->sas[k]->successor || !e->sas[k]->children);
 			for (struct child_sa *c = e->sas[k]->children; c; c = c->next) {
+				ck_assert_ptr_eq(c->ike, e->sas[k]);
 				with_handle += c->handle != NULL;
 				with_spi += !c->handle && c->spi_in;
 				/* traffic flows only with keys on both ways */

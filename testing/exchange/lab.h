@@ -44,6 +44,7 @@ struct lab_end {
 	unsigned half_open, reinitiated, replaced;
 	char reinitiated_child[32]; /* the last one */
 	unsigned resolves;	    /* names looked up; lab_resolved answers */
+	unsigned children; /* that the host knows of */
 	/* the backend */
 	unsigned kernel_children, kernel_spis; /* installed; reserved */
 	bool kernel_async;                     /* completions wait for lab_kernel_complete */

@@ -9,6 +9,7 @@ Suite *children_suite(void);
 Suite *crossing_suite(void);
 Suite *fragments_suite(void);
 Suite *fuzz_suite(void);
+Suite *ike_rekey_suite(void);
 Suite *peer_suite(void);
 Suite *reauth_suite(void);
 Suite *qcd_suite(void);

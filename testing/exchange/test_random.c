@@ -86,10 +86,12 @@ static void step_operator(struct schedule *s)
 			ike_sa_terminate_child(sa, sa->children, schedule_request(s, e));
 	} else if (what < 12) {
 		ike_sa_terminate(sa, pick(s, 6) == 0, schedule_request(s, e));
-	} else if (what < 14 && sa->state == IKE_STATE_ESTABLISHED) {
+	} else if (what < 13 && sa->state == IKE_STATE_ESTABLISHED) {
 		ike_sa_probe(sa);
 	} else if (what == 14 && lab_live(e) < 4) {
 		ike_sa_reauth(sa);
+	} else if (what == 13) {
+		ike_sa_rekey(sa);
 	} else if (what == 15) {
 		e->kernel_fail_install = pick(s, 4) == 0;
 		e->kernel_fail_spi = pick(s, 8) == 0;
@@ -143,7 +145,7 @@ static void schedule_quiet(struct lab *lab)
 static void schedule_settle(struct schedule *s)
 {
 	struct lab *lab = s->lab;
-	uint64_t end = lab->now + 400000;
+	uint64_t end = lab->now + 700000;
 
 	lab->a.kernel_fail_install = lab->b.kernel_fail_install = false;
 	lab->a.kernel_fail_spi = lab->b.kernel_fail_spi = false;

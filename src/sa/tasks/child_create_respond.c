@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "sa/collision.h"
 #include "sa/tasks/child_create.h"
 
 /* The responder's side of child_create: which child it is, what of the offers we take. */
@@ -131,13 +132,11 @@ enum outcome child_create_respond_resume(struct ike_sa *sa, struct task_child_cr
 	return respond_install(sa, cc);
 }
 
-/* RFC 7296, 1.3.2, 1.3.3: rekeying is asked for in the same exchange; this release refuses it. */
+/* RFC 7296, 1.3.3: rekeying is asked for in the same exchange; this release refuses it. */
 static const char *respond_unsupported(struct ike_sa *sa, const struct payload_list *in, const struct payload *psa)
 {
-	if (sa->state == IKE_STATE_DELETING)
-		return "the IKE_SA is being closed";
-	if (psa->sa.count && psa->sa.p[0].protocol == PROTOCOL_IKE)
-		return "rekeying of an IKE_SA is not supported";
+	if (collision_create_child(sa->state))
+		return "the IKE_SA is being rekeyed or closed";
 	if (payload_notify(in, NOTIFY_REKEY_SA))
 		return "rekeying of a CHILD_SA is not supported";
 	return NULL;
@@ -162,7 +161,7 @@ enum outcome child_create_process_request(struct ike_sa *sa, struct task *t, con
 	why = psa ? respond_unsupported(sa, in, psa) : NULL;
 	if (why)
 		return respond_refused(sa, cc, CAUSE_POLICY, why,
-				       sa->state == IKE_STATE_DELETING ? NOTIFY_TEMPORARY_FAILURE : NOTIFY_NO_ADDITIONAL_SAS);
+				       collision_create_child(sa->state) ? NOTIFY_TEMPORARY_FAILURE : NOTIFY_NO_ADDITIONAL_SAS);
 	if (!psa || !tsi || !tsr || (!cc->in_auth && !pn))
 		return respond_broken(sa);
 	if (ike_sa_count_children(sa) >= LIMIT_CHILDREN)

@@ -11,6 +11,7 @@ const struct task_ops *const task_table[TASKS] = {
 	[TASK_IKE_AUTH_LIFETIME] = &task_ike_auth_lifetime,
 	[TASK_IKE_MID_SYNC] = &task_message_id_sync,
 	[TASK_IKE_NOTIFY] = &task_ike_notify,
+	[TASK_IKE_REKEY] = &task_ike_rekey,
 	[TASK_CHILD_CREATE] = &task_child_create,
 	[TASK_CHILD_DELETE] = &task_child_delete,
 };

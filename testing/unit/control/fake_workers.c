@@ -129,7 +129,7 @@ void workers_find(struct workers *w, uint64_t request, struct mailbox *reply_to,
 		if (!fake_matches(&w->sas[i], &sel))
 			continue;
 		r = fake_reply(WORKER_REPLY_FOUND, request);
-		r->ike_id = w->sas[i].id;
+		r->ike_id = r->origin_id = w->sas[i].id;
 		r->worker = w->sas[i].id % FAKE_WORKERS;
 		r->established = w->sas[i].state == IKE_STATE_ESTABLISHED;
 		fake_post(reply_to, r);

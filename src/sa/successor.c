@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sa/successor.h"
+
+#include <stdlib.h>
+
+#include "sa/collision.h"
+#include "sa/deadline.h"
+#include "sa/exchange.h"
+#include "sa/reauth.h"
+#include "sa/sync.h"
+#include "sa/task.h"
+
+/* ---- links ---- */
+
+static void successor_link(struct ike_sa *old, struct ike_sa *sa)
+{
+	old->successor = sa;
+	old->next_replaced = sa->replaced;
+	sa->replaced = old;
+}
+
+static void rival_free(struct ike_sa *old)
+{
+	struct rival *r = old->rival;
+
+	r->old->rival = r->sa->rival = NULL;
+	secret_clear(&r->ni);
+	secret_clear(&r->nr);
+	free(r);
+}
+
+void successor_unlink(struct ike_sa *sa)
+{
+	struct ike_sa *other;
+
+	if (successor_is_undecided(sa)) {
+		rival_free(sa->rival->old);
+	} else if (sa->rival) {
+		other = sa->rival->sa;
+		rival_free(sa);
+		ike_sa_finish(other, IKE_EVENT_DESTROY, CAUSE_NONE, NULL);
+	}
+	if (sa->successor) {
+		struct ike_sa **at = &sa->successor->replaced;
+
+		while (*at != sa)
+			at = &(*at)->next_replaced;
+		*at = sa->next_replaced;
+	}
+	while ((other = sa->replaced)) {
+		sa->replaced = other->next_replaced;
+		other->successor = NULL;
+		if (sa->successor)
+			successor_link(other, sa->successor);
+	}
+	sa->successor = NULL;
+}
+
+struct ike_sa *ike_sa_current(struct ike_sa *sa)
+{
+	/* until the nonces have decided all belongs to the old one */
+	if (successor_is_undecided(sa))
+		sa = sa->rival->old;
+	while (sa->successor)
+		sa = sa->successor;
+	return sa;
+}
+
+/* ---- a new one ---- */
+
+/* What was found out and agreed when the first IKE_SA was set up holds for all that follow it. */
+static void successor_inherit(struct ike_sa *sa, const struct ike_sa *old)
+{
+	ike_sa_set_conn(sa, old->conn);
+	sa->local = old->local;
+	sa->remote = old->remote;
+	sa->local_id = id_dup(&old->local_id);
+	sa->remote_id = id_dup(&old->remote_id);
+	sa->nat_local = old->nat_local;
+	sa->nat_remote = old->nat_remote;
+	sa->nat_fake = old->nat_fake;
+	sa->childless = old->childless;
+	sa->fragmentation = old->fragmentation;
+	sync_inherit(sa, old);
+	sa->origin_id = old->origin_id;
+	sa->was_id = old->log.id;
+}
+
+struct ike_sa *successor_new(struct ike_sa *old, const struct successor_keys *k)
+{
+	struct sa_ctx *ctx = old->ctx;
+	uint64_t own = k->own_spi ? k->own_spi : ctx->ops->make_spi(ctx->host);
+	struct ike_keys keys = { 0 };
+	struct protect protect;
+	struct ike_sa *sa;
+
+	/* RFC 7296, 2.18: from the old SK_d, by the old PRF */
+	if (!result_is_ok(protect_init(crypto_ctx_registry(ctx->crypto), k->suite, &protect)) ||
+	    !result_is_ok(keys_derive_ike(ctx->crypto, k->suite, k->shared, k->ni, k->nr, k->initiator ? own : k->peer_spi,
+					  k->initiator ? k->peer_spi : own, old->suite.prf,
+					  bytes_of(ike_keys_d(&old->keys), old->keys.d_len), &keys)))
+		return NULL;
+	sa = ike_sa_new_successor(ctx, k->initiator, own, k->peer_spi);
+	sa->suite = *k->suite;
+	sa->protect = protect;
+	sa->keys = keys;
+	successor_inherit(sa, old);
+	sa->established_ms = sa->last_in_ms = sa_now(ctx);
+	ike_sa_move(sa, IKE_EVENT_INHERITED);
+	return sa;
+}
+
+/* ---- taking over ---- */
+
+static void successor_move_children(struct ike_sa *old, struct ike_sa *sa)
+{
+	struct child_sa **at = &sa->children;
+
+	while (*at)
+		at = &(*at)->next;
+	*at = old->children;
+	old->children = NULL;
+	for (struct child_sa *c = *at; c; c = c->next)
+		c->ike = sa;
+}
+
+/* What is about the old IKE_SA alone has no meaning for another. */
+static bool successor_keeps_task(const struct task *t)
+{
+	return t->type != TASK_IKE_DPD && t->type != TASK_IKE_REKEY && t->type != TASK_IKE_MID_SYNC;
+}
+
+static void successor_move_tasks(struct ike_sa *old, struct ike_sa *sa)
+{
+	struct task *list = old->queued;
+
+	old->queued = NULL;
+	while (list) {
+		struct task *t = list;
+
+		list = t->next;
+		if (successor_keeps_task(t)) {
+			ike_sa_queue(sa, t);
+			continue;
+		}
+		task_request_done(old, t, CAUSE_NONE, NULL);
+		task_free(old, t);
+	}
+	/* our own attempt may still be under way: what it was for is reached */
+	for (struct task *t = old->active; t; t = t->next)
+		if (t->type == TASK_IKE_REKEY)
+			task_request_done(old, t, CAUSE_NONE, NULL);
+}
+
+/* Rekeying is not reauthentication: its time stays, the other limits begin anew. */
+static void successor_deadlines(struct ike_sa *old, struct ike_sa *sa)
+{
+	deadline_of_ike(sa);
+	if (!sa->rekey_ms)
+		sa->over_ms = old->over_ms;
+	reauth_inherit(old, sa);
+	old->rekey_ms = old->reauth_ms = old->dpd_ms = 0;
+	old->over_ms = sa_now(old->ctx) + LIMIT_REKEYED_MS;
+}
+
+static void successor_log(const struct ike_sa *old, const struct ike_sa *sa)
+{
+	struct buf text = { 0 };
+
+	if (!log_is_wanted(LOG_GROUP_IKE, LOG_LEVEL_AUDIT))
+		return;
+	ike_sa_describe(&text, sa);
+	LOG_SA(&sa->log, IKE, LOG_LEVEL_AUDIT, "IKE_SA %s[%u] rekeyed %s, in place of [%u]", sa->log.name, sa->log.id,
+	       buf_str(&text), old->log.id);
+	buf_free(&text);
+}
+
+void successor_replace(struct ike_sa *old, struct ike_sa *sa)
+{
+	struct sa_ctx *ctx = old->ctx;
+
+	successor_log(old, sa);
+	successor_move_children(old, sa);
+	successor_move_tasks(old, sa);
+	sa->delete_request = old->delete_request;
+	old->delete_request.id = 0;
+	sa->announced = old->announced;
+	old->announced = false;
+	ctx->ops->inherited(ctx->host, sa, old);
+	ctx->ops->rekeyed(ctx->host, old, NULL, sa, NULL);
+	ike_sa_move(old, IKE_EVENT_REPLACED);
+	successor_link(old, sa);
+	successor_deadlines(old, sa);
+	ike_sa_schedule(old);
+	ike_sa_schedule(sa);
+}
+
+void successor_delete_old(struct ike_sa *old)
+{
+	if (old->state == IKE_STATE_REKEYED && !ike_sa_has_task(old, TASK_IKE_DELETE))
+		ike_sa_queue(old, task_new(old, TASK_IKE_DELETE));
+}
+
+void successor_drop(struct ike_sa *redundant, struct ike_sa *survivor, bool ours)
+{
+	LOG_SA(&redundant->log, IKE, LOG_LEVEL_CONTROL, "IKE_SA %s[%u] is redundant, both sides rekeyed: %s closes it",
+	       redundant->log.name, redundant->log.id, ours ? "this side" : "the peer");
+	ike_sa_move(redundant, IKE_EVENT_REPLACED);
+	successor_link(redundant, survivor);
+	redundant->over_ms = sa_now(redundant->ctx) + LIMIT_REKEYED_MS;
+	ike_sa_schedule(redundant);
+	if (ours) {
+		successor_delete_old(redundant);
+		ike_sa_run_queue(redundant);
+	}
+}
+
+/* ---- rivals ---- */
+
+void successor_set_rival(struct ike_sa *old, struct ike_sa *sa, struct bytes ni, struct bytes nr)
+{
+	struct rival *r = xcalloc(1, sizeof(*r));
+
+	r->old = old;
+	r->sa = sa;
+	secret_set(&r->ni, ni);
+	secret_set(&r->nr, nr);
+	old->rival = sa->rival = r;
+	LOG_SA(&old->log, IKE, LOG_LEVEL_CONTROL, "the peer rekeys IKE_SA %s[%u] at the same time", old->log.name, old->log.id);
+}
+
+struct ike_sa *successor_rival_wins(struct ike_sa *old)
+{
+	struct ike_sa *sa;
+
+	if (!old->rival || old->rival->old != old)
+		return NULL;
+	sa = old->rival->sa;
+	rival_free(old);
+	successor_replace(old, sa);
+	return sa;
+}
+
+struct ike_sa *successor_decide(struct ike_sa *old, struct ike_sa *ours, struct bytes ni, struct bytes nr)
+{
+	struct collision_nonces mine = { ni, nr }, theirs;
+	struct ike_sa *sa;
+
+	if (old->successor) {
+		/* the peer did not wait for the end of our exchange: it has decided */
+		successor_drop(ours, old->successor, true);
+		return old->successor;
+	}
+	if (!old->rival) {
+		successor_replace(old, ours);
+		successor_delete_old(old);
+		return ours;
+	}
+	theirs = (struct collision_nonces){ secret_bytes(&old->rival->ni), secret_bytes(&old->rival->nr) };
+	if (collision_ours_redundant(mine, theirs)) {
+		sa = successor_rival_wins(old);
+		successor_drop(ours, sa, true);
+		return sa;
+	}
+	sa = old->rival->sa;
+	rival_free(old);
+	successor_replace(old, ours);
+	successor_delete_old(old);
+	successor_drop(sa, ours, false);
+	return ours;
+}
+
+void successor_heard(struct ike_sa *sa, const struct payload_list *in)
+{
+	const struct payload *d = NULL;
+
+	if (!successor_is_undecided(sa))
+		return;
+	/* closed by who made it: it is redundant, ours will be the one */
+	while ((d = payload_find(in, PAYLOAD_DELETE, d)))
+		if (d->del.protocol == PROTOCOL_IKE)
+			return;
+	(void)successor_rival_wins(sa->rival->old);
+}
+
+/* ---- ends ---- */
+
+/* Whether the peer is known to have it. */
+static bool successor_is_used(const struct ike_sa *sa)
+{
+	return sa->initiator || sa->successor || sa->in.next || sa->out.next > (sa->outstanding ? 1u : 0u);
+}
+
+void successor_overdue(struct ike_sa *old)
+{
+	struct ike_sa *sa = old->successor;
+
+	if (old->state != IKE_STATE_REKEYED)
+		return;
+	if (!sa || successor_is_used(sa)) {
+		LOG_SA(&old->log, IKE, LOG_LEVEL_CONTROL, "the peer did not close rekeyed IKE_SA %s[%u] in time, dropping it",
+		       old->log.name, old->log.id);
+		ike_sa_finish(old, IKE_EVENT_DESTROY, CAUSE_NONE, NULL);
+		return;
+	}
+	/* the peer may not have got our answer yet: then a repeat of its request needs the old one */
+	old->over_ms = sa_now(old->ctx) + LIMIT_REKEYED_MS;
+	if (!sa->outstanding && !sa->active && !ike_sa_has_task(sa, TASK_IKE_DPD))
+		ike_sa_probe(sa);
+}
+
+void successor_failed(struct ike_sa *sa, const char *why)
+{
+	uint64_t now = sa_now(sa->ctx), wait = LIMIT_REKEY_WAIT_MAX_MS;
+	struct buf text = { 0 };
+
+	if (sa->rekey_failures < 8 && (uint64_t)LIMIT_REKEY_WAIT_MIN_MS << sa->rekey_failures < wait)
+		wait = (uint64_t)LIMIT_REKEY_WAIT_MIN_MS << sa->rekey_failures;
+	wait = deadline_jitter(sa, wait, wait / 4);
+	if (sa->rekey_failures < UINT8_MAX)
+		sa->rekey_failures++;
+	/* asked for by the operator: the lifetime has a time of its own */
+	if (!sa->rekey_ms && sa->conn->rekey_time && (!sa->over_ms || now + wait < sa->over_ms))
+		sa->rekey_ms = now + wait;
+	if (sa->rekey_ms)
+		buf_printf(&text, ", next attempt in %llus", (unsigned long long)(sa->rekey_ms - now) / 1000);
+	if (sa->over_ms)
+		buf_printf(&text, ", without success it is closed in %llus (over_time)",
+			   (unsigned long long)(sa->over_ms > now ? sa->over_ms - now : 0) / 1000);
+	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "rekeying IKE_SA %s[%u] failed: %s; it goes on%s", sa->log.name, sa->log.id, why,
+	       text.n ? buf_str(&text) : "");
+	buf_free(&text);
+	ike_sa_schedule(sa);
+}
+
+/* ---- what the operator, or the time, wants ---- */
+
+void ike_sa_rekey(struct ike_sa *sa)
+{
+	if (sa->finished || sa->state != IKE_STATE_ESTABLISHED || successor_is_undecided(sa) ||
+	    ike_sa_has_task(sa, TASK_IKE_REKEY) || ike_sa_has_task(sa, TASK_IKE_DELETE) || ike_sa_has_task(sa, TASK_IKE_REAUTH))
+		return;
+	ike_sa_queue(sa, task_new(sa, TASK_IKE_REKEY));
+	ike_sa_run_queue(sa);
+}
