@@ -114,11 +114,9 @@ static void conns_warn_keys(const struct conn *conn, const struct tree *section,
 /* Existing files have these keys: they load, and who set them is told. */
 static void conns_warn_not_obeyed(const struct conn *conn)
 {
-	static const char *const ike_keys[] = { "rekey_time" };
 	static const char *const child_keys[] = { "rekey_time", "life_time", "rekey_bytes", "rekey_packets" };
 	const struct tree *children = tree_find(conn->source, "children");
 
-	conns_warn_keys(conn, conn->source, ike_keys, ARRAY_LEN(ike_keys));
 	for (const struct tree *t = children ? children->first : NULL; t; t = t->next)
 		conns_warn_keys(conn, t, child_keys, ARRAY_LEN(child_keys));
 }

@@ -126,35 +126,35 @@ static enum outcome ike_rekey_got_temporary(struct ike_sa *sa, struct task_ike_r
 	return OUTCOME_DONE;
 }
 
-static enum outcome ike_rekey_refused(struct ike_sa *sa, struct task_ike_rekey *rk, const struct payload_list *in)
+static const struct payload_notify *ike_rekey_error(const struct payload_list *in)
+{
+	for (size_t i = 0; i < in->count; i++)
+		if (in->p[i].type == PAYLOAD_NOTIFY && in->p[i].notify.type < NOTIFY_FIRST_STATUS)
+			return &in->p[i].notify;
+	return NULL;
+}
+
+static enum outcome ike_rekey_refused(struct ike_sa *sa, struct task_ike_rekey *rk, const struct payload_notify *n)
 {
 	struct buf text = { 0 };
 
-	for (size_t i = 0; i < in->count; i++) {
-		const struct payload_notify *n = &in->p[i].notify;
-
-		if (in->p[i].type != PAYLOAD_NOTIFY || n->type >= NOTIFY_FIRST_STATUS)
-			continue;
-		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "received %s notify, IKE_SA %s[%u] is not rekeyed", notify_name(n->type),
-		       sa->log.name, sa->log.id);
-		switch (n->type) {
-		case NOTIFY_INVALID_KE_PAYLOAD:
-			return ike_rekey_got_invalid_ke(sa, rk, n->data);
-		case NOTIFY_TEMPORARY_FAILURE:
-			return ike_rekey_got_temporary(sa, rk);
-		case NOTIFY_NO_PROPOSAL_CHOSEN:
-			proposal_format(&text, ike_rekey_proposals(sa, 0, rk->ke_id));
-			LOG_SA(&sa->log, CFG, LOG_LEVEL_CONTROL, "proposals we sent: %s", buf_str(&text));
-			buf_free(&text);
-			return ike_rekey_failed(sa, rk, CAUSE_PROPOSAL,
-						"the peer accepts none of our IKE proposals (NO_PROPOSAL_CHOSEN)");
-		case NOTIFY_NO_ADDITIONAL_SAS:
-			return ike_rekey_failed(sa, rk, CAUSE_PEER_ERROR, "the peer does not rekey (NO_ADDITIONAL_SAS)");
-		default:
-			return ike_rekey_failed(sa, rk, CAUSE_PEER_ERROR, "the peer refused it");
-		}
+	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "received %s notify, IKE_SA %s[%u] is not rekeyed", notify_name(n->type),
+	       sa->log.name, sa->log.id);
+	switch (n->type) {
+	case NOTIFY_INVALID_KE_PAYLOAD:
+		return ike_rekey_got_invalid_ke(sa, rk, n->data);
+	case NOTIFY_TEMPORARY_FAILURE:
+		return ike_rekey_got_temporary(sa, rk);
+	case NOTIFY_NO_PROPOSAL_CHOSEN:
+		proposal_format(&text, ike_rekey_proposals(sa, 0, rk->ke_id));
+		LOG_SA(&sa->log, CFG, LOG_LEVEL_CONTROL, "proposals we sent: %s", buf_str(&text));
+		buf_free(&text);
+		return ike_rekey_failed(sa, rk, CAUSE_PROPOSAL, "the peer accepts none of our IKE proposals (NO_PROPOSAL_CHOSEN)");
+	case NOTIFY_NO_ADDITIONAL_SAS:
+		return ike_rekey_failed(sa, rk, CAUSE_PEER_ERROR, "the peer does not rekey (NO_ADDITIONAL_SAS)");
+	default:
+		return ike_rekey_failed(sa, rk, CAUSE_PEER_ERROR, "the peer refused it");
 	}
-	return ike_rekey_failed(sa, rk, CAUSE_SYNTAX, "the peer's answer has no IKE_SA");
 }
 
 static void ike_rekey_log_suite(struct ike_sa *sa, const struct suite *suite)
@@ -178,10 +178,11 @@ static enum outcome ike_rekey_process_response(struct ike_sa *sa, struct task *t
 	struct ike_sa *made;
 	struct suite suite;
 
-	if (!psa)
-		return ike_rekey_refused(sa, rk, in);
-	if (!pke || !pn)
-		return ike_rekey_failed(sa, rk, CAUSE_SYNTAX, "the peer's answer lacks key exchange or nonce");
+	/* RFC 7296, 3.10.1 MUST: an error is the end of the request, whatever stands beside it */
+	if (ike_rekey_error(in))
+		return ike_rekey_refused(sa, rk, ike_rekey_error(in));
+	if (!psa || !pke || !pn)
+		return ike_rekey_failed(sa, rk, CAUSE_SYNTAX, "the peer's answer lacks SA, key exchange or nonce");
 	if (psa->sa.count != 1 || !ike_rekey_spi(&psa->sa.p[0]) ||
 	    !proposal_accept(ike_rekey_proposals(sa, rk->spi, rk->ke_id), &psa->sa.p[0], 0, &suite))
 		return ike_rekey_failed(sa, rk, CAUSE_PROPOSAL, "the peer chose a proposal that we did not offer");
