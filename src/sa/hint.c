@@ -137,14 +137,28 @@ static bool hint_is_queued(const struct task *t)
 	return false;
 }
 
+bool hint_may_tell(const struct ike_sa *sa)
+{
+	return !sa->finished && sa->state == IKE_STATE_ESTABLISHED && !hint_is_queued(sa->queued) && !hint_is_queued(sa->active) &&
+	       (!sa->hint_ms || sa_now(sa->ctx) >= sa->hint_ms + LIMIT_HINT_MS);
+}
+
+void hint_tell_message_id(struct ike_sa *sa, uint32_t message_id)
+{
+	if (!hint_may_tell(sa))
+		return;
+	sa->hint_ms = sa_now(sa->ctx);
+	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "request with ID %u from %s is outside the window, %u was expected: the peer is told",
+	       message_id, addr_format_port(&sa->remote).s, sa->in.next);
+	ike_sa_queue(sa, ike_notify_new(sa, NOTIFY_INVALID_MESSAGE_ID, message_id));
+	ike_sa_run_queue(sa);
+}
+
 void hint_tell_invalid_spi(struct ike_sa *sa, uint32_t spi)
 {
-	uint64_t now = sa_now(sa->ctx);
-
-	if (sa->finished || sa->state != IKE_STATE_ESTABLISHED || hint_is_queued(sa->queued) || hint_is_queued(sa->active) ||
-	    (sa->hint_ms && now < sa->hint_ms + LIMIT_HINT_MS))
+	if (!hint_may_tell(sa))
 		return;
-	sa->hint_ms = now;
+	sa->hint_ms = sa_now(sa->ctx);
 	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "ESP with SPI %08x came from %s, which has no SA here: the peer is told", spi,
 	       addr_format_port(&sa->remote).s);
 	ike_sa_queue(sa, ike_notify_new(sa, NOTIFY_INVALID_SPI, spi));

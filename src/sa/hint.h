@@ -25,6 +25,10 @@ void hint_lost_child(struct ike_sa *sa, struct bytes data);
 
 /* Whether the SPI belongs to a child of sa, in whatever state: what is being set up or lingers is no reason to complain. */
 EXPORT bool hint_knows_spi(const struct ike_sa *sa, uint32_t spi_in);
+/* Whether the peer can be told of something now: an SA that is up, and not told only just. */
+bool hint_may_tell(const struct ike_sa *sa);
+/* Tells the peer of a request, that was its own, outside the window (RFC 7296, 2.3); if it may. */
+void hint_tell_message_id(struct ike_sa *sa, uint32_t message_id);
 /* Tells the peer in the IKE_SA; rarely. */
 EXPORT void hint_tell_invalid_spi(struct ike_sa *sa, uint32_t spi);
 

@@ -216,6 +216,29 @@ static bool receive_in_order(struct ike_sa *sa, const struct ike_header *h, cons
 	return false;
 }
 
+/* RFC 7296, 2.3: a request ahead of the window is not answered; if it is the peer's own, it may be told of it. */
+static void receive_future(struct ike_sa *sa, const struct ike_header *h, uint8_t *msg, size_t n)
+{
+	struct seal_place place;
+	struct bytes inner;
+
+	if (hint_may_tell(sa) && seal_find(bytes_of(msg, n), &place) && result_is_ok(seal_open_at(sa, msg, n, &place, &inner)))
+		hint_tell_message_id(sa, h->message_id);
+}
+
+/* Whether a request can be one now. What has no place in an SA that is up is refused, but only when its check is passed. */
+static bool receive_in_time(const struct ike_sa *sa, const struct ike_header *h)
+{
+	bool setup = h->exchange == EXCHANGE_IKE_SA_INIT || h->exchange == EXCHANGE_IKE_AUTH;
+
+	/* both are only ever asked by the initiator, and an IKE_SA_INIT request makes an SA, it finds none */
+	if (setup && sa->initiator)
+		return false;
+	/* RFC 7296 2.21.3 MUST: once there is an IKE_SA all requests having errors are answered */
+	return exchange_allowed(sa->state, h->exchange, true) ||
+	       (!setup && exchange_allowed(sa->state, EXCHANGE_INFORMATIONAL, true));
+}
+
 static void receive_request(struct ike_sa *sa, const struct ike_header *h, const struct addr *local,
 			    const struct addr *remote, uint8_t *msg, size_t n)
 {
@@ -233,25 +256,32 @@ static void receive_request(struct ike_sa *sa, const struct ike_header *h, const
 	case WINDOW_REPEAT:
 		receive_repeat(sa, h, local, remote, msg, n);
 		return;
-	case WINDOW_STALE:
 	case WINDOW_FUTURE:
+		receive_future(sa, h, msg, n);
+		/* fall through */
+	case WINDOW_STALE:
 		ctx->counters[SA_COUNTER_STALE]++;
 		LOG_SA(&sa->log, IKE, LOG_LEVEL_DETAIL, "dropped request with ID %u, expected %u", h->message_id,
 		       sa->in.next);
 		return;
 	}
-	/* an IKE_SA_INIT request makes a responder's SA, it finds none */
-	if (sa->incoming || (sa->initiator && h->exchange == EXCHANGE_IKE_SA_INIT) ||
-	    !exchange_allowed(sa->state, h->exchange, true)) {
+	if (sa->incoming || !receive_in_time(sa, h)) {
 		ctx->counters[SA_COUNTER_STALE]++;
-		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "dropped %s request in state %s", exchange_name(h->exchange),
-		       ike_state_name(sa->state));
+		if (ratelimit_take(&ctx->noise, sa_now(ctx)))
+			LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "dropped %s request in state %s",
+			       exchange_name(h->exchange), ike_state_name(sa->state));
 		return;
 	}
 	if (!receive_open(sa, h, msg, n, &opened))
 		return;
 	path.n = opened.n;
 	parsed = receive_parse(sa, h, opened.body, opened.first, &path, &in, &notify, &critical);
+	if (parsed && !exchange_allowed(sa->state, h->exchange, true)) {
+		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "%s asks for %s, which nobody announced",
+		       addr_format_port(remote).s, exchange_name(h->exchange));
+		parsed = false;
+		notify = NOTIFY_INVALID_SYNTAX;
+	}
 	sync = parsed && sync_may_be(sa, h) && sync_is_request(&in);
 	if (!receive_in_order(sa, h, &in, sync))
 		return;

@@ -10,6 +10,7 @@ Suite *crossing_suite(void);
 Suite *fragments_suite(void);
 Suite *fuzz_suite(void);
 Suite *ike_rekey_suite(void);
+Suite *odd_suite(void);
 Suite *peer_suite(void);
 Suite *reauth_suite(void);
 Suite *qcd_suite(void);

@@ -502,8 +502,10 @@ START_TEST(mixed)
 	lab_inject_fragment(&lab->b, lab_sa(&lab->b), EXCHANGE_INFORMATIONAL, true, a->out.next, 1, 1, PAYLOAD_VENDOR, all);
 	for (int i = 0; i < 3; i++)
 		lab_deliver(lab);
-	ck_assert_uint_eq(lab->n_packets, 0);
+	/* the first is ahead of the window, which a is told */
+	ck_assert_uint_eq(lab->n_packets, 1);
 	ck_assert_ptr_null(a->fragments);
+	lab_run(lab);
 	piece(lab, 1, 2, part(all, 0, 2));
 	ck_assert(fragment_held(lab_sa(&lab->b), false));
 	ike_sa_terminate(a, false, (struct sa_request){ 0 });
