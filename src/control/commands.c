@@ -32,6 +32,7 @@ static const struct command_def commands[] = {
 	{ "load-pool", cmd_no_pools },
 	{ "load-shared", cmd_load_shared },
 	{ "load-token", cmd_no_certificates },
+	{ "rekey", cmd_rekey },
 	{ "reload-settings", cmd_reload_settings },
 	{ "reset-counters", cmd_reset_counters },
 	{ "stats", cmd_stats },

@@ -223,7 +223,7 @@ void ike_setup_free(struct ike_setup *s);
 /* Says to who waits for `t` how it ended; once. */
 void task_request_done(struct ike_sa *sa, struct task *t, enum cause cause, const char *why);
 /* Starts the timer for the next thing that is due. */
-void ike_sa_schedule(struct ike_sa *sa);
+EXPORT void ike_sa_schedule(struct ike_sa *sa);
 void ike_sa_set_conn(struct ike_sa *sa, const struct conn *conn);
 /* The connection was loaded again with other children: new ones are judged by those. Another IKE part needs a new IKE_SA. */
 void ike_sa_refresh_conn(struct ike_sa *sa);

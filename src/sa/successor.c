@@ -159,6 +159,10 @@ static void successor_deadlines(struct ike_sa *old, struct ike_sa *sa)
 	if (!sa->rekey_ms)
 		sa->over_ms = old->over_ms;
 	reauth_inherit(old, sa);
+}
+
+static void successor_old_deadlines(struct ike_sa *old)
+{
 	old->rekey_ms = old->reauth_ms = old->dpd_ms = 0;
 	old->over_ms = sa_now(old->ctx) + LIMIT_REKEYED_MS;
 }
@@ -187,10 +191,11 @@ void successor_replace(struct ike_sa *old, struct ike_sa *sa)
 	sa->announced = old->announced;
 	old->announced = false;
 	ctx->ops->inherited(ctx->host, sa, old);
+	successor_deadlines(old, sa); /* the event tells them */
 	ctx->ops->rekeyed(ctx->host, old, NULL, sa, NULL);
 	ike_sa_move(old, IKE_EVENT_REPLACED);
 	successor_link(old, sa);
-	successor_deadlines(old, sa);
+	successor_old_deadlines(old);
 	ike_sa_schedule(old);
 	ike_sa_schedule(sa);
 }

@@ -24,6 +24,7 @@ enum worker_mail_kind {
 	WORKER_MAIL_STATS,
 	WORKER_MAIL_INITIATE,
 	WORKER_MAIL_TERMINATE,
+	WORKER_MAIL_REKEY,
 	WORKER_MAIL_STOP,
 	WORKER_MAIL_TRIMMED,
 	WORKER_MAIL_HINT,
@@ -210,7 +211,8 @@ struct request_mail {
 	struct mailbox *reply_to;
 	char *ike, *child; /* owned, may be NULL */
 	uint32_t ike_id, child_id;
-	bool force;
+	bool force;	/* of terminate */
+	bool reauth;	/* of rekey */
 	uint64_t delta; /* of sync_ids */
 	bool found; /* initiate: ike_id was found, it is not a new one's */
 	const struct conn *conn; /* a reference, of initiate */

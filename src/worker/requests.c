@@ -128,7 +128,7 @@ static struct request_mail *request_new(unsigned kind, uint64_t request, struct 
 }
 
 static void request_to_all(struct workers *pool, unsigned kind, uint64_t request, struct mailbox *reply_to,
-			   const struct worker_select *sel, bool gather, bool force)
+			   const struct worker_select *sel, bool gather, bool flag)
 {
 	struct request_gather *g = NULL;
 
@@ -143,7 +143,8 @@ static void request_to_all(struct workers *pool, unsigned kind, uint64_t request
 	for (unsigned i = 0; i < pool->count; i++) {
 		struct request_mail *m = request_new(kind, request, reply_to, sel, g);
 
-		m->force = force;
+		m->force = kind == WORKER_MAIL_TERMINATE && flag;
+		m->reauth = kind == WORKER_MAIL_REKEY && flag;
 		mailbox_post(pool->workers[i].box, &m->mail);
 	}
 }
@@ -180,6 +181,12 @@ void workers_sync_ids(struct workers *w, uint64_t request, struct mailbox *reply
 		m->delta = delta;
 		mailbox_post(w->workers[i].box, &m->mail);
 	}
+}
+
+void workers_rekey(struct workers *w, uint64_t request, struct mailbox *reply_to, const struct worker_select *sel,
+		   bool reauth)
+{
+	request_to_all(w, WORKER_MAIL_REKEY, request, reply_to, sel, false, reauth);
 }
 
 void workers_initiate(struct workers *w, uint64_t request, struct mailbox *reply_to, const struct conn *conn,
@@ -364,6 +371,17 @@ static unsigned terminate_children(struct worker *w, struct request_mail *m, str
 	return n;
 }
 
+static void request_matches_done(struct request_mail *m, unsigned matches)
+{
+	struct worker_reply *r;
+
+	if (!m->reply_to)
+		return;
+	r = request_reply(m->reply_to, WORKER_REPLY_MATCHES, m->request);
+	r->matches = matches;
+	mailbox_post(m->reply_to, &r->mail);
+}
+
 /* It has replaced the one that is asked for by number, which is closed by now. */
 static bool request_follows(struct worker *w, const struct request_mail *m, const struct ike_sa *sa)
 {
@@ -377,7 +395,7 @@ static bool request_follows(struct worker *w, const struct request_mail *m, cons
 
 static void request_terminate(struct worker *w, struct request_mail *m)
 {
-	struct worker_reply *r = request_reply(m->reply_to, WORKER_REPLY_MATCHES, m->request);
+	unsigned matches = 0;
 	bool children = m->child || m->child_id;
 	size_t n;
 	uint32_t *ids = sa_table_ids(w, &n);
@@ -392,22 +410,47 @@ static void request_terminate(struct worker *w, struct request_mail *m)
 			continue;
 		if (children) {
 			sa = ike_sa_current(sa);
-			r->matches += terminate_children(w, m, sa);
+			matches += terminate_children(w, m, sa);
 		} else {
-			r->matches++;
+			matches++;
 			ike_sa_terminate(sa, m->force, request_waiter(m->request, m->reply_to));
 		}
 	}
 	free(ids);
-	if (m->reply_to)
-		mailbox_post(m->reply_to, &r->mail);
+	request_matches_done(m, matches);
+}
+
+static unsigned rekey_ike(struct request_mail *m, struct ike_sa *sa)
+{
+	if (sa->state != IKE_STATE_ESTABLISHED && sa->state != IKE_STATE_REKEYING)
+		return 0;
+	if (m->reauth)
+		ike_sa_reauth(sa);
 	else
-		worker_reply_free(r);
+		ike_sa_rekey(sa);
+	return 1;
+}
+
+static void request_rekey(struct worker *w, struct request_mail *m)
+{
+	unsigned matches = 0;
+	size_t n;
+	uint32_t *ids = sa_table_ids(w, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		struct ike_sa *sa = sa_table_by_id(w, ids[i]);
+
+		if (!sa || sa->finished || !request_matches(m, sa))
+			continue;
+		matches += rekey_ike(m, sa);
+	}
+	free(ids);
+	request_matches_done(m, matches);
 }
 
 static void request_sync_ids(struct worker *w, struct request_mail *m)
 {
-	struct worker_reply *r = request_reply(m->reply_to, WORKER_REPLY_MATCHES, m->request);
+	unsigned matches = 0;
 	size_t n;
 	uint32_t *ids = sa_table_ids(w, &n);
 
@@ -415,13 +458,10 @@ static void request_sync_ids(struct worker *w, struct request_mail *m)
 		struct ike_sa *sa = sa_table_by_id(w, ids[i]);
 
 		if (sa && !sa->finished && request_matches(m, sa))
-			r->matches += ike_sa_sync(sa, m->delta);
+			matches += ike_sa_sync(sa, m->delta);
 	}
 	free(ids);
-	if (m->reply_to)
-		mailbox_post(m->reply_to, &r->mail);
-	else
-		worker_reply_free(r);
+	request_matches_done(m, matches);
 }
 
 void request_run(struct worker *w, struct request_mail *m)
@@ -448,6 +488,9 @@ void request_run(struct worker *w, struct request_mail *m)
 		break;
 	case WORKER_MAIL_SYNC_IDS:
 		request_sync_ids(w, m);
+		break;
+	case WORKER_MAIL_REKEY:
+		request_rekey(w, m);
 		break;
 	case WORKER_MAIL_PACKET:
 	case WORKER_MAIL_CONFIG:

@@ -48,7 +48,7 @@ EXPORT void workers_want_events(struct workers *w, unsigned mask);
 enum worker_reply_kind {
 	WORKER_REPLY_SA = 1,  /* list: one IKE_SA; terminate and initiate never */
 	WORKER_REPLY_FOUND,   /* find: one match */
-	WORKER_REPLY_MATCHES, /* sync_ids, terminate: one worker's count, before any ENDED */
+	WORKER_REPLY_MATCHES, /* rekey, sync_ids, terminate: one worker's count, before any ENDED */
 	WORKER_REPLY_ENDED,   /* initiate, terminate: one SA's end of the story */
 	WORKER_REPLY_DONE,    /* list, find, stats: all workers are through; the last mail of the request */
 	WORKER_EVENT,         /* to the events box, without a request */
@@ -122,5 +122,10 @@ EXPORT void workers_terminate(struct workers *w, uint64_t request, struct mailbo
  */
 EXPORT void workers_sync_ids(struct workers *w, uint64_t request, struct mailbox *reply_to, const struct worker_select *sel,
 			     uint64_t delta);
+/*
+ * Begins to rekey matching IKE_SAs (reauth: to reauthenticate them); child and child_id do not count. One MATCHES per worker with those that can be, or are being, rekeyed; nothing more is told. reply_to NULL: nobody waits.
+ */
+EXPORT void workers_rekey(struct workers *w, uint64_t request, struct mailbox *reply_to, const struct worker_select *sel,
+			  bool reauth);
 
 #endif

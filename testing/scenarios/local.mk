@@ -6,6 +6,7 @@ EXTRA_DIST += \
 	testing/interop/test_behaviour.py \
 	testing/interop/test_matrix.py \
 	testing/interop/test_strongswan.py \
+	testing/interop/test_vici.py \
 	testing/scenarios/conftest.py \
 	testing/scenarios/lab/__init__.py \
 	testing/scenarios/lab/conf.py \
@@ -24,6 +25,7 @@ EXTRA_DIST += \
 	testing/scenarios/test_losses.py \
 	testing/scenarios/test_reauth.py \
 	testing/scenarios/test_retry.py \
+	testing/scenarios/test_rekey_vici.py \
 	testing/scenarios/test_swanctl_cli.py \
 	testing/scenarios/test_swanctl_replay.py \
 	testing/scenarios/test_tunnels.py

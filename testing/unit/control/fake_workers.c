@@ -215,6 +215,15 @@ void workers_terminate(struct workers *w, uint64_t request, struct mailbox *repl
 	pthread_mutex_unlock(&w->lock);
 }
 
+void workers_rekey(struct workers *w, uint64_t request, struct mailbox *reply_to, const struct worker_select *sel,
+		   bool reauth)
+{
+	pthread_mutex_lock(&w->lock);
+	fake_record_select(w, FAKE_REKEY, request, reply_to, sel)->reauth = reauth;
+	fake_post_matches(reply_to, request, fake_matches_count(w, sel));
+	pthread_mutex_unlock(&w->lock);
+}
+
 uint32_t workers_next_ike_id(struct workers *w)
 {
 	uint32_t id;

@@ -175,7 +175,7 @@ START_TEST(what_there_is_not_yet_says_so)
 	peer_failed(&p, "certificates and private keys are not supported yet, use pre-shared keys");
 	peer_ask(&p, "load-pool", NULL);
 	peer_failed(&p, "pools of virtual addresses are not supported yet");
-	peer_packet(&p, VICI_CMD_REQUEST, "rekey", NULL);
+	peer_packet(&p, VICI_CMD_REQUEST, "redirect", NULL);
 	peer_recv(&p, VICI_CMD_UNKNOWN);
 }
 END_TEST

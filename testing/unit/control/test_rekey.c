@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "testing/unit/control/control_test.h"
 
-/* The events of rekeyings. */
+/* The command rekey, and the events of rekeyings. */
 
+static const struct fake_sa sas[] = { { "site", 1, IKE_STATE_ESTABLISHED, { "net", "host" } },
+				      { "site", 2, IKE_STATE_ESTABLISHED, { "net" } } };
 static struct lab lab;
 static struct peer p;
 
@@ -10,6 +12,7 @@ static void setup(void)
 {
 	lab_open(&lab);
 	peer_open(&p, &lab);
+	fake_set(&lab.workers, sas, 2);
 }
 
 static void teardown(void)
@@ -17,6 +20,53 @@ static void teardown(void)
 	peer_close(&p);
 	lab_close(&lab);
 }
+
+START_TEST(selectors)
+{
+	peer_ask(&p, "rekey", NULL);
+	peer_failed(&p, "missing rekey selector");
+	peer_value(&p, "matches", NULL);
+	peer_ask(&p, "rekey", "ike-id", "0", "reauth", "yes", NULL); /* counts as not given */
+	peer_failed(&p, "missing rekey selector");
+	peer_ask(&p, "rekey", "ike", "nope", NULL);
+	peer_failed(&p, "no matching SAs to rekey found");
+	peer_value(&p, "matches", "0");
+	peer_ask(&p, "rekey", "child", "net", NULL);
+	peer_failed(&p, "rekeying CHILD_SAs by order is not supported yet");
+}
+END_TEST
+
+START_TEST(it_answers_how_many_match)
+{
+	struct fake_call call;
+
+	peer_ask(&p, "rekey", "ike", "site", NULL);
+	peer_succeeded(&p);
+	peer_value(&p, "matches", "2");
+	call = fake_next(&lab.workers, FAKE_REKEY);
+	ck_assert_str_eq(call.ike, "site");
+	ck_assert(!call.reauth);
+	peer_ask(&p, "rekey", "ike-id", "2", "reauth", "yes", NULL);
+	peer_succeeded(&p);
+	peer_value(&p, "matches", "1");
+	call = fake_next(&lab.workers, FAKE_REKEY);
+	ck_assert_uint_eq(call.ike_id, 2);
+	ck_assert(call.reauth);
+}
+END_TEST
+
+START_TEST(client_is_gone_before_the_answer)
+{
+	struct peer other;
+
+	peer_open(&other, &lab);
+	peer_send_request(&other, "rekey", "ike", "site", NULL);
+	peer_close(&other);
+	fake_next(&lab.workers, FAKE_REKEY);
+	peer_ask(&p, "rekey", "ike", "site", NULL);
+	peer_value(&p, "matches", "2");
+}
+END_TEST
 
 /* ---- events ---- */
 
@@ -89,6 +139,9 @@ TCase *control_rekey_tests(void)
 
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, selectors);
+	tcase_add_test(t, it_answers_how_many_match);
+	tcase_add_test(t, client_is_gone_before_the_answer);
 	tcase_add_test(t, rekeyings_are_told);
 	tcase_add_test(t, workers_make_them_when_wanted);
 	return t;

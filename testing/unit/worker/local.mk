@@ -8,6 +8,7 @@ test_worker_SOURCES = \
 	testing/unit/worker/test_limits.c \
 	testing/unit/worker/test_main.c \
 	testing/unit/worker/test_pools.c \
+	testing/unit/worker/test_rekey.c \
 	testing/unit/worker/test_requests.c \
 	testing/unit/worker/test_unknown.c
 test_worker_CFLAGS = $(test_cflags)

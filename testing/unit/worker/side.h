@@ -78,6 +78,7 @@ struct worker_stats side_stats(struct side *s);
 
 TCase *test_limits(void);
 TCase *test_pools(void);
+TCase *test_rekey(void);
 TCase *test_requests(void);
 TCase *test_unknown(void);
 

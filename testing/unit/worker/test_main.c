@@ -12,6 +12,7 @@ int main(void)
 	suite_add_tcase(suite, test_pools());
 	suite_add_tcase(suite, test_requests());
 	suite_add_tcase(suite, test_unknown());
+	suite_add_tcase(suite, test_rekey());
 	suite_add_tcase(suite, test_limits());
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
