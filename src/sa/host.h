@@ -96,6 +96,9 @@ struct sa_host_ops {
 	/* The peer says that this is its only IKE_SA with us, or policy says so: others between the
 	 * same identities end, on any thread. */
 	void (*replace_others)(void *host, struct ike_sa *sa, bool tell_peer);
+	/* unique = keep: the SA's identities are its own if no other IKE_SA has them, before `established`; of several at once one
+	 * gets them. They are given back by `released`. */
+	bool (*claim)(void *host, struct ike_sa *sa);
 	/* Whether another IKE_SA with these identities is known. */
 	bool (*has_other)(void *host, const struct id *local, const struct id *remote);
 	/* The SA must not be used after this call; the host frees it (ike_sa_free) when its own

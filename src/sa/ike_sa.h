@@ -124,6 +124,7 @@ struct ike_sa {
 	bool finished : 1;   /* handed to host->finished: do nothing any more */
 	bool being_replaced : 1;
 	bool in_peer_table : 1; /* the host's: by_peer is linked */
+	bool claimed : 1;    /* the host's: its identities are counted */
 	bool announced : 1;  /* IKE_UP was told */
 	bool parked_request : 1; /* `incoming` waits for a completion */
 	bool origin : 1;         /* we began the first of its line of rekeyings: reauthentication is ours */

@@ -72,6 +72,17 @@ static void host_own_spi(void *host, struct ike_sa *sa, uint64_t old_spi, uint64
 		sa_table_add_spi(host, sa, new_spi);
 }
 
+static bool host_claim(void *host, struct ike_sa *sa)
+{
+	struct worker *w = host;
+	uint64_t hash = uniqueness_hash(&w->pool->hash, &sa->local_id, &sa->remote_id);
+
+	sa->claimed = uniqueness_add(w->pool->uniqueness, hash) == 1;
+	if (!sa->claimed)
+		uniqueness_remove(w->pool->uniqueness, hash);
+	return sa->claimed;
+}
+
 static void host_established(void *host, struct ike_sa *sa)
 {
 	struct worker *w = host;
@@ -79,7 +90,9 @@ static void host_established(void *host, struct ike_sa *sa)
 
 	sa_table_add_peer(w, sa, hash);
 	hashtab_insert(&w->by_addr, &sa->by_addr, sa_table_addr_hash(w, &sa->remote));
-	uniqueness_add(w->pool->uniqueness, hash);
+	if (!sa->claimed)
+		uniqueness_add(w->pool->uniqueness, hash);
+	sa->claimed = true;
 	/* behind the counting: of two that come up at once the later sees both */
 	sa->host_order = atomic_fetch_add(&w->pool->established, 1) + 1;
 }
@@ -94,6 +107,8 @@ static void host_inherited(void *host, struct ike_sa *sa, struct ike_sa *old)
 	hashtab_remove(&w->by_addr, &old->by_addr);
 	hashtab_insert(&w->by_addr, &sa->by_addr, sa_table_addr_hash(w, &sa->remote));
 	sa->host_order = old->host_order;
+	sa->claimed = old->claimed;
+	old->claimed = false;
 }
 
 static void host_own_child(void *host, struct child_sa *child, bool is)
@@ -108,9 +123,10 @@ static void host_released(void *host, struct ike_sa *sa)
 {
 	struct worker *w = host;
 
-	if (sa->in_peer_table && sa->established_ms)
+	if (sa->claimed)
 		uniqueness_remove(w->pool->uniqueness,
 				  uniqueness_hash(&w->pool->hash, &sa->local_id, &sa->remote_id));
+	sa->claimed = false;
 	sa_table_remove_peer(w, sa);
 	hashtab_remove(&w->by_addr, &sa->by_addr);
 }
@@ -323,6 +339,7 @@ const struct sa_host_ops worker_host_ops = {
 	.make_spi = host_make_spi,
 	.next_number = host_next_number,
 	.own_spi = host_own_spi,
+	.claim = host_claim,
 	.established = host_established,
 	.inherited = host_inherited,
 	.own_child = host_own_child,

@@ -165,7 +165,7 @@ unsigned half_open_of(struct half_open *h, const struct addr *remote);
 /* ---- uniqueness.c: any worker ---- */
 struct uniqueness *uniqueness_new(void);
 void uniqueness_free(struct uniqueness *u);
-void uniqueness_add(struct uniqueness *u, uint64_t hash);
+unsigned uniqueness_add(struct uniqueness *u, uint64_t hash); /* how many there are with it */
 void uniqueness_remove(struct uniqueness *u, uint64_t hash);
 unsigned uniqueness_count(struct uniqueness *u, uint64_t hash);
 uint64_t uniqueness_hash(const struct hash_key *key, const struct id *local, const struct id *remote);

@@ -61,9 +61,9 @@ static struct pair_entry *uniqueness_find(struct hashtab *t, uint64_t hash)
 	return NULL;
 }
 
-void uniqueness_add(struct uniqueness *u, uint64_t hash)
+unsigned uniqueness_add(struct uniqueness *u, uint64_t hash)
 {
-	unsigned s = hash % UNIQUENESS_SHARDS;
+	unsigned s = hash % UNIQUENESS_SHARDS, n;
 	struct pair_entry *e;
 
 	pthread_mutex_lock(&u->shard[s].lock);
@@ -73,8 +73,9 @@ void uniqueness_add(struct uniqueness *u, uint64_t hash)
 		e->hash = hash;
 		hashtab_insert(&u->shard[s].table, &e->node, hash >> 4);
 	}
-	e->count++;
+	n = ++e->count;
 	pthread_mutex_unlock(&u->shard[s].lock);
+	return n;
 }
 
 void uniqueness_remove(struct uniqueness *u, uint64_t hash)

@@ -85,6 +85,13 @@ static bool load_has_other(void *host, const struct id *local, const struct id *
 	return false;
 }
 
+static bool load_claim(void *host, struct ike_sa *sa)
+{
+	(void)host;
+	(void)sa;
+	return true;
+}
+
 static void load_finished(void *host, struct ike_sa *sa)
 {
 	struct load *l = host;
@@ -177,6 +184,7 @@ static const struct sa_host_ops load_host_ops = {
 	.own_child = load_own_child,
 	.released = load_ignore,
 	.replace_others = load_replace,
+	.claim = load_claim,
 	.has_other = load_has_other,
 	.finished = load_finished,
 	.half_open = load_half_open,

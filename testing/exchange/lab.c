@@ -147,6 +147,11 @@ static bool lab_has_other(void *host, const struct id *local, const struct id *r
 	return false;
 }
 
+static bool lab_claim(void *host, struct ike_sa *sa)
+{
+	return !lab_has_other(host, &sa->local_id, &sa->remote_id);
+}
+
 static void lab_half_open(void *host, struct ike_sa *sa, bool is)
 {
 	struct lab_end *e = host;
@@ -240,6 +245,7 @@ static const struct sa_host_ops lab_host_ops = {
 	.own_child = lab_own_child,
 	.released = lab_ignore,
 	.replace_others = lab_replace_others,
+	.claim = lab_claim,
 	.has_other = lab_has_other,
 	.finished = lab_ignore, /* freed by lab_reap */
 	.half_open = lab_half_open,

@@ -5,6 +5,7 @@ EXTRA_DIST += \
 	testing/interop/states \
 	testing/interop/test_behaviour.py \
 	testing/interop/test_matrix.py \
+	testing/interop/test_reauth.py \
 	testing/interop/test_strongswan.py \
 	testing/interop/test_vici.py \
 	testing/scenarios/conftest.py \

@@ -261,8 +261,7 @@ static enum outcome auth_process_request(struct ike_sa *sa, struct task *t, cons
 		return auth_fatal(sa, CAUSE_AUTHENTICATION, "the peer could not be authenticated",
 				  NOTIFY_AUTHENTICATION_FAILED);
 	sa->init_contact = payload_notify(in, NOTIFY_INITIAL_CONTACT) != NULL;
-	if (conn->unique == UNIQUE_KEEP && !sa->init_contact &&
-	    sa->ctx->ops->has_other(sa->ctx->host, &sa->local_id, &sa->remote_id)) {
+	if (conn->unique == UNIQUE_KEEP && !sa->init_contact && !sa->ctx->ops->claim(sa->ctx->host, sa)) {
 		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "'%s' has an IKE_SA already and unique = keep: refused",
 		       id_text(&sa->remote_id).s);
 		return auth_fatal(sa, CAUSE_POLICY, "the peer has an IKE_SA already (unique = keep)",

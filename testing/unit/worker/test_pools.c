@@ -209,6 +209,26 @@ START_TEST(replace_at_once)
 }
 END_TEST
 
+/* Many at once under unique = keep: exactly one is taken, on whichever thread, and its end makes place for the next. */
+START_TEST(keep_at_once)
+{
+	struct side_setup setup = { .workers = 4 };
+	struct worker_select all = { 0 };
+	struct side a, b;
+
+	side_start(&b, &setup, SIDE_B_NAMED("gw", "unique = keep"), 0);
+	side_start(&a, &setup, SIDE_A, side_port(&b));
+	for (unsigned i = 0; i < 5; i++) {
+		side_initiate(&a, "load", NULL, 100);
+		ck_assert_uint_eq(side_ended(&a, 100, CAUSE_NONE), 1);
+		ck_assert_uint_eq(side_list(&b, NULL).established, 1);
+		ck_assert_uint_eq(side_terminate(&a, &all, false), 1);
+	}
+	side_stop(&a, 2000);
+	side_stop(&b, 2000);
+}
+END_TEST
+
 TCase *test_pools(void)
 {
 	TCase *t = tcase_create("pools");
@@ -222,5 +242,6 @@ TCase *test_pools(void)
 	tcase_add_test(t, initial_contact);
 	tcase_add_loop_test(t, unique, 0, 3);
 	tcase_add_test(t, replace_at_once);
+	tcase_add_test(t, keep_at_once);
 	return t;
 }
