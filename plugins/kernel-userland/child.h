@@ -45,6 +45,7 @@ struct kernel_handle {
 
 	struct list link;         /* of all that were installed; the service thread's, and below */
 	bool in_tables;
+	bool carries;             /* its policies are in the table */
 	struct route_use *routes; /* n_routes */
 	size_t n_routes;
 };

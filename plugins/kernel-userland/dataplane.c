@@ -58,7 +58,7 @@ bool dataplane_add(struct dataplane *dp, struct kernel_handle *c)
 	pthread_mutex_lock(&dp->gate_out);
 	policies_add(dp->policies, c->policies, c->n_policies, c->place);
 	pthread_mutex_unlock(&dp->gate_out);
-	c->in_tables = true;
+	c->in_tables = c->carries = true;
 	return true;
 }
 
@@ -67,14 +67,29 @@ void dataplane_remove(struct dataplane *dp, struct kernel_handle *c)
 	if (!c->in_tables)
 		return;
 	pthread_mutex_lock(&dp->gate_out);
-	policies_remove(dp->policies, c->policies, c->n_policies);
+	if (c->carries)
+		policies_remove(dp->policies, c->policies, c->n_policies);
 	pthread_mutex_unlock(&dp->gate_out);
+	c->carries = false;
 	if (c->in.spi) {
 		pthread_mutex_lock(&dp->gate_in);
 		hashtab_remove(&dp->spis, &c->spi_node);
 		pthread_mutex_unlock(&dp->gate_in);
 	}
 	c->in_tables = false;
+}
+
+void dataplane_carry(struct dataplane *dp, struct kernel_handle *c, bool on)
+{
+	if (!c->in_tables)
+		return;
+	pthread_mutex_lock(&dp->gate_out);
+	if (c->carries)
+		policies_remove(dp->policies, c->policies, c->n_policies);
+	if (on)
+		policies_add(dp->policies, c->policies, c->n_policies, POLICY_NEWEST);
+	c->carries = on;
+	pthread_mutex_unlock(&dp->gate_out);
 }
 
 void dataplane_move(struct dataplane *dp, struct kernel_handle *c, const struct addr *local, const struct addr *remote)

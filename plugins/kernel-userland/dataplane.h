@@ -43,6 +43,8 @@ void dataplane_clear(struct dataplane *dp);
 /* The service thread's. False: the inbound SPI is in use. */
 bool dataplane_add(struct dataplane *dp, struct kernel_handle *c);
 void dataplane_remove(struct dataplane *dp, struct kernel_handle *c);
+/* Outbound packets may use it, before others with its selectors, or not at all. The service thread's. */
+void dataplane_carry(struct dataplane *dp, struct kernel_handle *c, bool on);
 void dataplane_move(struct dataplane *dp, struct kernel_handle *c, const struct addr *local, const struct addr *remote);
 
 void dataplane_advance(struct dataplane *dp, struct kernel_handle *c, uint64_t delta);

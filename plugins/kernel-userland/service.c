@@ -138,6 +138,13 @@ static bool service_mail(struct kernel *k, struct mail *m)
 	case SERVICE_ADVANCE:
 		service_do_advance(k, container_of(m, struct service_advance, mail));
 		return true;
+	case SERVICE_CARRY: {
+		struct service_carry *c = container_of(m, struct service_carry, mail);
+
+		dataplane_carry(&k->dp, c->child, c->on);
+		free(c);
+		return true;
+	}
 	case SERVICE_STOP:
 		free(m);
 		return false;

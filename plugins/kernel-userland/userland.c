@@ -228,6 +228,19 @@ static bool userland_query(struct kernel *k, struct kernel_handle *h, struct ker
 	return true;
 }
 
+static void userland_drop_carry(struct mail *m)
+{
+	free(container_of(m, struct service_carry, mail));
+}
+
+static void userland_carry(struct kernel *k, struct kernel_handle *h, bool on)
+{
+	struct service_carry *c = xcalloc(1, sizeof(*c));
+
+	*c = (struct service_carry){ { .kind = SERVICE_CARRY, .drop = userland_drop_carry }, h, on };
+	mailbox_post(k->box, &c->mail);
+}
+
 static void userland_drop_update(struct mail *m)
 {
 	free(container_of(m, struct service_update, mail));
@@ -286,6 +299,7 @@ const struct kernel_ops userland_ops = {
 	.spi_free = userland_spi_free,
 	.install = userland_install,
 	.remove = userland_remove,
+	.carry = userland_carry,
 	.query = userland_query,
 	.update = userland_update,
 	.advance = userland_advance,

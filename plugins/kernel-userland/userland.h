@@ -34,7 +34,13 @@ struct kernel {
 };
 
 /* Mail to the service thread. */
-enum service_mail { SERVICE_INSTALL, SERVICE_REMOVE, SERVICE_UPDATE, SERVICE_ADVANCE, SERVICE_STOP };
+enum service_mail { SERVICE_INSTALL, SERVICE_REMOVE, SERVICE_UPDATE, SERVICE_ADVANCE, SERVICE_CARRY, SERVICE_STOP };
+
+struct service_carry {
+	struct mail mail;
+	struct kernel_handle *child;
+	bool on;
+};
 
 struct service_update {
 	struct mail mail;

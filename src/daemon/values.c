@@ -66,6 +66,7 @@ static void values_sa(const struct settings *s, struct sa_options *o)
 	o->close_ike_on_child_failure = settings_bool(s, "close_ike_on_child_failure", false);
 	o->half_open_timeout = (uint32_t)values_int(s, "half_open_timeout", 1, 86400, o->half_open_timeout);
 	o->closed_linger = (uint32_t)values_int(s, "closed_linger", 0, 3600, o->closed_linger);
+	o->delete_rekeyed_delay = (uint32_t)values_int(s, "delete_rekeyed_delay", 0, 3600, o->delete_rekeyed_delay);
 	o->prefer_peer_proposals = !settings_bool(s, "prefer_configured_proposals", true);
 	o->reuse_ikesa = settings_bool(s, "reuse_ikesa", true);
 	both = values_int(s, "fragment_size", 0, 65535, 1280);

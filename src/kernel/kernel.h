@@ -134,6 +134,10 @@ struct kernel_ops {
 				      struct kernel_handle **ret_handle, struct errtext *err);
 	/* Frees the handle and its inbound SPI; never fails, never pends. */
 	void (*remove)(struct kernel *k, struct kernel_handle *h);
+	/* Whether it takes part in carrying outbound packets. Off: others with its selectors do, the ones that wait, too; inbound
+	 * packets are taken as before. On: it comes before all with the same selectors. Never fails, never pends. NULL: the
+	 * backend does not know such a difference. */
+	void (*carry)(struct kernel *k, struct kernel_handle *h, bool on);
 	/* Cheap; never pends. False: not known. */
 	bool (*query)(struct kernel *k, struct kernel_handle *h, struct kernel_usage *ret_in, struct kernel_usage *ret_out);
 	/* For an established child whose peer moved (NAT rebinding, MOBIKE). */

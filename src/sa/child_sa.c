@@ -104,6 +104,7 @@ enum kernel_status child_sa_install(struct child_sa *c, struct bytes keymat, con
 		.protect = *protect,
 		.replay_window = c->conf->replay_window,
 		.priority = c->conf->priority,
+		.out_waits = c->out_waits,
 		.copy_df = c->conf->copy_df,
 		.copy_ecn = c->conf->copy_ecn,
 		.life = { .soft_bytes = deadline_jitter(ike, c->conf->rekey_bytes, c->conf->rand_bytes),
@@ -123,14 +124,25 @@ enum kernel_status child_sa_install(struct child_sa *c, struct bytes keymat, con
 					&c->handle, err);
 }
 
+void child_sa_installed(struct child_sa *c)
+{
+	child_sa_move(c, CHILD_EVENT_INSTALL_OK);
+	c->installed_ms = sa_now(c->ike->ctx);
+	deadline_of_child(c);
+	ike_sa_schedule(c->ike);
+}
+
 void child_sa_established(struct child_sa *c)
+{
+	child_sa_installed(c);
+	child_sa_announce(c);
+}
+
+void child_sa_announce(struct child_sa *c)
 {
 	struct ike_sa *ike = c->ike;
 
-	child_sa_move(c, CHILD_EVENT_INSTALL_OK);
-	c->installed_ms = sa_now(ike->ctx);
-	deadline_of_child(c);
-	ike_sa_schedule(ike);
+	c->announced = true;
 	if (log_is_wanted(LOG_GROUP_IKE, LOG_LEVEL_AUDIT)) {
 		struct buf text = { 0 };
 
@@ -140,6 +152,35 @@ void child_sa_established(struct child_sa *c)
 		buf_free(&text);
 	}
 	ike->ctx->ops->event(ike->ctx->host, SA_EVENT_CHILD_UP, ike, c);
+}
+
+void child_sa_carry(struct child_sa *c, bool on)
+{
+	struct sa_ctx *ctx = c->ike->ctx;
+
+	if (c->handle && ctx->kernel_ops->carry)
+		ctx->kernel_ops->carry(ctx->kernel, c->handle, on);
+}
+
+void child_sa_closed(struct child_sa *c)
+{
+	struct ike_sa *ike = c->ike;
+	struct sa_ctx *ctx = ike->ctx;
+
+	if (c->announced) {
+		c->announced = false;
+		ctx->ops->event(ctx->host, SA_EVENT_CHILD_DOWN, ike, c);
+	}
+	LOG_SA(&ike->log, IKE, LOG_LEVEL_CONTROL, "CHILD_SA closed");
+	if (!c->superseded || !c->handle || !ctx->options.delete_rekeyed_delay) {
+		child_sa_free(c);
+		return;
+	}
+	/* RFC 7296, 2.8: what the peer sent before may still be on its way */
+	child_sa_carry(c, false);
+	c->rekey_ms = c->life_ms = 0;
+	c->gone_ms = sa_now(ctx) + 1000ull * ctx->options.delete_rekeyed_delay;
+	ike_sa_schedule(ike);
 }
 
 void child_sa_format_ts(struct buf *out, const struct child_sa *c)

@@ -25,6 +25,13 @@ struct child_sa {
 	bool initiator;  /* of the exchange that made it */
 	bool own_ke;     /* suite.ke tells the key exchange it was made with */
 	bool reauth_asked; /* a reauthentication under way has taken it into account */
+	bool out_waits;  /* install: the one it replaces sends until the peer closes that */
+	bool announced;  /* control knows it as the one that is up */
+	bool superseded; /* another one does its work: late packets are taken after its end */
+	bool peer_deletes; /* REKEYED: closing it is the peer's */
+	bool over;         /* REKEYING: its hard limit is reached */
+	uint8_t rekey_failures;
+	uint32_t successor; /* id of what the peer made to replace it, or of what replaced it; 0 none */
 	struct suite suite;
 	uint16_t n_local, n_remote;
 	struct ts *ts; /* n_local, then n_remote: owned */
@@ -47,8 +54,16 @@ static inline struct ts_list child_sa_remote_ts(const struct child_sa *c)
 /* Hands keys and policies to the backend. KEYMAT as keys_derive_child gives it. */
 enum kernel_status child_sa_install(struct child_sa *c, struct bytes keymat, const struct protect *protect,
 				    struct errtext *err);
-/* After KERNEL_OK, at once or later: INSTALLED, logged, announced. */
+/* After KERNEL_OK, at once or later: INSTALLED. */
+void child_sa_installed(struct child_sa *c);
+/* It is new to control: logged and told. */
+void child_sa_announce(struct child_sa *c);
+/* Both. */
 void child_sa_established(struct child_sa *c);
+/* Whether outbound packets may use it (kernel_ops.carry). */
+void child_sa_carry(struct child_sa *c, bool on);
+/* The end of a DELETED one: told if anybody knew of it; freed, at once or when no late packets can come any more. */
+void child_sa_closed(struct child_sa *c);
 /* "10.2.0.0/16 === 10.1.0.0/16" */
 void child_sa_format_ts(struct buf *out, const struct child_sa *c);
 /* Counters of the backend; zero if it does not know. */

@@ -31,9 +31,11 @@ const struct child_transition child_transitions[] = {
 	/* RFC 7296, 2.8.1 and 2.25.1: the peer may rekey or close it at the same time */
 	ROW(REKEYING, REKEY_FAILED, INSTALLED, "no successor: this one goes on"),
 	ROW(REKEYING, REPLACED, REKEYED, "a successor is there, ours or the peer's"),
+	ROW(REKEYING, LOST, DELETED, "the peer has no such CHILD_SA"),
 	ROW(REKEYING, DELETE_RECEIVED, DELETED, "the peer closes it instead"),
 	ROW(REKEYING, DESTROY, DESTROYING, "the IKE_SA went away"),
 
+	ROW(REKEYED, REVIVED, INSTALLED, "the peer gave its successor up"),
 	ROW(REKEYED, DELETE_SENT, DELETING, "the old one is closed"),
 	ROW(REKEYED, DELETE_RECEIVED, DELETED, "the peer closes the old one"),
 	ROW(REKEYED, DESTROY, DESTROYING, "the IKE_SA went away"),

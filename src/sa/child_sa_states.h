@@ -29,6 +29,8 @@
 	X(REKEY_SENT)    /* our request for a successor is on its way */                           \
 	X(REKEY_FAILED)  /* no successor: what worked goes on */                                   \
 	X(REPLACED)      /* a successor carries the traffic */                                     \
+	X(REVIVED)       /* the successor is gone and this one still there */                      \
+	X(LOST)          /* the peer does not know it any more */                                  \
 	X(DELETE_SENT)   /* our Delete is on its way */                                            \
 	X(DELETE_RECEIVED)                                                                         \
 	X(DELETE_DONE)   /* both sides know */                                                     \

@@ -503,7 +503,9 @@ static void exchange_make_passive(struct ike_sa *sa, const struct ike_header *h,
 			exchange_add_passive(sa, task_new(sa, TASK_CHILD_CREATE));
 		break;
 	case EXCHANGE_CREATE_CHILD_SA:
-		exchange_add_passive(sa, task_new(sa, exchange_rekeys_ike(in) ? TASK_IKE_REKEY : TASK_CHILD_CREATE));
+		exchange_add_passive(sa, task_new(sa, exchange_rekeys_ike(in)			  ? TASK_IKE_REKEY :
+					      payload_notify(in, NOTIFY_REKEY_SA) ? TASK_CHILD_REKEY :
+										    TASK_CHILD_CREATE));
 		break;
 	case EXCHANGE_INFORMATIONAL:
 		/* RFC 7296, 3.11: one payload per protocol; with the IKE_SA its children go */

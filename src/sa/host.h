@@ -139,6 +139,7 @@ struct sa_options {
 	uint32_t half_open_timeout;                   /* s */
 	uint32_t closed_linger;                       /* s */
 	uint16_t fragment_size_v4, fragment_size_v6;  /* bytes of the largest IP datagram (RFC 7383) */
+	uint32_t delete_rekeyed_delay;                /* s: late packets of a replaced CHILD_SA are taken so long */
 	bool prefer_peer_proposals;
 	bool close_ike_on_child_failure;
 	bool reuse_ikesa;

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "sa/child_successor.h"
 #include "sa/deadline.h"
 #include "sa/exchange.h"
 #include "sa/fragment.h"
@@ -22,6 +23,7 @@ void sa_options_default(struct sa_options *o)
 		.closed_linger = 10,
 		.fragment_size_v4 = 1280,
 		.fragment_size_v6 = 1280,
+		.delete_rekeyed_delay = 5,
 		.reuse_ikesa = true,
 		.message_id_sync = true,
 		.qcd = true,
@@ -245,7 +247,7 @@ static void ike_sa_reinitiate(struct ike_sa *sa, unsigned (*action)(const struct
 	if (sa->state == IKE_STATE_DELETING || sa->reauth_break)
 		return;
 	for (struct child_sa *c = sa->children; c; c = c->next)
-		if (c->state == CHILD_STATE_INSTALLED && (action(c->conf) & ACTION_START))
+		if (c->announced && c->state != CHILD_STATE_DELETING && (action(c->conf) & ACTION_START))
 			sa->ctx->ops->reinitiate(sa->ctx->host, c->conn, c->conf);
 }
 
@@ -276,7 +278,7 @@ static void ike_sa_announce_end(struct ike_sa *sa)
 	sa->announced = false;
 	ctx->ops->event(ctx->host, SA_EVENT_IKE_DOWN, sa, NULL);
 	for (struct child_sa *c = sa->children; c; c = c->next)
-		if (c->state == CHILD_STATE_INSTALLED || c->state == CHILD_STATE_DELETING)
+		if (c->announced)
 			ctx->ops->event(ctx->host, SA_EVENT_CHILD_DOWN, sa, c);
 }
 
@@ -367,8 +369,31 @@ void ike_sa_add_child(struct ike_sa *sa, const struct conn *conn, const struct c
 
 void ike_sa_terminate_child(struct ike_sa *sa, struct child_sa *child, struct sa_request request)
 {
-	ike_sa_queue(sa, child_delete_new(sa, child->id, request));
+	ike_sa_queue(sa, child_delete_new(sa, child_successor_of(child)->id, request));
 	ike_sa_run_queue(sa);
+}
+
+void ike_sa_rekey_child(struct ike_sa *sa, struct child_sa *child)
+{
+	if (sa->finished || child->state != CHILD_STATE_INSTALLED || child_rekey_is_pending(sa, child->id))
+		return;
+	switch ((enum ike_state)sa->state) {
+	case IKE_STATE_ESTABLISHED:
+	case IKE_STATE_REKEYING:
+		child->rekey_ms = 0;
+		ike_sa_queue(sa, child_rekey_new(sa, child->id));
+		ike_sa_run_queue(sa);
+		return;
+	case IKE_STATE_CREATED:
+	case IKE_STATE_CONNECTING:
+	case IKE_STATE_REKEYED:
+	case IKE_STATE_DELETING:
+	case IKE_STATE_CLOSED:
+	case IKE_STATE_PASSIVE:
+	case IKE_STATE_DESTROYING:
+	case IKE_STATES:
+		return;
+	}
 }
 
 static void ike_sa_log_deleting(const struct ike_sa *sa)
@@ -431,21 +456,52 @@ void ike_sa_probe(struct ike_sa *sa)
 	ike_sa_run_queue(sa);
 }
 
-void ike_sa_child_expired(struct ike_sa *sa, struct child_sa *child, bool hard)
+/* The hard limit: rather no tunnel than a repeated sequence number (law 3). */
+static void ike_sa_child_over(struct ike_sa *sa, struct child_sa *child)
 {
-	if (sa->state != IKE_STATE_ESTABLISHED || child->state != CHILD_STATE_INSTALLED)
+	switch ((enum child_state)child->state) {
+	case CHILD_STATE_INSTALLED:
+		/* the peer is told, start actions bring up a new one */
+		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "CHILD_SA %s{%u} reached its limit and is closed", child->conf->name,
+		       child->id);
+		if (child->announced && (child->conf->start_action & ACTION_START))
+			sa->ctx->ops->reinitiate(sa->ctx->host, child->conn, child->conf);
+		child_delete_this(sa, child->id);
+		break;
+	case CHILD_STATE_REKEYING:
+		/* the answer decides what becomes of it; until then it carries nothing of ours */
+		child->over = true;
+		child_sa_carry(child, false);
 		return;
-	if (!hard) {
-		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "CHILD_SA %s{%u} nears the end of its sequence numbers or its limits",
+	case CHILD_STATE_REKEYED:
+		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "CHILD_SA %s{%u} was rekeyed and not closed by the peer: it is closed now",
 		       child->conf->name, child->id);
+		child_delete_this(sa, child->id);
+		break;
+	case CHILD_STATE_CREATED:
+	case CHILD_STATE_ROUTED:
+	case CHILD_STATE_INSTALLING:
+	case CHILD_STATE_UPDATING:
+	case CHILD_STATE_RETRYING:
+	case CHILD_STATE_DELETING:
+	case CHILD_STATE_DELETED:
+	case CHILD_STATE_DESTROYING:
+	case CHILD_STATES:
 		return;
 	}
-	/* rather no tunnel than a repeated sequence number (law 3): the peer is told, start actions bring up a new one */
-	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "CHILD_SA %s{%u} reached its limit and is closed", child->conf->name,
-	       child->id);
-	if (child->conf->start_action & ACTION_START)
-		sa->ctx->ops->reinitiate(sa->ctx->host, child->conn, child->conf);
-	ike_sa_terminate_child(sa, child, (struct sa_request){ 0 });
+	ike_sa_run_queue(sa);
+}
+
+void ike_sa_child_expired(struct ike_sa *sa, struct child_sa *child, bool hard)
+{
+	if (sa->state != IKE_STATE_ESTABLISHED && sa->state != IKE_STATE_REKEYING)
+		return;
+	if (hard) {
+		ike_sa_child_over(sa, child);
+		return;
+	}
+	LOG_SA(&sa->log, IKE, LOG_LEVEL_DETAIL, "CHILD_SA %s{%u} nears its limits", child->conf->name, child->id);
+	ike_sa_rekey_child(sa, child);
 }
 
 /* ---- questions ---- */
@@ -479,7 +535,8 @@ bool ike_sa_has_child(const struct ike_sa *sa, const char *name, uint32_t *ret_i
 {
 	for (struct child_sa *c = sa->children; c; c = c->next) {
 		if (strcmp(c->conf->name, name) == 0 &&
-		    (c->state == CHILD_STATE_INSTALLED || c->state == CHILD_STATE_INSTALLING)) {
+		    (c->state == CHILD_STATE_INSTALLED || c->state == CHILD_STATE_INSTALLING ||
+		     c->state == CHILD_STATE_REKEYING)) {
 			*ret_id = c->id;
 			return true;
 		}

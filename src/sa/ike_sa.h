@@ -166,6 +166,9 @@ EXPORT void ike_sa_child_expired(struct ike_sa *sa, struct child_sa *child, bool
 /* Another child on an established (or connecting) SA. */
 EXPORT void ike_sa_add_child(struct ike_sa *sa, const struct conn *conn, const struct child_conf *child,
 			     struct sa_request request);
+/* A successor for it (RFC 7296, 2.8); nothing when that is under way, or when it is not up. */
+EXPORT void ike_sa_rekey_child(struct ike_sa *sa, struct child_sa *child);
+/* With all that replaces it, or that it replaced. */
 EXPORT void ike_sa_terminate_child(struct ike_sa *sa, struct child_sa *child, struct sa_request request);
 /* force: without waiting for the peer. Of a replaced IKE_SA: its successor ends as well. */
 EXPORT void ike_sa_terminate(struct ike_sa *sa, bool force, struct sa_request request);

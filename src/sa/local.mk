@@ -3,6 +3,8 @@ libbewick_la_SOURCES += \
 	src/sa/child_sa.h \
 	src/sa/child_sa_states.c \
 	src/sa/child_sa_states.h \
+	src/sa/child_successor.c \
+	src/sa/child_successor.h \
 	src/sa/collision.c \
 	src/sa/collision.h \
 	src/sa/deadline.c \
@@ -42,10 +44,14 @@ libbewick_la_SOURCES += \
 	src/sa/successor.h \
 	src/sa/task.h \
 	src/sa/task_queue.c \
+	src/sa/tasks/child.h \
 	src/sa/tasks/child_create.c \
-	src/sa/tasks/child_create.h \
-	src/sa/tasks/child_create_respond.c \
 	src/sa/tasks/child_delete.c \
+	src/sa/tasks/child_negotiate.c \
+	src/sa/tasks/child_negotiate_request.c \
+	src/sa/tasks/child_negotiate_respond.c \
+	src/sa/tasks/child_refusal.c \
+	src/sa/tasks/child_rekey.c \
 	src/sa/tasks/ike_auth.c \
 	src/sa/tasks/ike_auth_lifetime.c \
 	src/sa/tasks/ike_delete.c \

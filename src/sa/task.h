@@ -22,6 +22,7 @@
 	X(IKE_NOTIFY)                                                                              \
 	X(IKE_REKEY)                                                                               \
 	X(CHILD_CREATE)                                                                            \
+	X(CHILD_REKEY)                                                                             \
 	X(CHILD_DELETE)
 
 #define TASK_ENUM(NAME) TASK_##NAME,
@@ -73,7 +74,16 @@ EXPORT const char *task_name(enum task_type type);
 /* conf NULL: childless, only as part of the first exchanges. */
 struct task *child_create_new(struct ike_sa *sa, const struct conn *conn, const struct child_conf *conf,
 			      struct sa_request request);
+/* A successor for a CHILD_SA; NULL: there is none with this id. */
+struct task *child_rekey_new(struct ike_sa *sa, uint32_t child_id);
+/* Whether it is being rekeyed by us, or waits for its turn. */
+bool child_rekey_is_pending(const struct ike_sa *sa, uint32_t child_id);
+/* By order: what replaces it meanwhile is closed, too, and what it replaced. */
 struct task *child_delete_new(struct ike_sa *sa, uint32_t child_id, struct sa_request request);
+/* Queues the end of this one alone, whatever follows it. */
+void child_delete_this(struct ike_sa *sa, uint32_t child_id);
+/* The operator's orders to close `old`, still waiting for their turn, are meant for its successor now. */
+void child_delete_follow(struct ike_sa *sa, const struct child_sa *old, const struct child_sa *next);
 /* The peer is to drop what it made for our inbound SPI, of which there is no CHILD_SA here. Queued. */
 void child_delete_spi(struct ike_sa *sa, uint32_t spi_in);
 /* The peer closed an SA of which we know nothing: it may be the one that the answer still under way will name. */

@@ -56,8 +56,8 @@ static int task_priority(const struct task *t)
 {
 	static const uint8_t priority[TASKS] = {
 		[TASK_IKE_INIT] = 0,  [TASK_IKE_AUTH] = 1,	[TASK_IKE_DELETE] = 2,
-		[TASK_CHILD_DELETE] = 3, [TASK_IKE_REKEY] = 4,	[TASK_CHILD_CREATE] = 5,
-		[TASK_IKE_DPD] = 6,	 [TASK_IKE_REAUTH] = 2, [TASK_IKE_AUTH_LIFETIME] = 6,
+		[TASK_CHILD_DELETE] = 3, [TASK_IKE_REKEY] = 4, [TASK_CHILD_REKEY] = 4, [TASK_CHILD_CREATE] = 5,
+		[TASK_IKE_DPD] = 6, [TASK_IKE_REAUTH] = 2, [TASK_IKE_AUTH_LIFETIME] = 6,
 		[TASK_IKE_MID_SYNC] = 0, [TASK_IKE_NOTIFY] = 6,
 	};
 
@@ -89,4 +89,11 @@ void ike_sa_run_queue(struct ike_sa *sa)
 {
 	while (!sa->finished && sa->queued && exchange_start(sa))
 		;
+	/* while an exchange was under way the timer did not look at what is for later */
+	for (const struct task *t = sa->finished || sa->active ? NULL : sa->queued; t; t = t->next) {
+		if (t->not_before > sa_now(sa->ctx)) {
+			ike_sa_schedule(sa);
+			return;
+		}
+	}
 }

@@ -358,7 +358,8 @@ static unsigned terminate_children(struct worker *w, struct request_mail *m, str
 	(void)w;
 	for (struct child_sa *c = sa->children; c && n < LIMIT_CHILDREN; c = c->next)
 		if (request_matches_child(m, c->conf->name, c->id) &&
-		    (c->state == CHILD_STATE_INSTALLED || c->state == CHILD_STATE_DELETING))
+		    (c->state == CHILD_STATE_INSTALLED || c->state == CHILD_STATE_REKEYING || c->state == CHILD_STATE_DELETING ||
+		     (c->state == CHILD_STATE_REKEYED && m->child_id))) /* by name its successor is found */
 			ids[n++] = c->id;
 	for (unsigned i = 0; i < n; i++) {
 		struct child_sa *c = sa->finished ? NULL : ike_sa_child(sa, ids[i]);

@@ -260,11 +260,80 @@ static const struct sa_host_ops lab_host_ops = {
 /* ---- the backend ---- */
 
 struct lab_child {
+	struct lab_child *next; /* as outbound packets see them: the first that carries and has the selectors */
 	uint32_t spi_in, spi_out;
+	uint64_t selectors; /* equal for equal ones */
+	bool carries;
 	uint8_t keys[256];
 	size_t n_keys;
 	uint64_t seq_out;
 };
+
+static uint64_t lab_selectors(const struct kernel_child *child)
+{
+	static const struct hash_key key = { 3, 4 };
+
+	return hash_bytes(&key, bytes_of(child->local_ts.p, child->local_ts.count * sizeof(*child->local_ts.p))) * 3 +
+	       hash_bytes(&key, bytes_of(child->remote_ts.p, child->remote_ts.count * sizeof(*child->remote_ts.p)));
+}
+
+/* As kernel-userland does: what waits comes behind the first that carries the same. */
+static void lab_place(struct lab_end *e, struct lab_child *c, bool waits)
+{
+	struct lab_child **at = &e->carriers;
+
+	if (waits)
+		for (struct lab_child **it = at; *it; it = &(*it)->next)
+			if ((*it)->carries && (*it)->selectors == c->selectors) {
+				at = &(*it)->next;
+				break;
+			}
+	c->carries = true;
+	c->next = *at;
+	*at = c;
+}
+
+static void lab_unplace(struct lab_end *e, struct lab_child *c)
+{
+	struct lab_child **at = &e->carriers;
+
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+}
+
+static void lab_carry(struct kernel *k, struct kernel_handle *h, bool on)
+{
+	struct lab_end *e = (struct lab_end *)k;
+	struct lab_child *c = (struct lab_child *)h;
+
+	if (on) {
+		lab_unplace(e, c);
+		lab_place(e, c, false);
+	}
+	c->carries = on;
+}
+
+unsigned lab_carried(const struct lab_end *e, unsigned *ret_lost)
+{
+	const struct lab_end *other = e == &e->lab->a ? &e->lab->b : &e->lab->a;
+	unsigned n = 0, lost = 0;
+
+	for (const struct lab_child *c = e->carriers; c; c = c->next) {
+		const struct lab_child *first = e->carriers, *in = other->carriers;
+
+		while (first != c && !(first->carries && first->selectors == c->selectors))
+			first = first->next;
+		if (first != c || !c->carries)
+			continue;
+		while (in && in->spi_in != c->spi_out)
+			in = in->next;
+		n++;
+		lost += !in;
+	}
+	*ret_lost = lost;
+	return n;
+}
 
 static enum kernel_status lab_spi_alloc(struct kernel *k, uint8_t segment, struct kernel_done done, uint32_t *ret_spi,
 					struct errtext *err)
@@ -312,6 +381,8 @@ static enum kernel_status lab_install(struct kernel *k, const struct kernel_chil
 	memcpy(c->keys, child->in.encr_key.p, child->in.encr_key.n);
 	memcpy(c->keys + 128, child->out.encr_key.p, child->out.encr_key.n);
 	c->n_keys = child->in.encr_key.n;
+	c->selectors = lab_selectors(child);
+	lab_place(e, c, child->out_waits);
 	*ret_handle = (struct kernel_handle *)c;
 	e->kernel_spis--;
 	e->kernel_children++;
@@ -329,6 +400,7 @@ static void lab_remove(struct kernel *k, struct kernel_handle *h)
 	struct lab_end *e = (struct lab_end *)k;
 
 	e->kernel_children--;
+	lab_unplace(e, (struct lab_child *)h);
 	free(h);
 }
 
@@ -352,6 +424,7 @@ static const struct kernel_ops lab_kernel_ops = {
 	.spi_free = lab_spi_free,
 	.install = lab_install,
 	.remove = lab_remove,
+	.carry = lab_carry,
 	.query = lab_query,
 	.advance = lab_kernel_advance,
 };

@@ -47,6 +47,7 @@ struct lab_end {
 	unsigned children; /* that the host knows of */
 	/* the backend */
 	unsigned kernel_children, kernel_spis; /* installed; reserved */
+	struct lab_child *carriers;
 	bool kernel_async;                     /* completions wait for lab_kernel_complete */
 	bool kernel_fail_spi, kernel_fail_install;
 	uint32_t next_spi;
@@ -106,6 +107,10 @@ struct ike_sa *lab_sa(struct lab_end *e);   /* the only one that is not closed, 
 size_t lab_live(const struct lab_end *e);   /* how many are not closed */
 unsigned lab_children(const struct lab_end *e, enum child_state state);
 unsigned lab_count(const struct lab_end *e, enum sa_event event);
+
+/* How many kinds of outbound packets (by their selectors) have a CHILD_SA that carries them; ret_lost: of these, how many are sent
+ * on one that the other end does not have. */
+unsigned lab_carried(const struct lab_end *e, unsigned *ret_lost);
 
 /* ---- a peer that does what ours does not ---- */
 

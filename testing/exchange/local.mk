@@ -5,6 +5,7 @@ test_exchange_SOURCES = \
 	testing/exchange/lab.h \
 	testing/exchange/main.c \
 	testing/exchange/suites.h \
+	testing/exchange/test_child_rekey.c \
 	testing/exchange/test_children.c \
 	testing/exchange/test_crossing.c \
 	testing/exchange/test_fragments.c \

@@ -11,6 +11,7 @@ Suite *fragments_suite(void);
 Suite *fuzz_suite(void);
 Suite *ike_rekey_suite(void);
 Suite *odd_suite(void);
+Suite *child_rekey_suite(void);
 Suite *peer_suite(void);
 Suite *reauth_suite(void);
 Suite *qcd_suite(void);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
+#include "sa/child_successor.h"
 #include "sa/tasks/tasks.h"
 
 /* Closes CHILD_SAs (RFC 7296, 1.4.1): each side names the SPI of its own inbound SA. */
@@ -8,9 +9,10 @@ struct task_child_delete {
 	struct task task;
 	uint32_t child_id; /* initiator; 0: only spi */
 	uint32_t spi;
+	bool by_order;
 	bool peer_began;
 	size_t count;
-	uint32_t *ids;  /* responder: the children being closed */
+	uint32_t *ids;  /* the children being closed */
 	uint32_t *spis; /* responder: our inbound SPIs that the answer names */
 	size_t n_spis;
 };
@@ -26,7 +28,23 @@ struct task *child_delete_new(struct ike_sa *sa, uint32_t child_id, struct sa_re
 
 	t->request = request;
 	delete_of(t)->child_id = child_id;
+	delete_of(t)->by_order = true;
 	return t;
+}
+
+void child_delete_this(struct ike_sa *sa, uint32_t child_id)
+{
+	struct task *t = task_new(sa, TASK_CHILD_DELETE);
+
+	delete_of(t)->child_id = child_id;
+	ike_sa_queue(sa, t);
+}
+
+void child_delete_follow(struct ike_sa *sa, const struct child_sa *old, const struct child_sa *next)
+{
+	for (struct task *t = sa->queued; t; t = t->next)
+		if (t->type == TASK_CHILD_DELETE && delete_of(t)->by_order && delete_of(t)->child_id == old->id)
+			delete_of(t)->child_id = next->id;
 }
 
 void child_delete_spi(struct ike_sa *sa, uint32_t spi_in)
@@ -53,52 +71,67 @@ static void delete_log_closing(struct ike_sa *sa, const struct child_sa *c)
 	}
 }
 
+/* The one that is meant, and by order all that it replaced and that is still there. */
+static void delete_collect(struct ike_sa *sa, struct task_child_delete *d, struct child_sa *c)
+{
+	d->ids = xcalloc(ike_sa_count_children(sa), sizeof(*d->ids));
+	d->spis = xcalloc(ike_sa_count_children(sa), sizeof(*d->spis));
+	d->ids[d->count++] = c->id;
+	for (size_t i = 0; d->by_order && i < d->count; i++)
+		for (struct child_sa *old = sa->children; old; old = old->next)
+			if (old->state == CHILD_STATE_REKEYED && old->successor == d->ids[i])
+				d->ids[d->count++] = old->id;
+}
+
 static enum outcome delete_build_request(struct ike_sa *sa, struct task *t, struct builder *b)
 {
+	struct task_child_delete *d = delete_of(t);
 	struct child_sa *c;
 
-	if (delete_of(t)->spi) {
-		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "sending DELETE for ESP CHILD_SA with SPI %08x",
-		       delete_of(t)->spi);
-		builder_delete(b, PROTOCOL_ESP, &delete_of(t)->spi, 1);
+	if (d->spi) {
+		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "sending DELETE for ESP CHILD_SA with SPI %08x", d->spi);
+		builder_delete(b, PROTOCOL_ESP, &d->spi, 1);
 		return OUTCOME_MORE;
 	}
-	c = ike_sa_child(sa, delete_of(t)->child_id);
+	c = ike_sa_child(sa, d->child_id);
 	/* gone meanwhile: the peer was first, or it never came up */
-	if (!c || c->state != CHILD_STATE_INSTALLED) {
+	if (!c || (c->state != CHILD_STATE_INSTALLED && c->state != CHILD_STATE_REKEYED)) {
 		task_request_done(sa, t, CAUSE_NONE, NULL);
 		return OUTCOME_CHILD_FAILED;
 	}
-	delete_log_closing(sa, c);
-	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "sending DELETE for ESP CHILD_SA with SPI %08x", c->spi_in);
-	builder_delete(b, PROTOCOL_ESP, &c->spi_in, 1);
-	child_sa_move(c, CHILD_EVENT_DELETE_SENT);
+	delete_collect(sa, d, c);
+	for (size_t i = 0; i < d->count; i++) {
+		c = ike_sa_child(sa, d->ids[i]);
+		delete_log_closing(sa, c);
+		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "sending DELETE for ESP CHILD_SA with SPI %08x", c->spi_in);
+		d->spis[d->n_spis++] = c->spi_in;
+		/* what replaced it sends from now on, so that the peer may close it at once */
+		if (c->superseded)
+			child_sa_carry(c, false);
+		child_sa_move(c, CHILD_EVENT_DELETE_SENT);
+	}
+	builder_delete(b, PROTOCOL_ESP, d->spis, d->n_spis);
 	return OUTCOME_MORE;
-}
-
-static void delete_finish(struct ike_sa *sa, uint32_t id, enum child_event event)
-{
-	struct child_sa *c = ike_sa_child(sa, id);
-
-	if (!c)
-		return;
-	child_sa_move(c, event);
-	sa->ctx->ops->event(sa->ctx->host, SA_EVENT_CHILD_DOWN, sa, c);
-	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "CHILD_SA closed");
-	child_sa_free(c);
 }
 
 static enum outcome delete_process_response(struct ike_sa *sa, struct task *t, const struct payload_list *in)
 {
-	const struct payload *d = payload_find(in, PAYLOAD_DELETE, NULL);
+	struct task_child_delete *d = delete_of(t);
 
-	if (d && d->del.count) {
-		struct reader r = reader_of(d->del.spis);
-
-		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "received DELETE for ESP CHILD_SA with SPI %08x", reader_u32(&r));
-	}
+	for (const struct payload *p = NULL; (p = payload_find(in, PAYLOAD_DELETE, p));)
+		for (unsigned i = 0; p->del.protocol == PROTOCOL_ESP && i < p->del.count; i++)
+			LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "received DELETE for ESP CHILD_SA with SPI %08x",
+			       payload_delete_spi(&p->del, i));
 	/* an answer without the SPI means that the peer had closed it (RFC 7296, 1.4.1) */
-	delete_finish(sa, delete_of(t)->child_id, CHILD_EVENT_DELETE_DONE);
+	for (size_t i = 0; i < d->count; i++) {
+		struct child_sa *c = ike_sa_child(sa, d->ids[i]);
+
+		/* when deletes crossed all is done already */
+		if (!c || c->state == CHILD_STATE_DELETED)
+			continue;
+		child_sa_move(c, CHILD_EVENT_DELETE_DONE);
+		child_sa_closed(c);
+	}
 	return OUTCOME_DONE;
 }
 
@@ -135,6 +168,8 @@ static enum outcome delete_process_request(struct ike_sa *sa, struct task *t, co
 				d->ids[d->count++] = c->id;
 		}
 	}
+	for (size_t i = 0; i < d->count; i++)
+		child_successor_closed(ike_sa_child(sa, d->ids[i]));
 	return OUTCOME_DONE;
 }
 
@@ -161,13 +196,11 @@ static void delete_after(struct ike_sa *sa, struct task *t)
 
 		if (!c)
 			continue;
-		if (c->conf->close_action & ACTION_START)
+		/* neither one that was replaced nor one that never was up */
+		if (c->announced && (c->conf->close_action & ACTION_START))
 			sa->ctx->ops->reinitiate(sa->ctx->host, c->conn, c->conf);
-		if (c->installed_ms)
-			sa->ctx->ops->event(sa->ctx->host, SA_EVENT_CHILD_DOWN, sa, c);
-		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "CHILD_SA closed");
 		/* our own Delete may still be out: its answer finds nothing, which is fine */
-		child_sa_free(c);
+		child_sa_closed(c);
 	}
 }
 

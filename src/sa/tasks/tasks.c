@@ -13,10 +13,11 @@ const struct task_ops *const task_table[TASKS] = {
 	[TASK_IKE_NOTIFY] = &task_ike_notify,
 	[TASK_IKE_REKEY] = &task_ike_rekey,
 	[TASK_CHILD_CREATE] = &task_child_create,
+	[TASK_CHILD_REKEY] = &task_child_rekey,
 	[TASK_CHILD_DELETE] = &task_child_delete,
 };
 
 uint32_t task_child_id(const struct task *t)
 {
-	return t->type == TASK_CHILD_CREATE ? child_create_id(t) : 0;
+	return t->type == TASK_CHILD_CREATE || t->type == TASK_CHILD_REKEY ? child_negotiation_id(t) : 0;
 }
