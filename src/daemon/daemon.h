@@ -45,6 +45,8 @@ struct daemon {
 	struct kernel *kernel;
 	int *esp_fds4, *esp_fds6;
 
+	struct timer qcd_timer;
+
 	struct control *control;
 	bool control_serves;
 	unsigned n_workers;
@@ -83,6 +85,10 @@ void daemon_wake(struct daemon *d); /* any thread */
 
 /* reload.c */
 void daemon_reload(struct daemon *d);
+void daemon_apply_options(struct daemon *d); /* the settings in force go to the workers */
+
+/* qcd.c: the secrets of our tokens, out of their file; has a new one made when it is time. */
+void daemon_load_qcd(struct daemon *d, struct sa_options *o);
 
 /* pidfile.c */
 void daemon_write_pid(struct daemon *d);

@@ -14,6 +14,8 @@ libbewickd_la_SOURCES = \
 	src/daemon/options.h \
 	src/daemon/pidfile.c \
 	src/daemon/plugins.c \
+	src/daemon/qcd.c \
+	src/daemon/qcd.h \
 	src/daemon/reload.c \
 	src/daemon/scripts.c \
 	src/daemon/scripts.h \

@@ -22,15 +22,23 @@ static void reload_note_fixed(const struct settings *old, const struct settings 
 	}
 }
 
-static void reload_apply(struct daemon *d)
+void daemon_apply_options(struct daemon *d)
 {
 	struct workers_options workers = { 0 };
-	struct control_settings control;
 
 	values_workers(d->settings, &workers);
 	workers.sa.port = net_port(d->net);
 	workers.sa.port_nat_t = net_port_nat_t(d->net);
+	daemon_load_qcd(d, &workers.sa);
 	workers_set_options(d->workers, &workers);
+	secret_wipe(&workers.sa.qcd_secrets, sizeof(workers.sa.qcd_secrets));
+}
+
+static void reload_apply(struct daemon *d)
+{
+	struct control_settings control;
+
+	daemon_apply_options(d);
 	values_control(d->settings, &control);
 	control_reloaded(d->control, &control);
 }

@@ -105,7 +105,9 @@ static bool start_workers(struct daemon *d, struct errtext *err)
 	o.sa.port = net_port(d->net);
 	o.sa.port_nat_t = net_port_nat_t(d->net);
 	d->helpers = o.helpers = helper_pool_new(HELPERS, HELPERS_WAITING);
+	daemon_load_qcd(d, &o.sa);
 	d->workers = workers_start(&o, err);
+	secret_wipe(&o.sa.qcd_secrets, sizeof(o.sa.qcd_secrets));
 	config_unref(config);
 	if (!d->workers)
 		return false;
@@ -117,6 +119,7 @@ static void stop_workers(struct daemon *d)
 {
 	bool quiet = !d->helpers || helper_pool_close(d->helpers);
 
+	timer_stop(loop_wheel(d->loop), &d->qcd_timer);
 	events_go_to(d, NULL);
 	workers_stop(d->workers, STOP_WORKERS_MS);
 	d->workers = NULL;

@@ -17,6 +17,7 @@ TCase *log_writer_tests(void);
 TCase *loggers_tests(void);
 TCase *scripts_tests(void);
 TCase *files_tests(void);
+TCase *qcd_tests(void);
 
 /* Settings of the section bewickd with printf's format. */
 struct settings *test_settings(const char *fmt, ...) PRINTF_LIKE(1, 2);

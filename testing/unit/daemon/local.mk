@@ -7,6 +7,7 @@ test_daemon_SOURCES = \
 	testing/unit/daemon/test_loggers.c \
 	testing/unit/daemon/test_main.c \
 	testing/unit/daemon/test_options.c \
+	testing/unit/daemon/test_qcd.c \
 	testing/unit/daemon/test_scripts.c \
 	testing/unit/daemon/test_values.c
 test_daemon_CFLAGS = $(test_cflags)

@@ -106,6 +106,7 @@ int main(void)
 	suite_add_tcase(suite, loggers_tests());
 	suite_add_tcase(suite, scripts_tests());
 	suite_add_tcase(suite, files_tests());
+	suite_add_tcase(suite, qcd_tests());
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
