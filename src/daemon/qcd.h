@@ -2,7 +2,7 @@
 #ifndef BEWICK_DAEMON_QCD_H
 #define BEWICK_DAEMON_QCD_H
 
-#include "sa/host.h"
+#include "worker/worker.h"
 
 /*
  * The secrets of RFC 6290, 5.1, in a file that outlives us: one to QCD_GENERATIONS secrets of QCD_SECRET_LEN bytes, the newest

@@ -370,6 +370,58 @@ START_TEST(told_of_spi)
 }
 END_TEST
 
+/* RFC 7296 2.21.4 MUST NOT: being told of a suspicious message changes no SA. */
+START_TEST(told_of_message)
+{
+	static const uint16_t types[] = { NOTIFY_INVALID_IKE_SPI, NOTIFY_INVALID_MESSAGE_ID, NOTIFY_INVALID_MAJOR_VERSION };
+	struct lab *lab = qcd_up();
+	uint8_t room[64];
+
+	lab_advance(lab, 6000);
+	for (unsigned i = 0; i < ARRAY_LEN(types); i++) {
+		struct builder b = builder_of(room, sizeof(room));
+
+		builder_notify(&b, PROTOCOL_NONE, BYTES_NONE, types[i], BYTES_NONE);
+		lab_inject(&lab->b, lab_sa(&lab->b), EXCHANGE_INFORMATIONAL, false, i, &b);
+		lab_deliver(lab);
+		ck_assert_uint_eq(lab->n_packets, 1); /* the empty answer */
+		lab_drop(lab);
+	}
+	ck_assert_int_eq(lab_sa(&lab->a)->state, IKE_STATE_ESTABLISHED);
+	ck_assert_uint_eq(lab->a.kernel_children, 1);
+	ck_assert_uint_eq(lab_sa(&lab->a)->out.next, 2);
+	lab_free(lab);
+}
+END_TEST
+
+/* RFC 6290, 4.3: after rekeying the IKE_SA both have the other's new token. _i: who rekeys */
+START_TEST(rekeyed)
+{
+	struct lab *lab = qcd_up();
+	struct ike_sa *old = lab_sa(_i ? &lab->b : &lab->a), *a, *b;
+	uint8_t token[QCD_TOKEN_LEN];
+
+	ike_sa_rekey(old);
+	lab_run(lab);
+	a = lab_sa(&lab->a);
+	b = lab_sa(&lab->b);
+	ck_assert(a && b && a->was_id);
+	ck_assert(a->qcd_taken && b->qcd_taken);
+	ck_assert(a->sync_ids && b->sync_replay);
+	ck_assert_uint_eq(a->in.next, b->out.next);
+	ck_assert(token_of(&lab->a, b, a->initiator, token));
+	inject_lost(&lab->b, b, NOTIFY_INVALID_IKE_SPI, token);
+	lab_deliver(lab);
+	ck_assert_uint_eq(lab_live(&lab->b), 0);
+	ck_assert(token_of(&lab->b, a, !a->initiator, token));
+	inject_lost(&lab->a, a, NOTIFY_INVALID_IKE_SPI, token);
+	lab_deliver(lab);
+	ck_assert_uint_eq(lab_live(&lab->a), 0);
+	ck_assert_uint_eq(lab->a.reinitiated, 1);
+	lab_free(lab);
+}
+END_TEST
+
 Suite *qcd_suite(void)
 {
 	Suite *s = suite_create("exchange/qcd");
@@ -384,11 +436,13 @@ Suite *qcd_suite(void)
 	tcase_add_loop_test(t, new_token, 0, 3);
 	tcase_add_loop_test(t, while_busy, 0, 4);
 	tcase_add_test(t, while_connecting);
+	tcase_add_loop_test(t, rekeyed, 0, 2);
 	suite_add_tcase(s, t);
 	tcase_add_test(h, hint_probes);
 	tcase_add_test(h, hint_nudges);
 	tcase_add_test(h, hint_spi);
 	tcase_add_loop_test(h, told_of_spi, 0, 2);
+	tcase_add_test(h, told_of_message);
 	suite_add_tcase(s, h);
 	return s;
 }
