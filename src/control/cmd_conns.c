@@ -134,6 +134,8 @@ static void conn_loaded(struct control *c, const struct conn *conn, struct conn 
 	conns_warn_not_obeyed(conn);
 	if (!updated)
 		generation_next(c, conn->name);
+	if (old && old->reauth_time != conn->reauth_time && c->workers)
+		workers_set_reauth_time(c->workers, conn->name, conn->reauth_time);
 	if (old)
 		reinit_config_changed(c, old, conn);
 	start_actions(c, conn->name, undo, n_undo, updated && n_start > 0, conn, start, n_start);

@@ -25,6 +25,7 @@ enum worker_mail_kind {
 	WORKER_MAIL_INITIATE,
 	WORKER_MAIL_TERMINATE,
 	WORKER_MAIL_REKEY,
+	WORKER_MAIL_REAUTH_TIME,
 	WORKER_MAIL_STOP,
 	WORKER_MAIL_TRIMMED,
 	WORKER_MAIL_HINT,
@@ -214,6 +215,7 @@ struct request_mail {
 	bool force;	/* of terminate */
 	bool reauth;	/* of rekey */
 	uint64_t delta; /* of sync_ids */
+	uint64_t seconds; /* of reauth_time */
 	bool found; /* initiate: ike_id was found, it is not a new one's */
 	const struct conn *conn; /* a reference, of initiate */
 	struct request_gather *gather; /* list, find, stats: shared by the workers */

@@ -189,6 +189,18 @@ void workers_rekey(struct workers *w, uint64_t request, struct mailbox *reply_to
 	request_to_all(w, WORKER_MAIL_REKEY, request, reply_to, sel, false, reauth);
 }
 
+void workers_set_reauth_time(struct workers *w, const char *conn, uint64_t seconds)
+{
+	struct worker_select sel = { .ike = conn };
+
+	for (unsigned i = 0; i < w->count; i++) {
+		struct request_mail *m = request_new(WORKER_MAIL_REAUTH_TIME, 0, NULL, &sel, NULL);
+
+		m->seconds = seconds;
+		mailbox_post(w->workers[i].box, &m->mail);
+	}
+}
+
 void workers_initiate(struct workers *w, uint64_t request, struct mailbox *reply_to, const struct conn *conn,
 		      const char *child, uint32_t ike_id, unsigned worker)
 {
@@ -449,6 +461,20 @@ static void request_rekey(struct worker *w, struct request_mail *m)
 	request_matches_done(m, matches);
 }
 
+static void request_reauth_time(struct worker *w, struct request_mail *m)
+{
+	size_t n;
+	uint32_t *ids = sa_table_ids(w, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		struct ike_sa *sa = sa_table_by_id(w, ids[i]);
+
+		if (sa && request_matches(m, sa))
+			ike_sa_set_reauth_time(sa, m->seconds);
+	}
+	free(ids);
+}
+
 static void request_sync_ids(struct worker *w, struct request_mail *m)
 {
 	unsigned matches = 0;
@@ -492,6 +518,9 @@ void request_run(struct worker *w, struct request_mail *m)
 		break;
 	case WORKER_MAIL_REKEY:
 		request_rekey(w, m);
+		break;
+	case WORKER_MAIL_REAUTH_TIME:
+		request_reauth_time(w, m);
 		break;
 	case WORKER_MAIL_PACKET:
 	case WORKER_MAIL_CONFIG:

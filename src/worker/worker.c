@@ -168,6 +168,7 @@ static void worker_run_mail(struct worker *w, struct mail *m)
 	case WORKER_MAIL_TERMINATE:
 	case WORKER_MAIL_SYNC_IDS:
 	case WORKER_MAIL_REKEY:
+	case WORKER_MAIL_REAUTH_TIME:
 		request_run(w, container_of(m, struct request_mail, mail));
 		return; /* frees or keeps the mail itself */
 	case WORKER_MAIL_STOP:

@@ -127,5 +127,7 @@ EXPORT void workers_sync_ids(struct workers *w, uint64_t request, struct mailbox
  */
 EXPORT void workers_rekey(struct workers *w, uint64_t request, struct mailbox *reply_to, const struct worker_select *sel,
 			  bool reauth);
+/* RFC 4478: reauth_time of a connection is another one now (s, 0 off): its IKE_SAs follow, and tell their peers. */
+EXPORT void workers_set_reauth_time(struct workers *w, const char *conn, uint64_t seconds);
 
 #endif

@@ -27,7 +27,7 @@ TCase *control_reinit_tests(void);
 #define FAKE_SAS 8
 #define FAKE_CALLS 256
 
-enum fake_kind { FAKE_LIST, FAKE_FIND, FAKE_STATS, FAKE_INITIATE, FAKE_TERMINATE, FAKE_REKEY };
+enum fake_kind { FAKE_LIST, FAKE_FIND, FAKE_STATS, FAKE_INITIATE, FAKE_TERMINATE, FAKE_REKEY, FAKE_REAUTH_TIME };
 
 struct fake_call {
 	enum fake_kind kind;
@@ -37,6 +37,7 @@ struct fake_call {
 	uint32_t ike_id, child_id;
 	unsigned worker;
 	bool force, reauth;
+	uint64_t seconds;
 };
 
 struct fake_sa {

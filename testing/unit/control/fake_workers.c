@@ -224,6 +224,15 @@ void workers_rekey(struct workers *w, uint64_t request, struct mailbox *reply_to
 	pthread_mutex_unlock(&w->lock);
 }
 
+void workers_set_reauth_time(struct workers *w, const char *conn, uint64_t seconds)
+{
+	struct worker_select sel = { .ike = conn };
+
+	pthread_mutex_lock(&w->lock);
+	fake_record_select(w, FAKE_REAUTH_TIME, 0, NULL, &sel)->seconds = seconds;
+	pthread_mutex_unlock(&w->lock);
+}
+
 uint32_t workers_next_ike_id(struct workers *w)
 {
 	uint32_t id;

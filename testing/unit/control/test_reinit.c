@@ -41,8 +41,8 @@ static void until_waiting(size_t n)
 	}
 }
 
-/* net of site has start_action = start and a keyingtries. */
-static void load(const char *keyingtries, const char *remote_ts)
+/* net of site has start_action = start; of the connection one key has that value. */
+static void load_key(const char *key, const char *value, const char *remote_ts)
 {
 	struct vici_writer w = { 0 };
 
@@ -50,7 +50,7 @@ static void load(const char *keyingtries, const char *remote_ts)
 	vici_write_list(&w, "remote_addrs");
 	vici_write_item_str(&w, "192.0.2.1");
 	vici_write_list_end(&w);
-	vici_write_str(&w, "keyingtries", keyingtries);
+	vici_write_str(&w, key, value);
 	vici_write_section(&w, "local");
 	vici_write_str(&w, "auth", "psk");
 	vici_write_section_end(&w);
@@ -69,6 +69,11 @@ static void load(const char *keyingtries, const char *remote_ts)
 	peer_call(&p, "load-conn", &w, NULL);
 	vici_writer_clear(&w);
 	peer_succeeded(&p);
+}
+
+static void load(const char *keyingtries, const char *remote_ts)
+{
+	load_key("keyingtries", keyingtries, remote_ts);
 }
 
 /* The start action of net failed. */
@@ -210,6 +215,23 @@ START_TEST(changing_begins_anew)
 }
 END_TEST
 
+/* RFC 4478: IKE_SAs that are up are told another reauth_time, and only that. */
+START_TEST(reauth_time_changes)
+{
+	struct fake_call call;
+
+	load_key("reauth_time", "2h", "10.1.0.0/16");
+	load_key("reauth_time", "2h", "10.2.0.0/16");
+	ck_assert_uint_eq(fake_count(&lab.workers, FAKE_REAUTH_TIME), 0);
+	load_key("reauth_time", "1h", "10.2.0.0/16");
+	call = fake_next(&lab.workers, FAKE_REAUTH_TIME);
+	ck_assert_str_eq(call.ike, "site");
+	ck_assert_uint_eq(call.seconds, 3600);
+	load_key("keyingtries", "1", "10.2.0.0/16");
+	ck_assert_uint_eq(fake_next(&lab.workers, FAKE_REAUTH_TIME).seconds, 0);
+}
+END_TEST
+
 TCase *control_reinit_tests(void)
 {
 	TCase *t = tcase_create("reinit");
@@ -224,5 +246,6 @@ TCase *control_reinit_tests(void)
 	tcase_add_test(t, terminate_during_the_attempt);
 	tcase_add_test(t, unloading_ends_it);
 	tcase_add_test(t, changing_begins_anew);
+	tcase_add_test(t, reauth_time_changes);
 	return t;
 }
