@@ -4,6 +4,7 @@ EXTRA_DIST += \
 	testing/interop/peers.py \
 	testing/interop/states \
 	testing/interop/test_behaviour.py \
+	testing/interop/test_fragments.py \
 	testing/interop/test_matrix.py \
 	testing/interop/test_reauth.py \
 	testing/interop/test_strongswan.py \
@@ -22,6 +23,7 @@ EXTRA_DIST += \
 	testing/scenarios/test_bewickd.py \
 	testing/scenarios/test_clients.py \
 	testing/scenarios/test_failures.py \
+	testing/scenarios/test_fragments.py \
 	testing/scenarios/test_life.py \
 	testing/scenarios/test_losses.py \
 	testing/scenarios/test_reauth.py \

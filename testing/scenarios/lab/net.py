@@ -123,6 +123,16 @@ class Net:
             (" ".join(matches), match, limit, comment) for match in chosen or [""]))
         return Rule(self, comment)
 
+    def narrow(self, size):
+        """Drops IP datagrams above `size` bytes, and all IP fragments, as a bad path does."""
+        self.rules += 1
+        comment = "fault %d" % self.rules
+        # before the kernel would put fragments together again
+        self.nft("table inet narrow {\n chain pre {\n type filter hook prerouting priority -450;\n }\n }\n" + "".join(
+            'add rule inet narrow pre %s counter drop comment "%s"\n' % (match, comment) for match in
+            ("meta l4proto udp meta length > %d" % size, "ip frag-off & 0x3fff != 0", "exthdr frag exists")))
+        return Rule(self, comment)
+
     def duplicate(self, to):
         """Every IKE and ESP datagram (IPv4) to that side arrives twice."""
         self.nft("table ip twice_%s {\n chain pre {\n type filter hook prerouting priority 0;\n"
