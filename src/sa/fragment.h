@@ -49,10 +49,10 @@ struct fragment_whole {
 EXPORT enum fragment_verdict fragment_take(struct ike_sa *sa, const struct ike_header *h, const struct seal_place *place,
 					   uint8_t *msg, size_t n, struct fragment_whole *ret_whole, struct result *ret_why);
 /* What came of a request or response is not to be completed any more. */
-void fragment_forget(struct ike_sa *sa, bool response);
+EXPORT void fragment_forget(struct ike_sa *sa, bool response);
 /* Whether something of a request or response is kept. */
 EXPORT bool fragment_held(const struct ike_sa *sa, bool response);
 /* When a request that is not complete is forgotten, in ms; 0: there is none. */
-uint64_t fragment_deadline(const struct ike_sa *sa);
+EXPORT uint64_t fragment_deadline(const struct ike_sa *sa);
 
 #endif

@@ -65,3 +65,20 @@ fuzz_sa_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) -fsanitize=fuzzer
 fuzz_sa_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_sa_LDADD = libbewick.la $(OPENSSL_LIBS)
 endif
+
+# sa: fragments of a peer that has the keys
+if FUZZ
+noinst_PROGRAMS += fuzz_fragment
+fuzz_fragment_SOURCES = \
+	testing/exchange/confs.h \
+	testing/exchange/lab.c \
+	testing/exchange/lab.h \
+	testing/fuzz/check_abort.c \
+	testing/fuzz/fuzz.h \
+	testing/fuzz/fuzz_fragment.c \
+	testing/lib/swanctl_text.c \
+	testing/lib/swanctl_text.h
+fuzz_fragment_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) -fsanitize=fuzzer
+fuzz_fragment_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_fragment_LDADD = libbewick.la $(OPENSSL_LIBS)
+endif

@@ -4,12 +4,15 @@ test_sa_SOURCES = \
 	testing/exchange/confs.h \
 	testing/exchange/lab.c \
 	testing/exchange/lab.h \
+	testing/fuzz/fuzz.h \
+	testing/fuzz/fuzz_fragment.c \
 	testing/lib/swanctl_text.c \
 	testing/lib/swanctl_text.h \
 	testing/unit/sa/sa_test.h \
 	testing/unit/sa/test_collision.c \
 	testing/unit/sa/test_deadline.c \
 	testing/unit/sa/test_fragment.c \
+	testing/unit/sa/test_fuzz_fragment.c \
 	testing/unit/sa/test_info.c \
 	testing/unit/sa/test_main.c \
 	testing/unit/sa/test_nat.c \

@@ -10,6 +10,7 @@
 TCase *test_collision(void);
 TCase *test_deadline(void);
 TCase *test_fragment(void);
+TCase *test_fuzz_fragment(void);
 TCase *test_info(void);
 TCase *test_nat(void);
 TCase *test_seal(void);

@@ -14,6 +14,7 @@ int main(void)
 	suite_add_tcase(suite, test_window());
 	suite_add_tcase(suite, test_seal());
 	suite_add_tcase(suite, test_fragment());
+	suite_add_tcase(suite, test_fuzz_fragment());
 	suite_add_tcase(suite, test_nat());
 	suite_add_tcase(suite, test_deadline());
 	suite_add_tcase(suite, test_info());
