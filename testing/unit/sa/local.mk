@@ -19,5 +19,5 @@ test_sa_SOURCES = \
 	testing/unit/sa/test_seal.c \
 	testing/unit/sa/test_states.c \
 	testing/unit/sa/test_window.c
-test_sa_CFLAGS = $(test_cflags)
+test_sa_CFLAGS = $(test_cflags) -DFUZZ_CORPUS='"$(abs_srcdir)/testing/fuzz/corpus/fragment"'
 test_sa_LDADD = $(test_ldadd)
