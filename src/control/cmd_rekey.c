@@ -79,8 +79,6 @@ void cmd_rekey(struct command *cmd)
 
 	if (!ike && !child && !sel.ike_id && !sel.child_id)
 		command_fail(cmd, "missing rekey selector");
-	else if (child || sel.child_id)
-		command_fail(cmd, "rekeying CHILD_SAs by order is not supported yet");
 	else if (!command_no_workers(cmd))
 		rekey_begin(cmd, &sel);
 	free(ike);

@@ -433,6 +433,24 @@ static void request_terminate(struct worker *w, struct request_mail *m)
 	request_matches_done(m, matches);
 }
 
+static unsigned rekey_children(struct request_mail *m, struct ike_sa *sa)
+{
+	uint32_t ids[LIMIT_CHILDREN];
+	unsigned n = 0;
+
+	for (struct child_sa *c = sa->children; c && n < LIMIT_CHILDREN; c = c->next)
+		if (request_matches_child(m, c->conf->name, c->id) &&
+		    (c->state == CHILD_STATE_INSTALLED || c->state == CHILD_STATE_REKEYING))
+			ids[n++] = c->id;
+	for (unsigned i = 0; i < n; i++) {
+		struct child_sa *c = sa->finished ? NULL : ike_sa_child(sa, ids[i]);
+
+		if (c)
+			ike_sa_rekey_child(sa, c);
+	}
+	return n;
+}
+
 static unsigned rekey_ike(struct request_mail *m, struct ike_sa *sa)
 {
 	if (sa->state != IKE_STATE_ESTABLISHED && sa->state != IKE_STATE_REKEYING)
@@ -455,7 +473,7 @@ static void request_rekey(struct worker *w, struct request_mail *m)
 
 		if (!sa || sa->finished || !request_matches(m, sa))
 			continue;
-		matches += rekey_ike(m, sa);
+		matches += m->child || m->child_id ? rekey_children(m, sa) : rekey_ike(m, sa);
 	}
 	free(ids);
 	request_matches_done(m, matches);

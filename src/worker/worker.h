@@ -123,7 +123,8 @@ EXPORT void workers_terminate(struct workers *w, uint64_t request, struct mailbo
 EXPORT void workers_sync_ids(struct workers *w, uint64_t request, struct mailbox *reply_to, const struct worker_select *sel,
 			     uint64_t delta);
 /*
- * Begins to rekey matching IKE_SAs (reauth: to reauthenticate them); child and child_id do not count. One MATCHES per worker with those that can be, or are being, rekeyed; nothing more is told. reply_to NULL: nobody waits.
+ * With child or child_id: begins to rekey matching CHILD_SAs, else IKE_SAs (reauth: to reauthenticate them). One MATCHES per
+ * worker with those that can be, or are being, rekeyed; nothing more is told. reply_to NULL: nobody waits.
  */
 EXPORT void workers_rekey(struct workers *w, uint64_t request, struct mailbox *reply_to, const struct worker_select *sel,
 			  bool reauth);

@@ -9,26 +9,30 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "auth/psk.h"
+#include "floor.h"
 #include "load.h"
 #include "loop/loop.h"
 #include "plugin/loader.h"
 
 /*
  * What a responder costs: CPU time of a bewickd (kernel-null, settings as shipped but for ports and socket) per
- * set-up, per DPD exchange, memory per pair of SAs; each beside the bare crypto it has to do, measured in the same run.
+ * set-up, per DPD exchange, per rekeying, memory per pair of SAs; each beside the bare crypto it has to do, measured in the
+ * same run. And what the timers of SAs cost on which nothing happens, in this process on a clock that is turned by hand.
  */
 
 #define CONF_LOAD                                                                                  \
 	"connections { load { version = 2\n remote_addrs = 127.0.0.1\n remote_port = %u\n"        \
 	" proposals = aes128gcm16-prfsha256-x25519\n local { auth = psk }\n remote { auth = psk\n id = gw.load }\n" \
-	" children { net { remote_ts = 10.0.0.0/8\n esp_proposals = aes128gcm16 } } } }\n"         \
+	" children { net { remote_ts = 10.0.0.0/8\n esp_proposals = aes128gcm16-x25519 } } } }\n"  \
 	"secrets { ike { secret = \"load\" } }\n"
 #define CONF_DAEMON                                                                                \
 	"connections { load { version = 2\n local_addrs = 127.0.0.1\n remote_addrs = 127.0.0.0/8\n" \
 	" proposals = aes128gcm16-prfsha256-x25519\n local { auth = psk\n id = gw.load }\n remote { auth = psk }\n" \
-	" children { net { local_ts = 10.0.0.0/8\n esp_proposals = aes128gcm16 } } } }\n"          \
+	" children { net { local_ts = 10.0.0.0/8\n esp_proposals = aes128gcm16-x25519 } } } }\n"   \
 	"secrets { ike { secret = \"load\" } }\n"
+
+/* Memory is settled when it has not shrunk for so long: more than anything lingers. */
+#define BENCH_SETTLED_S 15
 
 struct bench {
 	char dir[64];
@@ -81,85 +85,6 @@ static double now_wall(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
-static double now_own_cpu(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
-/* ---- the floor: what nobody can leave out ---- */
-
-/* As responder: one X25519 pair and agreement, SKEYSEED and seven keys, two AUTHs, child keys, four NAT hashes, one
- * message opened and one sealed. */
-static double floor_setup(struct bench *b, unsigned rounds)
-{
-	struct crypto_ctx *c = crypto_ctx_new(b->crypto);
-	struct suite s = { .protocol = PROTOCOL_IKE, .encr = ENCR_AES_GCM_16, .encr_bits = 128,
-			   .prf = PRF_HMAC_SHA2_256, .ke = KE_CURVE_25519 };
-	const struct ke_impl *ke = crypto_ke(b->crypto, s.ke);
-	uint8_t peer[64], own[64], nonce[64], msg[512] = { 0 }, auth[64], hash[64];
-	struct protect p;
-	void *key = ke->initiate(ke, peer);
-	double start;
-	size_t n;
-
-	crypto_random(c, nonce, sizeof(nonce));
-	if (!result_is_ok(protect_init(b->crypto, &s, &p)))
-		exit(1);
-	start = now_own_cpu();
-	for (unsigned i = 0; i < rounds; i++) {
-		struct secret shared = { 0 }, keymat = { 0 };
-		struct ike_keys keys = { 0 };
-		struct id id = { ID_TYPE_FQDN, bytes_of("gw.load", 7) };
-		struct psk_octets octets = { bytes_of(msg, 200), bytes_of(nonce, 32), bytes_of(nonce, 32) };
-		struct bytes part = bytes_of(nonce, 22);
-		bool ok = ke->respond(ke, bytes_of(peer, 32), own, &shared) &&
-			  result_is_ok(keys_derive_ike(c, &s, secret_bytes(&shared), bytes_of(nonce, 32),
-						       bytes_of(nonce + 32, 32), 1, 2, 0, BYTES_NONE, &keys));
-
-		for (unsigned k = 0; ok && k < 2; k++)
-			ok = result_is_ok(psk_auth(c, s.prf, bytes_str("load"), &octets, &id, auth, &n));
-		ok = ok && result_is_ok(keys_derive_child(c, s.prf, bytes_of(ike_keys_d(&keys), keys.d_len), BYTES_NONE,
-							  bytes_of(nonce, 32), bytes_of(nonce + 32, 32), 20, 0, &keymat));
-		for (unsigned k = 0; ok && k < 4; k++)
-			ok = result_is_ok(crypto_hash(c, HASH_SHA1, &part, 1, hash));
-		ok = ok && result_is_ok(protect_seal(c, &p, ike_keys_ei(&keys), NULL, msg, 32, 200)) &&
-		     result_is_ok(protect_open(c, &p, ike_keys_ei(&keys), NULL, msg, 32, 200));
-		secret_clear(&shared);
-		secret_clear(&keymat);
-		secret_clear(&keys.all);
-		if (!ok)
-			exit(1);
-	}
-	start = now_own_cpu() - start;
-	ke->key_free(key);
-	crypto_ctx_free(c);
-	return start / rounds * 1e6;
-}
-
-/* One empty INFORMATIONAL opened, one sealed. */
-static double floor_dpd(struct bench *b, unsigned rounds)
-{
-	struct crypto_ctx *c = crypto_ctx_new(b->crypto);
-	struct suite s = { .protocol = PROTOCOL_IKE, .encr = ENCR_AES_GCM_16, .encr_bits = 128 };
-	uint8_t key[20] = { 1 }, msg[128] = { 0 };
-	struct protect p;
-	double start;
-
-	if (!result_is_ok(protect_init(b->crypto, &s, &p)))
-		exit(1);
-	start = now_own_cpu();
-	for (unsigned i = 0; i < rounds; i++)
-		if (!result_is_ok(protect_seal(c, &p, key, NULL, msg, 32, 1)) ||
-		    !result_is_ok(protect_open(c, &p, key, NULL, msg, 32, 1)))
-			exit(1);
-	start = now_own_cpu() - start;
-	crypto_ctx_free(c);
-	return start / rounds * 1e6;
 }
 
 /* ---- the daemon ---- */
@@ -274,9 +199,60 @@ static double bench_dpd(struct bench *b, double rate, double seconds, uint64_t *
 	return cpu / (double)sent * 1e6;
 }
 
+/* Rekeys all in turn, `parallel` at a time; CPU time of the daemon for one. */
+static double bench_rekeys(struct bench *b, bool ike, unsigned parallel)
+{
+	struct load *l = b->load;
+	double cpu = now_cpu(b->daemon), limit = now_wall() + 600;
+	size_t begun = 0, before = ike ? l->ike_rekeyed : l->child_rekeyed, done = 0;
+
+	while (done < l->n_sas || l->by_spi.count > l->n_sas) {
+		while (begun < l->n_sas && begun - done < parallel && load_rekey(l, begun, ike))
+			begun++;
+		load_turn(l, 10);
+		done = (ike ? l->ike_rekeyed : l->child_rekeyed) - before;
+		if (now_wall() > limit) {
+			fprintf(stderr, "only %zu of %zu rekeyings came to an end\n", done, l->n_sas);
+			exit(1);
+		}
+	}
+	return (now_cpu(b->daemon) - cpu) / (double)l->n_sas * 1e6;
+}
+
+static void bench_rekeying(struct bench *b, double rss_before)
+{
+	double child_floor = floor_child_rekey(b->crypto, 3000), ike_floor = floor_ike_rekey(b->crypto, 3000);
+	double child = bench_rekeys(b, false, 64), ike = bench_rekeys(b, true, 64), rss = now_rss_kib(b->daemon), lower, since;
+
+	printf("rekeying a CHILD_SA with a key exchange: %.1f us = %.2f x its floor of %.1f us\n", child, child / child_floor,
+	       child_floor);
+	printf("rekeying an IKE_SA: %.1f us = %.2f x its floor of %.1f us\n", ike, ike / ike_floor, ike_floor);
+	/* what lingers for late packets and repeats goes first */
+	for (since = now_wall(); now_wall() < since + BENCH_SETTLED_S;) {
+		load_turn(b->load, 200);
+		lower = now_rss_kib(b->daemon);
+		if (lower < rss * 0.99) {
+			since = now_wall();
+			rss = lower;
+		}
+	}
+	printf("memory after all were rekeyed: %.2f x what it was before (%.0f of %.0f KiB)\n", rss / rss_before, rss, rss_before);
+}
+
+/* An hour in which peers send ESP and nothing else. */
+static void bench_idle(struct bench *b)
+{
+	struct load_idle idle = load_idle_hour(b->load, 30, 4 * 3600, 24 * 3600);
+
+	printf("timers of %zu idle SAs (dpd_delay 30 s, rekey_time 4 h, reauth_time 24 h): %.2f s of CPU per hour, %.1f wake-ups per "
+	       "SA and hour, %.2f us each\n",
+	       b->load->n_sas, idle.cpu_s, (double)idle.wakeups / (double)b->load->n_sas,
+	       idle.wakeups ? idle.cpu_s / (double)idle.wakeups * 1e6 : 0);
+}
+
 static void bench_run(struct bench *b, size_t many)
 {
-	double setup_floor = floor_setup(b, 3000), dpd_floor = floor_dpd(b, 200000);
+	double setup_floor = floor_setup(b->crypto, 3000), dpd_floor = floor_dpd(b->crypto, 200000);
 	double small, large, rss0, rss1, rss2, dpd;
 	uint64_t lost;
 	char conf[1024];
@@ -296,8 +272,12 @@ static void bench_run(struct bench *b, size_t many)
 	printf("set-up at %zu SAs: %6.1f us = %.2f x floor\n", many, large, large / setup_floor);
 	printf("memory per IKE_SA + CHILD_SA: %.2f KiB\n", (rss1 - rss0) / (double)(many - 3000));
 	dpd = bench_dpd(b, 12000, 10, &lost);
-	printf("DPD exchange with %zu SAs at 12,000/s: %.1f us = %.1f x its floor, %.2f x the floor of a set-up; %llu lost\n",
-	       b->load->n_sas, dpd, dpd / dpd_floor, dpd / setup_floor, (unsigned long long)lost);
+	printf("DPD exchange with %zu SAs at 12,000/s: %.1f us = %.1f x its floor, %.2f x the floor of a set-up, %.0f per CPU "
+	       "second; %llu lost\n",
+	       b->load->n_sas, dpd, dpd / dpd_floor, dpd / setup_floor, 1e6 / dpd, (unsigned long long)lost);
+	bench_rekeying(b, now_rss_kib(b->daemon));
+	bench_idle(b);
+	rss1 = now_rss_kib(b->daemon);
 	load_delete_all(b->load);
 	rss2 = rss1;
 	for (double limit = now_wall() + 30; now_wall() < limit && rss2 > rss0 + (rss1 - rss0) * 0.2;) {

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "loop/loop.h"
 #include "testing/lib/swanctl_text.h"
@@ -27,17 +28,24 @@ static void load_event(void *host, enum sa_event event, const struct ike_sa *sa,
 		l->cap = l->cap ? 2 * l->cap : 1024;
 		l->sas = xrealloc(l->sas, l->cap * sizeof(*l->sas));
 	}
+	((struct ike_sa *)(uintptr_t)sa)->host_order = l->n_sas;
 	l->sas[l->n_sas++] = (struct ike_sa *)(uintptr_t)sa;
 }
 
 static void load_rekeyed(void *host, const struct ike_sa *sa, const struct child_sa *child, const struct ike_sa *new_sa,
 			 const struct child_sa *new_child)
 {
-	(void)host;
-	(void)sa;
-	(void)child;
-	(void)new_sa;
+	struct load *l = host;
+	struct ike_sa *mine = (struct ike_sa *)(uintptr_t)new_sa;
+
 	(void)new_child;
+	if (child) {
+		l->child_rekeyed++;
+		return;
+	}
+	l->ike_rekeyed++;
+	mine->host_order = sa->host_order;
+	l->sas[mine->host_order] = mine;
 }
 
 static uint64_t load_make_spi(void *host)
@@ -229,12 +237,23 @@ static void load_remove(struct kernel *k, struct kernel_handle *h)
 	(void)h;
 }
 
+static bool load_query(struct kernel *k, struct kernel_handle *h, struct kernel_usage *ret_in, struct kernel_usage *ret_out)
+{
+	struct load *l = (struct load *)k;
+
+	(void)h;
+	l->wakeups++;
+	*ret_in = *ret_out = (struct kernel_usage){ .last_use_ms = l->traffic ? wheel_now(l->ctx.wheel) - 1 : 0 };
+	return true;
+}
+
 static const struct kernel_ops load_kernel_ops = {
 	.name = "none",
 	.spi_alloc = load_spi_alloc,
 	.spi_free = load_spi_free,
 	.install = load_install,
 	.remove = load_remove,
+	.query = load_query,
 };
 
 /* ---- life ---- */
@@ -338,7 +357,7 @@ void load_turn(struct load *l, int ms)
 		if (fds[i] >= 0)
 			pfd[n++] = (struct pollfd){ .fd = fds[i], .events = POLLIN };
 	(void)poll(pfd, n, ms);
-	wheel_advance(l->ctx.wheel, clock_monotonic_ms());
+	wheel_advance(l->ctx.wheel, clock_monotonic_ms() + l->ahead_ms);
 	for (unsigned i = 0; i < NET_SOCKS; i++) {
 		const struct datagram *list;
 		size_t count = fds[i] >= 0 ? net_receive(l->nw, i, &list) : 0;
@@ -375,6 +394,65 @@ bool load_probe(struct load *l, size_t i)
 		return false;
 	ike_sa_probe(sa);
 	return true;
+}
+
+bool load_rekey(struct load *l, size_t i, bool ike)
+{
+	struct ike_sa *sa = l->sas[i];
+
+	if (sa->finished || sa->outstanding || !sa->children)
+		return false;
+	if (ike)
+		ike_sa_rekey(sa);
+	else
+		ike_sa_rekey_child(sa, sa->children);
+	return true;
+}
+
+static double load_cpu(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+struct load_idle load_idle_hour(struct load *l, unsigned dpd_delay_s, unsigned rekey_s, unsigned reauth_s)
+{
+	struct conn *conn = (struct conn *)(uintptr_t)l->conn; /* ours: nobody else reads it */
+	uint64_t now = wheel_now(l->ctx.wheel), end = now + 3600000;
+	struct load_idle idle = { 0 };
+
+	conn->dpd_delay = dpd_delay_s;
+	for (size_t i = 0; i < l->n_sas; i++) {
+		struct ike_sa *sa = l->sas[i];
+
+		sa->dpd_ms = 0;
+		/* spread as SAs are that came one after the other; none comes to its end in this hour */
+		sa->last_in_ms = now - 1000ull * dpd_delay_s * i / l->n_sas;
+		sa->rekey_ms = now + 1000ull * rekey_s + i;
+		sa->reauth_ms = now + 1000ull * reauth_s + i;
+		sa->over_ms = sa->reauth_ms + 3600000;
+		for (struct child_sa *c = sa->children; c; c = c->next)
+			c->rekey_ms = c->life_ms = sa->rekey_ms;
+		ike_sa_schedule(sa);
+	}
+	l->traffic = true;
+	l->wakeups = 0;
+	idle.cpu_s = load_cpu();
+	while (now < end) {
+		uint64_t next = wheel_next(l->ctx.wheel);
+
+		/* as a loop does: nothing is done before something is due */
+		now = next > now ? next < end ? next : end : now + 1;
+		wheel_advance(l->ctx.wheel, now);
+	}
+	idle.cpu_s = load_cpu() - idle.cpu_s;
+	idle.wakeups = l->wakeups;
+	l->traffic = false;
+	conn->dpd_delay = 0;
+	l->ahead_ms = end - clock_monotonic_ms();
+	return idle;
 }
 
 void load_delete_all(struct load *l)

@@ -22,6 +22,10 @@ struct load {
 	uint32_t next_addr, next_spi;
 	size_t connecting, failed;
 	uint64_t dpd_answered;
+	size_t child_rekeyed, ike_rekeyed;
+	uint64_t ahead_ms;  /* of the real clock */
+	bool traffic;	    /* ESP comes in all the time */
+	uint64_t wakeups;   /* looks at the traffic */
 	const struct conn *conn;
 };
 
@@ -34,6 +38,15 @@ void load_turn(struct load *l, int ms);
 bool load_establish(struct load *l, size_t count, unsigned parallel);
 /* An empty INFORMATIONAL request on established SA number i; false if one is still under way. */
 bool load_probe(struct load *l, size_t i);
+/* Begins to rekey the child of SA number i, or (ike) the SA itself; false if something is under way. */
+bool load_rekey(struct load *l, size_t i, bool ike);
+
+/* One hour on which nothing happens but ESP from all peers, on a clock that is turned by hand. */
+struct load_idle {
+	double cpu_s;
+	uint64_t wakeups; /* of SAs, all together */
+};
+struct load_idle load_idle_hour(struct load *l, unsigned dpd_delay_s, unsigned rekey_s, unsigned reauth_s);
 /* Deletes all, waits for the answers. */
 void load_delete_all(struct load *l);
 

@@ -2,6 +2,8 @@
 EXTRA_PROGRAMS += bench_ike
 bench_ike_SOURCES = \
 	testing/bench/bench_ike.c \
+	testing/bench/floor.c \
+	testing/bench/floor.h \
 	testing/bench/load.c \
 	testing/bench/load.h \
 	testing/lib/swanctl_text.c \

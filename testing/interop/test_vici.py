@@ -18,7 +18,7 @@ def shape(body):
 
 
 @pytest.mark.parametrize("begins", ["bewick", "strongswan"])
-@pytest.mark.parametrize("what", ["ike"])
+@pytest.mark.parametrize("what", ["child", "ike"])
 def test_events_have_the_same_keys(lab, what, begins):
     moon, sun = lab.pair(kinds=KINDS)
     moon.initiate("net-net")

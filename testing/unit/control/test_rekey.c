@@ -28,11 +28,9 @@ START_TEST(selectors)
 	peer_value(&p, "matches", NULL);
 	peer_ask(&p, "rekey", "ike-id", "0", "reauth", "yes", NULL); /* counts as not given */
 	peer_failed(&p, "missing rekey selector");
-	peer_ask(&p, "rekey", "ike", "nope", NULL);
+	peer_ask(&p, "rekey", "child-id", "99", NULL);
 	peer_failed(&p, "no matching SAs to rekey found");
 	peer_value(&p, "matches", "0");
-	peer_ask(&p, "rekey", "child", "net", NULL);
-	peer_failed(&p, "rekeying CHILD_SAs by order is not supported yet");
 }
 END_TEST
 
@@ -40,12 +38,18 @@ START_TEST(it_answers_how_many_match)
 {
 	struct fake_call call;
 
-	peer_ask(&p, "rekey", "ike", "site", NULL);
+	peer_ask(&p, "rekey", "child", "net", NULL);
 	peer_succeeded(&p);
 	peer_value(&p, "matches", "2");
 	call = fake_next(&lab.workers, FAKE_REKEY);
-	ck_assert_str_eq(call.ike, "site");
+	ck_assert_str_eq(call.child, "net");
+	ck_assert_str_eq(call.ike, "");
 	ck_assert(!call.reauth);
+	peer_ask(&p, "rekey", "child-id", "101", "ike", "site", NULL);
+	peer_value(&p, "matches", "1");
+	call = fake_next(&lab.workers, FAKE_REKEY);
+	ck_assert_uint_eq(call.child_id, 101);
+	ck_assert_str_eq(call.ike, "site");
 	peer_ask(&p, "rekey", "ike-id", "2", "reauth", "yes", NULL);
 	peer_succeeded(&p);
 	peer_value(&p, "matches", "1");

@@ -70,6 +70,26 @@ static void both_want(unsigned mask)
 	workers_want_events(b.w, mask);
 }
 
+START_TEST(children)
+{
+	struct worker_select net = { .child = "net" };
+
+	side_up(&a, "load", "net", 8);
+	both_want(REKEYS | UPDOWNS);
+	ck_assert_uint_eq(rekey(&a, &net, false), 8);
+	told(&a, SA_EVENT_CHILD_REKEY, 8);
+	told(&b, SA_EVENT_CHILD_REKEY, 8);
+	ck_assert_uint_eq(side_stats(&a).counters[SA_COUNTER_CHILD_REKEY], 8);
+	ck_assert_uint_eq(side_stats(&b).counters[SA_COUNTER_CHILD_REKEY], 8);
+	ck_assert_uint_eq(side_list(&a, NULL).established, 8);
+	/* the responder may ask, too */
+	ck_assert_uint_eq(rekey(&b, &(struct worker_select){ .ike = "gw", .child = "net" }, false), 8);
+	told(&a, SA_EVENT_CHILD_REKEY, 8);
+	told(&b, SA_EVENT_CHILD_REKEY, 8);
+	ck_assert_uint_eq(mailbox_count(a.events) + mailbox_count(b.events), 0);
+}
+END_TEST
+
 START_TEST(ike_sas)
 {
 	side_up(&a, "load", "net", 8);
@@ -102,13 +122,63 @@ START_TEST(reauthentication)
 }
 END_TEST
 
+START_TEST(only_what_is_meant)
+{
+	struct worker_reply *r;
+	uint32_t ike_id, child_id;
+
+	ck_assert_uint_eq(rekey(&a, &(struct worker_select){ .ike = "load" }, false), 0);
+	workers_want_events(a.w, 1u << SA_EVENT_CHILD_UP);
+	side_up(&a, "load", "net", 4);
+	r = side_next_event(&a);
+	ike_id = r->info->id;
+	child_id = r->info->children[0].id;
+	worker_reply_free(r);
+	side_events(&a, SA_EVENT_CHILD_UP, 3);
+	both_want(REKEYS);
+	ck_assert_uint_eq(rekey(&a, &(struct worker_select){ .ike = "other" }, false), 0);
+	ck_assert_uint_eq(rekey(&a, &(struct worker_select){ .child = "more" }, false), 0);
+	ck_assert_uint_eq(rekey(&a, &(struct worker_select){ .ike_id = ike_id, .child_id = child_id + 100 }, false), 0);
+	ck_assert_uint_eq(rekey(&a, &(struct worker_select){ .child_id = child_id }, false), 1);
+	told(&a, SA_EVENT_CHILD_REKEY, 1);
+	told(&b, SA_EVENT_CHILD_REKEY, 1);
+	ck_assert_uint_eq(rekey(&a, &(struct worker_select){ .child_id = child_id }, false), 0); /* it is another now */
+	ck_assert_uint_eq(rekey(&a, &(struct worker_select){ .ike_id = ike_id }, false), 1);
+	told(&a, SA_EVENT_IKE_REKEY, 1);
+	told(&b, SA_EVENT_IKE_REKEY, 1);
+	ck_assert_uint_eq(mailbox_count(a.events) + mailbox_count(b.events), 0);
+}
+END_TEST
+
+/* From both sides at once, and everything at once: in the end there is one of each. */
+START_TEST(all_at_once)
+{
+	struct worker_select net = { .child = "net" }, load = { .ike = "load" }, gw = { .ike = "gw" };
+
+	side_up(&a, "load", "net", 16);
+	for (int i = 0; i < 3; i++) {
+		workers_rekey(a.w, 0, NULL, &net, false);
+		workers_rekey(b.w, 0, NULL, &net, false);
+		workers_rekey(a.w, 0, NULL, &load, false);
+		workers_rekey(b.w, 0, NULL, &gw, false);
+		ck_assert_uint_eq(side_list(&a, &(struct worker_select){ .ike = "other" }).sas, 0);
+	}
+	/* closing finds all there are, whichever they are by now */
+	while (side_list(&a, NULL).sas)
+		side_terminate(&a, &load, false);
+}
+END_TEST
+
 TCase *test_rekey(void)
 {
 	TCase *t = tcase_create("rekey");
 
 	tcase_set_timeout(t, 120);
 	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, children);
 	tcase_add_test(t, ike_sas);
 	tcase_add_test(t, reauthentication);
+	tcase_add_test(t, only_what_is_meant);
+	tcase_add_test(t, all_at_once);
 	return t;
 }
