@@ -103,24 +103,6 @@ static size_t conn_changed_starts(const struct conn *a, const struct conn *b, co
 	return n;
 }
 
-static void conns_warn_keys(const struct conn *conn, const struct tree *section, const char *const *keys, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (tree_find(section, keys[i]))
-			LOG(CFG, 1, "connection '%s': %s is accepted, but not acted on: this version does not rekey by itself",
-			    conn->name, keys[i]);
-}
-
-/* Existing files have these keys: they load, and who set them is told. */
-static void conns_warn_not_obeyed(const struct conn *conn)
-{
-	static const char *const child_keys[] = { "rekey_time", "life_time", "rekey_bytes", "rekey_packets" };
-	const struct tree *children = tree_find(conn->source, "children");
-
-	for (const struct tree *t = children ? children->first : NULL; t; t = t->next)
-		conns_warn_keys(conn, t, child_keys, ARRAY_LEN(child_keys));
-}
-
 /* Takes both references. */
 static void conn_loaded(struct control *c, const struct conn *conn, struct conn *old)
 {
@@ -131,7 +113,6 @@ static void conn_loaded(struct control *c, const struct conn *conn, struct conn 
 	size_t n_undo = old ? conn_changed_starts(old, updated ? conn : NULL, undo) : 0;
 
 	LOG(CFG, 1, "%s vici connection: %s", !old ? "added" : updated ? "updated" : "replaced", conn->name);
-	conns_warn_not_obeyed(conn);
 	if (!updated)
 		generation_next(c, conn->name);
 	if (old && old->reauth_time != conn->reauth_time && c->workers)
