@@ -9,6 +9,11 @@ EXTRA_DIST += \
 	testing/interop/test_reauth.py \
 	testing/interop/test_strongswan.py \
 	testing/interop/test_vici.py \
+	testing/interop/uml/guest.py \
+	testing/interop/uml/inside/conftest.py \
+	testing/interop/uml/inside/peers.py \
+	testing/interop/uml/inside/test_libreswan.py \
+	testing/interop/uml/inside/test_openiked.py \
 	testing/scenarios/conftest.py \
 	testing/scenarios/lab/__init__.py \
 	testing/scenarios/lab/conf.py \

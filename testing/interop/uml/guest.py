@@ -1,0 +1,104 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs a command in a User-Mode Linux guest, whose kernel has ESP: peers that need that run there.
+
+    guest.py [--limit SECONDS] [--memory MIB] [--write FOLDER]... COMMAND [ARGUMENT]...
+
+The guest's root is this machine's, read only, under a layer in memory that vanishes; FOLDERs are the real ones. The command
+starts in the current folder with this environment; its output and exit status become ours. Status 124: too slow, 125: no guest.
+"""
+import argparse
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+
+KERNEL = "/usr/bin/linux.uml"
+# What a missing algorithm would cost otherwise: the kernel asks modprobe for each by several names, for 0.2 s and more
+MODULES = """af_key esp4 esp6 xfrm_user gcm ccm ctr cbc ecb cmac hmac authenc authencesn seqiv echainiv ghash-generic
+sha512_generic chacha20poly1305 drbg jitterentropy_rng veth tun bridge ip_tables iptable_filter ip6_tables ip6table_filter
+xt_statistic xt_u32 xt_tcpudp sch_netem inet_diag udp_diag""".split()
+
+INIT = """#!/bin/sh
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+modprobe -d {job}/modules -qa overlay {modules}
+mount -t tmpfs -o size=80% layer /mnt
+mkdir /mnt/upper /mnt/work /mnt/root
+mount -t overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work root /mnt/root
+cd /mnt/root || exit
+mount --move /proc proc
+mount --move /sys sys
+mount -t devtmpfs dev dev
+mkdir -p dev/pts dev/shm
+mount -t devpts -o ptmxmode=666 pts dev/pts
+for d in dev/shm run; do mount -t tmpfs -o mode=1777 tmp $d; done
+for d in {folders}; do mkdir -p ".$d" && mount --bind "$d" ".$d"; done
+ip link set lo up
+echo >proc/sys/kernel/modprobe
+chroot . /bin/sh {job}/command </dev/null >{job}/output 2>&1
+echo $? >{job}/status
+echo o >proc/sysrq-trigger
+while :; do sleep 1; done
+"""
+
+
+def write(path, text):
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    os.chmod(path, 0o755)
+
+
+def guest(job, options):
+    folders = [job, *(os.path.realpath(folder) for folder in options.write)]
+    os.makedirs(job + "/modules/lib")
+    os.symlink("/usr/lib/uml/modules", job + "/modules/lib/modules")
+    write(job + "/init", INIT.format(modules=" ".join(MODULES), job=shlex.quote(job),
+                                     folders=" ".join(shlex.quote(folder) for folder in folders)))
+    write(job + "/command", "".join("export %s=%s\n" % (key, shlex.quote(value)) for key, value in os.environ.items()
+                                    if key.isidentifier() and key not in ("PWD", "OLDPWD", "SHLVL", "_")) +
+          "cd %s && exec %s\n" % (shlex.quote(os.getcwd()), shlex.join(options.command)))
+    with open(job + "/console", "wb") as console:
+        try:
+            subprocess.run([KERNEL, "rootfstype=hostfs", "rootflags=/", "rw", "init=%s/init" % job, "uml_dir=" + job,
+                            "mem=%dM" % options.memory, "con0=null,fd:1", "con=null", "loglevel=3"],
+                           stdin=subprocess.DEVNULL, stdout=console, stderr=console, check=False, timeout=options.limit,
+                           start_new_session=True)
+        except subprocess.TimeoutExpired:
+            return 124
+    try:
+        with open(job + "/status", encoding="ascii") as f:
+            return int(f.read())
+    except (OSError, ValueError):
+        with open(job + "/console", errors="replace", encoding="utf-8") as f:
+            sys.stderr.write(f.read())
+        return 125
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--limit", type=float, default=120)
+    parser.add_argument("--memory", type=int, default=768)
+    parser.add_argument("--write", action="append", default=[])
+    parser.add_argument("command", nargs=argparse.REMAINDER)
+    options = parser.parse_args()
+    if not os.access(KERNEL, os.X_OK):
+        sys.exit("guest.py: there is no %s: package user-mode-linux" % KERNEL)
+    job = tempfile.mkdtemp(prefix="bewick-uml-")
+    try:
+        status = guest(job, options)
+        if os.path.exists(job + "/output"):
+            with open(job + "/output", "rb") as f:
+                shutil.copyfileobj(f, sys.stdout.buffer)
+        sys.stdout.flush()
+        if status == 124:
+            sys.stderr.write("guest.py: no end after %g s\n" % options.limit)
+    finally:
+        shutil.rmtree(job, ignore_errors=True)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()
