@@ -16,6 +16,7 @@ EXTRA_DIST += \
 	testing/interop/uml/inside/test_openiked.py \
 	testing/scenarios/conftest.py \
 	testing/scenarios/lab/__init__.py \
+	testing/scenarios/lab/cable.py \
 	testing/scenarios/lab/conf.py \
 	testing/scenarios/lab/fixtures.py \
 	testing/scenarios/lab/gateway.py \
@@ -34,6 +35,7 @@ EXTRA_DIST += \
 	testing/scenarios/test_reauth.py \
 	testing/scenarios/test_retry.py \
 	testing/scenarios/test_rekey_vici.py \
+	testing/scenarios/test_storm.py \
 	testing/scenarios/test_swanctl_cli.py \
 	testing/scenarios/test_swanctl_replay.py \
 	testing/scenarios/test_tunnels.py

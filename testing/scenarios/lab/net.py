@@ -11,6 +11,8 @@ what arrives came through a tunnel.
 import json
 import os
 import signal
+import subprocess
+import sys
 
 from .run import run, wait_until
 
@@ -53,6 +55,7 @@ class Net:
     def __init__(self, prefix):
         self.prefix = prefix
         self.rules = 0
+        self.cable = None
         self.down()
         for name in ("gw", *SIDES):
             run("ip", "netns", "add", self.ns(name))
@@ -79,12 +82,16 @@ class Net:
                 "addr add 10.81.%d.1/24 dev to-%s" % (number, side),
                 "addr add fd81:%d::1/64 dev to-%s nodad" % (number, side))))
 
+    @staticmethod
+    def _uplink(side):
+        number = SIDES.index(side) + 1
+        return ["link set dev eth0 up", "addr add %s/24 dev eth0" % OUTER[4][side],
+                "addr add %s/64 dev eth0 nodad" % OUTER[6][side], "route add 10.81.0.0/16 via 10.81.%d.1" % number,
+                "route add fd81::/16 via fd81:%d::1" % number]
+
     def _gateways(self):
-        for number, side in enumerate(SIDES, 1):
-            lines = ["link set dev lo up", "link set dev eth0 up", "link add lan type bridge", "link set dev lan up",
-                     "addr add %s/24 dev eth0" % OUTER[4][side], "addr add %s/64 dev eth0 nodad" % OUTER[6][side],
-                     "route add 10.81.0.0/16 via 10.81.%d.1" % number,
-                     "route add fd81::/16 via fd81:%d::1" % number]
+        for side in SIDES:
+            lines = ["link set dev lo up", "link add lan type bridge", "link set dev lan up", *self._uplink(side)]
             for net in range(3):
                 lines += ["addr add %s/24 dev lan" % inner(side, 4, net), "addr add %s/64 dev lan nodad" % inner(side, 6, net)]
             self._batch(side, *lines)
@@ -139,6 +146,19 @@ class Net:
                  "ip daddr %s udp dport { 500, 4500 } dup to %s device \"to-%s\"\n }\n }\n" %
                  (to, OUTER[4][to], OUTER[4][to], to))
 
+    def spoil(self, side, **settings):
+        """The cable of a side loses, repeats and reorders from now on (lab/cable.py); before its gateway is started."""
+        number = SIDES.index(side) + 1
+        self._batch("gw", "link del to-" + side)
+        words = ["%s=%s" % item for item in settings.items()]
+        self.cable = subprocess.Popen(
+            [sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "cable.py"), self.ns("gw"),
+             "to-" + side, self.ns(side), "eth0", *words], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        assert self.cable.stdout.readline() == b"ready\n"
+        self._batch("gw", "link set dev to-%s up" % side, "addr add 10.81.%d.1/24 dev to-%s" % (number, side),
+                    "addr add fd81:%d::1/64 dev to-%s nodad" % (number, side))
+        self._batch(side, *self._uplink(side))
+
     def heal(self):
         self.nft("flush ruleset\n")
 
@@ -146,6 +166,11 @@ class Net:
 
     def down(self):
         """Ends what still lives in our namespaces, and removes them."""
+        if self.cable:
+            self.cable.kill()
+            self.cable.wait()
+            self.cable.stdout.close()
+            self.cable = None
         for name in ("gw", *SIDES):
             pids = run("ip", "netns", "pids", self.ns(name), check=False).stdout.split()
             for pid in pids:
