@@ -12,6 +12,7 @@ from lab.net import OUTER, inner, inner_net
 from lab.run import in_ns, ping, run, wait_until
 
 SECRET = conf.PSK
+LONG_ID = "s" * 60 + (".%s" % ("u" * 60)) * 11 + ".test"  # makes messages that need fragments
 
 
 class Peer(Gateway):
@@ -62,7 +63,7 @@ class Libreswan(Peer):
             os.makedirs(self.path(folder), exist_ok=True)
         run("certutil", "-N", "-d", "sql:" + self.path("nss"), "--empty-password")
         with open(self.path("ipsec.secrets"), "w", encoding="utf-8") as f:
-            f.write('@sun.test @moon.test : PSK "%s"\n' % SECRET)
+            f.write(': PSK "%s"\n' % SECRET)
         return ["/usr/libexec/ipsec/pluto", "--nofork", "--config", self.path("ipsec.conf"), "--nssdir", self.path("nss"),
                 "--rundir", self.path("run"), "--secretsfile", self.path("ipsec.secrets"), "--ipsecdir", self.dir,
                 "--logfile", self.path("log"), "--no-dnssec"]
@@ -143,13 +144,13 @@ class Iked(Peer):
         return run("ikectl", "-s", self.path("sock"), *args, ns=self.ns).stdout
 
     @staticmethod
-    def config(active=False, nets=1, **over):
+    def config(active=False, nets=1, srcid="sun.test", **over):
         """Text of iked.conf; every net is a selector pair of the one policy."""
         flows = " ".join("from %s to %s" % (inner_net("sun", 4, n), inner_net("moon", 4, n)) for n in range(nets))
         keys = {"child": "aes-256 auth hmac-sha2-512", "ikelifetime": None, "lifetime": None, **over}
-        return ('ikev2 "net" %s esp %s local %s peer %s ikesa enc aes-128 prf hmac-sha2-256 auth hmac-sha2-256 group curve25519 '
-                'childsa enc %s noesn srcid sun.test dstid moon.test %s %s psk "%s"\n' %
-                ("active" if active else "passive", flows, OUTER[4]["sun"], OUTER[4]["moon"], keys["child"],
+        return ('set fragmentation\nikev2 "net" %s esp %s local %s peer %s ikesa enc aes-128 prf hmac-sha2-256 auth hmac-sha2-256 group curve25519 '
+                'childsa enc %s noesn srcid %s dstid moon.test %s %s psk "%s"\n' %
+                ("active" if active else "passive", flows, OUTER[4]["sun"], OUTER[4]["moon"], keys["child"], srcid,
                  "ikelifetime %s" % keys["ikelifetime"] if keys["ikelifetime"] else "",
                  "lifetime %s" % keys["lifetime"] if keys["lifetime"] else "", SECRET))
 

@@ -7,6 +7,7 @@ from lab.run import wait_until
 from peers import Iked, pings, start, sun_traffic
 
 SIDES = pytest.mark.parametrize("side", ["moon", "sun"])
+SUN = "sun." + "u" * 60 + "." + "n" * 60 + ".test"  # makes IKE_AUTH larger than a fragment
 QUICK = {"retransmit_timeout": 0.3, "retransmit_base": 1.0, "retransmit_tries": 4}
 
 
@@ -15,8 +16,8 @@ def moon_conf(nets=1, **over):
         "net-%d" % n: conf.net_child("moon", 4, n, esp_proposals=Iked.CHILD) for n in range(nets)}, **over)})
 
 
-def up(lab, side, settings=None, nets=1, over=None, **more):
-    moon, sun = start(lab, Iked, moon_conf(nets, **(over or {})), Iked.config(active=side == "sun", **more), settings)
+def up(lab, side, settings=None, nets=1, over=None, config=None, **more):
+    moon, sun = start(lab, Iked, config or moon_conf(nets, **(over or {})), Iked.config(active=side == "sun", **more), settings)
     if side == "moon":
         moon.initiate("net-0")
     moon.wait_children(1, limit=20)
@@ -95,5 +96,8 @@ def test_dpd(lab):
 
 @SIDES
 def test_fragments(lab, side):
-    moon, sun = up(lab, side, {"fragment_size": 300}, over={"fragmentation": "force"})
+    config = moon_conf(fragmentation="force", remote={"id": SUN})
+    config["secrets"]["ike-lab"].pop("id-2")
+    moon, sun = up(lab, side, {"fragment_size": 200}, config=config, srcid=SUN)
+    assert moon.logged("fragment")
     assert pings(moon, sun) == 2
