@@ -38,6 +38,7 @@
 #define LIMIT_REKEY_WAIT_MIN_MS 10000  /* a refused rekeying of an IKE_SA: before the next attempt, doubled each time */
 #define LIMIT_REKEY_WAIT_MAX_MS 320000
 #define LIMIT_TEMPORARY_MS 300000     /* TEMPORARY_FAILURE for so long is a refusal like any other */
+#define LIMIT_REDUNDANT_MS 6000       /* above the first retransmit: the peer's time to close a redundant successor before we close the old IKE_SA */
 #define LIMIT_REKEYED_MS 30000        /* the peer's time to close an IKE_SA that it replaced */
 #define LIMIT_TEMPORARY_TRIES 30      /* times that TEMPORARY_FAILURE is answered by asking again: about two minutes */
 #define LIMIT_REKEY_RETRY_MS 5000     /* after a refused rekeying of a CHILD_SA: the first wait, the next are longer */

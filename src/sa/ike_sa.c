@@ -351,6 +351,7 @@ void ike_sa_close(struct ike_sa *sa)
 	ike_sa_schedule(sa);
 	if (heir)
 		ike_sa_run_queue(heir);
+	successor_closed(sa);
 }
 
 /* ---- what the operator wants ---- */

@@ -270,8 +270,12 @@ struct ike_sa *successor_decide(struct ike_sa *old, struct ike_sa *ours, struct 
 	sa = old->rival->sa;
 	rival_free(old);
 	successor_replace(old, ours);
-	successor_delete_old(old);
 	successor_drop(sa, ours, false);
+	/* closed at once, the old one could take with it the answer that the peer needs to see what we see; its own Delete
+	 * says that it has seen it */
+	old->delete_later = true;
+	old->over_ms = sa_now(old->ctx) + LIMIT_REDUNDANT_MS;
+	ike_sa_schedule(old);
 	return ours;
 }
 
@@ -290,6 +294,24 @@ void successor_heard(struct ike_sa *sa, const struct payload_list *in)
 
 /* ---- ends ---- */
 
+static void successor_delete_now(struct ike_sa *old)
+{
+	old->delete_later = false;
+	successor_delete_old(old);
+	ike_sa_run_queue(old);
+}
+
+void successor_closed(struct ike_sa *sa)
+{
+	if (!sa->successor)
+		return;
+	for (struct ike_sa *old = sa->successor->replaced; old; old = old->next_replaced)
+		if (old->delete_later) {
+			successor_delete_now(old);
+			return;
+		}
+}
+
 /* Whether the peer is known to have it. */
 static bool successor_is_used(const struct ike_sa *sa)
 {
@@ -302,6 +324,10 @@ void successor_overdue(struct ike_sa *old)
 
 	if (old->state != IKE_STATE_REKEYED)
 		return;
+	if (old->delete_later) {
+		successor_delete_now(old);
+		return;
+	}
 	if (!sa || successor_is_used(sa)) {
 		LOG_SA(&old->log, IKE, LOG_LEVEL_CONTROL, "the peer did not close rekeyed IKE_SA %s[%u] in time, dropping it",
 		       old->log.name, old->log.id);

@@ -46,6 +46,8 @@ static inline bool successor_is_undecided(const struct ike_sa *sa)
 
 /* A rekeying that we began failed for good; the IKE_SA goes on. Plans the next attempt. */
 void successor_failed(struct ike_sa *old, const char *why);
+/* `sa` was closed by the peer: what waited for that goes on. */
+void successor_closed(struct ike_sa *sa);
 /* The time that the peer has to close an IKE_SA in REKEYED is over. */
 void successor_overdue(struct ike_sa *old);
 /* `sa` ends: nobody points to it any more. */

@@ -509,6 +509,37 @@ START_TEST(one_decides_first)
 }
 END_TEST
 
+/* The answer to the side whose successor is redundant is lost: the other waits with closing the old IKE_SA, so that a repeat can
+ * still tell, and nothing is left behind. */
+START_TEST(winner_waits)
+{
+	struct lab *lab = collide(_i);
+	struct collision_nonces na, nb;
+	struct arena arena = { 0 };
+	struct lab_end *loser;
+
+	na.i = nonce_of(lab, 0, &arena);
+	nb.i = nonce_of(lab, 1, &arena);
+	lab_deliver(lab);
+	lab_deliver(lab);
+	na.r = nonce_of(lab, 0, &arena);
+	nb.r = nonce_of(lab, 1, &arena);
+	loser = collision_ours_redundant(na, nb) ? &lab->a : &lab->b;
+	if (lab->packets[0].to != loser)
+		lab_choose(lab, 1);
+	lab_drop(lab);
+	lab_run(lab);
+	ck_assert_ptr_nonnull(undecided_of(loser));
+	ck_assert_uint_eq(lab->n_packets, 0);
+	lab_advance(lab, 4100);
+	lab_run(lab);
+	expect_one(lab, 1);
+	expect_unharmed(lab, 1);
+	arena_free(&arena);
+	lab_free(lab);
+}
+END_TEST
+
 /* The peer uses its successor before we know that it stays. */
 START_TEST(used_before_decided)
 {
@@ -806,6 +837,7 @@ Suite *ike_rekey_suite(void)
 	tcase_add_loop_test(t, both_see, 0, 16);
 	tcase_add_loop_test(t, one_sees, 0, 8);
 	tcase_add_loop_test(t, one_decides_first, 0, 16);
+	tcase_add_loop_test(t, winner_waits, 0, 8);
 	tcase_add_loop_test(t, used_before_decided, 0, 16);
 	tcase_add_test(t, silent_while_undecided);
 	tcase_add_loop_test(t, meets_delete, 0, 4);

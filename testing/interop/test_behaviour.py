@@ -81,13 +81,12 @@ def test_liveness_checks_are_answered(lab):
     assert moon.ping() == 3
 
 
-@pytest.mark.parametrize("what", ["child", "ike"])
-def test_a_rekeying_that_we_refuse_costs_nothing(lab, what):
+def test_a_rekeying_that_we_refuse_costs_nothing(lab):
     moon, sun = pair_of(lab)
     moon.initiate("net-net")
     sun.wait_children(1)
-    sun.swanctl("--rekey", "--" + what, "net-net" if what == "child" else "net")
-    moon.wait_log("rekeying of an? (CHILD_SA|IKE_SA) is not supported")
+    sun.swanctl("--rekey", "--child", "net-net")
+    moon.wait_log("rekeying of a CHILD_SA is not supported")
     sun.wait_log("NO_ADDITIONAL_SAS|NO_ADD_SAS")
     # strongSwan may set up a new IKE_SA in place of the old one: then packets pass again when that is up
     for gateway in (moon, sun):

@@ -5,6 +5,7 @@ EXTRA_DIST += \
 	testing/interop/states \
 	testing/interop/test_behaviour.py \
 	testing/interop/test_fragments.py \
+	testing/interop/test_ike_rekey.py \
 	testing/interop/test_matrix.py \
 	testing/interop/test_reauth.py \
 	testing/interop/test_strongswan.py \
@@ -23,6 +24,7 @@ EXTRA_DIST += \
 	testing/scenarios/lab/net.py \
 	testing/scenarios/lab/run.py \
 	testing/scenarios/lab/states.py \
+	testing/scenarios/lab/traffic.py \
 	testing/scenarios/lab/vici.py \
 	testing/scenarios/states \
 	testing/scenarios/swanctl_lab.py \
@@ -30,6 +32,7 @@ EXTRA_DIST += \
 	testing/scenarios/test_clients.py \
 	testing/scenarios/test_failures.py \
 	testing/scenarios/test_fragments.py \
+	testing/scenarios/test_ike_rekey.py \
 	testing/scenarios/test_life.py \
 	testing/scenarios/test_losses.py \
 	testing/scenarios/test_reauth.py \

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reauthentication: a new IKE_SA with all children, after the old one or beside it."""
-import threading
-
 import pytest
 
 from lab import conf
 from lab.run import wait_until
+from lab.traffic import Pinging
 
 MAKE = {"make_before_break": "yes"}
 
@@ -37,30 +36,6 @@ def wait_anew(gateway, old, limit=15):
 
 def both_nets(gateway):
     return gateway.ping(count=2) == 2 and gateway.ping(net=1, count=2) == 2
-
-
-class Pinging:
-    """Echo requests without a pause, in a thread, until the end of the block; none may be lost."""
-
-    def __init__(self, *gateways):
-        self.gateways, self.stop, self.sent, self.lost = gateways, threading.Event(), 0, 0
-        self.threads = [threading.Thread(target=self._run, args=(gateway,)) for gateway in gateways]
-
-    def _run(self, gateway):
-        while not self.stop.is_set():
-            answered = gateway.ping(count=10)
-            self.sent += 10
-            self.lost += 10 - answered
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stop.set()
-        for thread in self.threads:
-            thread.join()
 
 
 def test_break_before_make(lab):
