@@ -125,6 +125,17 @@ static void lab_own_child(void *host, struct child_sa *child, bool is)
 	((struct lab_end *)host)->children += is ? 1 : -1u;
 }
 
+/* Law 1: what can happen to a CHILD_SA is never the end of an IKE_SA that was up. */
+static void lab_released(void *host, struct ike_sa *sa)
+{
+	struct lab_end *e = host;
+
+	if (sa->established_ms)
+		ck_assert_msg(sa->cause != CAUSE_SELECTORS && sa->cause != CAUSE_PROPOSAL && sa->cause != CAUSE_KERNEL &&
+				      sa->cause != CAUSE_KEY_EXCHANGE && sa->cause != CAUSE_DUPLICATE,
+			      "IKE_SA %u of %s ends for a CHILD_SA: %s", sa->log.id, e->name, sa->why);
+}
+
 static void lab_replace_others(void *host, struct ike_sa *sa, bool tell_peer)
 {
 	struct lab_end *e = host;
@@ -243,7 +254,7 @@ static const struct sa_host_ops lab_host_ops = {
 	.established = lab_ignore,
 	.inherited = lab_inherited,
 	.own_child = lab_own_child,
-	.released = lab_ignore,
+	.released = lab_released,
 	.replace_others = lab_replace_others,
 	.claim = lab_claim,
 	.has_other = lab_has_other,

@@ -122,16 +122,23 @@ static struct lab_end *pick_end(struct run *r)
 	return program_pick(&r->in, 2) ? &r->lab->b : &r->lab->a;
 }
 
-/* Mostly the newest, which is the live one. */
+static bool is_up(const struct ike_sa *sa)
+{
+	return !sa->finished && sa->protect.cipher && sa->state != IKE_STATE_CONNECTING && sa->state != IKE_STATE_CREATED;
+}
+
+/* Mostly one that is up, else any. */
 static struct ike_sa *pick_sa(struct run *r, struct lab_end *e)
 {
-	size_t back = program_u8(&r->in) / 64;
-	struct ike_sa *sa;
+	size_t which = program_u8(&r->in), back = which % 4;
 
+	for (size_t i = e->n_sas; which < 192 && i-- > 0;)
+		if (is_up(e->sas[i]) && (back-- == 0 || i == 0))
+			return e->sas[i];
 	if (!e->n_sas)
 		return NULL;
-	sa = e->sas[e->n_sas - 1 - back % e->n_sas];
-	return sa->finished ? NULL : sa;
+	back = which % 4 % e->n_sas;
+	return e->sas[e->n_sas - 1 - back]->finished ? NULL : e->sas[e->n_sas - 1 - back];
 }
 
 static void run_deliver(struct run *r)
@@ -210,6 +217,10 @@ static void step_operator(struct run *r)
 		break;
 	case 8:
 		ike_sa_sync_ids(sa);
+		break;
+	case 13:
+	case 14:
+		ike_sa_rekey(sa);
 		break;
 	default:
 		if (c)
@@ -354,6 +365,24 @@ static void run_step(struct run *r)
 	}
 }
 
+/* A program that lost its tunnel gets another one, so that what follows has something to break. */
+static void run_tunnel(struct run *r)
+{
+	struct lab_end *a = &r->lab->a;
+
+	for (size_t i = 0; i < a->n_sas; i++)
+		if (!a->sas[i]->finished && a->sas[i]->state != IKE_STATE_CLOSED)
+			return;
+	if (r->requests >= LAB_REQUESTS / 2 || run_is_full(r))
+		return;
+	ike_sa_initiate(ike_sa_new_initiator(&a->ctx, config_conn(a->ctx.config, "net"), 0),
+			conn_child(config_conn(a->ctx.config, "net"), "one"), run_request(r, a));
+	for (unsigned n = 0; n < 4 && r->lab->n_packets; n++) {
+		lab_choose(r->lab, r->lab->n_packets - 1);
+		lab_deliver(r->lab);
+	}
+}
+
 /* ---- the end ---- */
 
 /* No packet is lost any more, backends answer, the silent are found out. */
@@ -464,15 +493,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	run_options(&r.lab->a.ctx.options, how);
 	run_options(&r.lab->b.ctx.options, how);
 	/* most begin with a tunnel: else few would come to have one */
-	if (how % 4) {
-		ike_sa_initiate(ike_sa_new_initiator(&r.lab->a.ctx, config_conn(r.lab->a.ctx.config, "net"), 0),
-				conn_child(config_conn(r.lab->a.ctx.config, "net"), "one"), run_request(&r, &r.lab->a));
-		lab_run(r.lab);
-	}
+	if (how % 4)
+		run_tunnel(&r);
 	r.lab->a.kernel_async = how & 4;
 	r.lab->b.kernel_async = how & 8;
 	for (unsigned n = 0; n < STEPS && r.in.n; n++) {
 		run_step(&r);
+		if (how % 4 > 1)
+			run_tunnel(&r);
 		run_trim(&r, LAB_PACKETS / 2);
 		run_check(&r);
 	}

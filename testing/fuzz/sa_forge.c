@@ -39,7 +39,7 @@ static void edit_one(struct program *in, struct arena *a, const struct ike_sa *s
 {
 	uint8_t *body;
 
-	switch (program_pick(in, 16)) {
+	switch (program_pick(in, 32)) {
 	case 1:
 		return; /* missing */
 	case 2:
@@ -72,7 +72,7 @@ static void edit_one(struct program *in, struct arena *a, const struct ike_sa *s
 static void edit_list(struct program *in, struct arena *a, const struct ike_sa *sa, const struct payload_list *list,
 		      struct builder *b)
 {
-	bool edit = program_pick(in, 4) != 0;
+	bool edit = program_pick(in, 2);
 
 	if (edit && list->count > 1 && program_pick(in, 8) == 7) {
 		size_t i = program_pick(in, (unsigned)list->count), k = program_pick(in, (unsigned)list->count);
