@@ -21,7 +21,7 @@
 #define SENT_LIMIT 64           /* packets in answer to one */
 #define SETTLE_MS 700000
 
-#define IKE_FUZZ CONF_IKE "\n dpd_delay = 30s\n keyingtries = 1\n rekey_time = 0\n"
+#define IKE_FUZZ CONF_IKE "\n dpd_delay = 30s\n keyingtries = 1\n rekey_time = 500s\n rand_time = 30s\n over_time = 60s\n"
 #define CHILDREN(SIDE, MORE) CHILD_##SIDE("one", "1", MORE) CHILD_##SIDE("two", "2", MORE) CHILD_##SIDE("three", "3", MORE)
 #define ESP_PLAIN "esp_proposals = aes128gcm16"
 
