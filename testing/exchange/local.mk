@@ -16,6 +16,7 @@ test_exchange_SOURCES = \
 	testing/exchange/test_qcd.c \
 	testing/exchange/test_random.c \
 	testing/exchange/test_rfc.c \
+	testing/exchange/test_rfc_rekey.c \
 	testing/exchange/test_reauth.c \
 	testing/exchange/test_setup.c \
 	testing/fuzz/fuzz.h \

@@ -19,6 +19,7 @@ int main(void)
 	srunner_add_suite(r, qcd_suite());
 	srunner_add_suite(r, random_suite());
 	srunner_add_suite(r, rfc_suite());
+	srunner_add_suite(r, rfc_rekey_suite());
 	srunner_add_suite(r, fuzz_suite());
 	srunner_add_suite(r, sync_suite());
 	srunner_run_all(r, CK_NORMAL);

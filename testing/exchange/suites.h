@@ -18,5 +18,6 @@ Suite *qcd_suite(void);
 Suite *random_suite(void);
 Suite *sync_suite(void);
 Suite *rfc_suite(void);
+Suite *rfc_rekey_suite(void);
 
 #endif

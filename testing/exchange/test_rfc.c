@@ -790,6 +790,24 @@ START_TEST(crossed_deletes_are_empty)
 }
 END_TEST
 
+/* RFC 7383, 3 MUST NOT: a synchronization of message ids in fragments */
+START_TEST(sync_is_whole)
+{
+	struct lab *lab = up();
+
+	lab->a.ctx.options.fragment_size_v4 = lab->b.ctx.options.fragment_size_v4 = LIMIT_FRAGMENT_SIZE_MIN;
+	ike_sa_sync_ids(lab_sa(&lab->b));
+	for (unsigned i = 0; i < 2; i++) {
+		ck_assert_uint_eq(lab->n_packets, 1);
+		ck_assert_uint_eq(lab->packets[0].data[16], PAYLOAD_SK);
+		look(lab, 0);
+		ck_assert_ptr_nonnull(payload_notify(&list, NOTIFY_IKEV2_MESSAGE_ID_SYNC));
+		lab_deliver(lab);
+	}
+	done(lab);
+}
+END_TEST
+
 /* RFC 7296, 2.20 and 3.15.1 MUST: what is asked for in a configuration payload is not had: no payload comes back */
 START_TEST(version_is_not_told)
 {
@@ -835,6 +853,7 @@ Suite *rfc_suite(void)
 	tcase_add_loop_test(t, unknown_error_in_answer, 0, 2);
 	tcase_add_test(t, protocol_without_spi);
 	tcase_add_test(t, crossed_deletes_are_empty);
+	tcase_add_test(t, sync_is_whole);
 	tcase_add_loop_test(t, version_is_not_told, 0, 2);
 	suite_add_tcase(s, t);
 	return s;

@@ -222,6 +222,11 @@ static void step_operator(struct run *r)
 	case 14:
 		ike_sa_rekey(sa);
 		break;
+	case 11:
+	case 12:
+		if (c)
+			ike_sa_rekey_child(sa, c);
+		break;
 	default:
 		if (c)
 			ike_sa_child_expired(sa, c, what == 9);
