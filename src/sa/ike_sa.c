@@ -453,7 +453,9 @@ void ike_sa_terminate(struct ike_sa *sa, bool force, struct sa_request request)
 
 void ike_sa_probe(struct ike_sa *sa)
 {
-	ike_sa_queue(sa, task_new(sa, TASK_IKE_DPD));
+	/* one is enough: while a request of the peer waits for a backend none can go out */
+	if (!ike_sa_has_task(sa, TASK_IKE_DPD))
+		ike_sa_queue(sa, task_new(sa, TASK_IKE_DPD));
 	ike_sa_run_queue(sa);
 }
 

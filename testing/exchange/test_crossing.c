@@ -4,6 +4,7 @@
 
 #include "confs.h"
 #include "lab.h"
+#include "sa/task.h"
 #include "suites.h"
 
 /* Exchanges that meet each other, the operator, or the end of their IKE_SA. */
@@ -311,6 +312,30 @@ START_TEST(childless_variants)
 }
 END_TEST
 
+/* A backend that hangs for hours: probes that cannot go out do not pile up (found by fuzz_sa). */
+START_TEST(probes_do_not_pile_up)
+{
+	struct lab *lab = lab_new(CONF_A, CONF_B_WITH(CONF_IKE "\n dpd_delay = 30s", CHILD_B("one", "1", ESP) CHILD_B("two", "2", ESP)));
+	unsigned queued = 0;
+
+	lab_initiate(&lab->a, "one");
+	lab_run(lab);
+	lab->b.kernel_async = true;
+	lab_add_child(&lab->a, lab_sa(&lab->a), "two");
+	lab_run(lab);
+	ck_assert_uint_eq(lab->b.n_pending, 1);
+	for (unsigned i = 0; i < 100; i++) {
+		lab_advance(lab, 30000);
+		while (lab->n_packets)
+			lab_drop(lab);
+	}
+	for (const struct task *t = lab_sa(&lab->b)->queued; t; t = t->next)
+		queued++;
+	ck_assert_uint_eq(queued, 1);
+	lab_free(lab);
+}
+END_TEST
+
 /* RFC 7296, 2.2 MUST: message ids do not wrap */
 START_TEST(ids_used_up)
 {
@@ -343,6 +368,7 @@ Suite *crossing_suite(void)
 	tcase_add_loop_test(t, completion_too_late, 0, 8);
 	tcase_add_loop_test(t, several_queued, 0, 2);
 	tcase_add_loop_test(t, childless_variants, 0, 9);
+	tcase_add_test(t, probes_do_not_pile_up);
 	tcase_add_test(t, ids_used_up);
 	suite_add_tcase(s, t);
 	return s;
