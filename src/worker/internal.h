@@ -225,6 +225,14 @@ struct request_mail {
 };
 struct request_gather;
 void request_run(struct worker *w, struct request_mail *m);
+
+/* ---- request_act.c ---- */
+bool request_matches(const struct request_mail *m, const struct ike_sa *sa);
+bool request_matches_child(const struct request_mail *m, const char *name, uint32_t id);
+void request_terminate(struct worker *w, struct request_mail *m);
+void request_rekey(struct worker *w, struct request_mail *m);
+void request_reauth_time(struct worker *w, struct request_mail *m);
+void request_sync_ids(struct worker *w, struct request_mail *m);
 /* A waiter for an SA's end: request_done of the host frees it. */
 struct sa_request request_waiter(uint64_t request, struct mailbox *reply_to);
 void request_waiter_done(struct sa_request request, enum cause cause, const char *why);

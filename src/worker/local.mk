@@ -5,6 +5,7 @@ libbewick_la_SOURCES += \
 	src/worker/host.c \
 	src/worker/internal.h \
 	src/worker/pool.c \
+	src/worker/request_act.c \
 	src/worker/requests.c \
 	src/worker/sa_table.c \
 	src/worker/uniqueness.c \

@@ -33,7 +33,9 @@ static double load(unsigned from, unsigned to, bool start)
 		peer_load_conn(&p, name, start, (const char *const[]){ "net", NULL });
 		/* the answer came when the workers had it */
 		ck_assert_uint_eq(lab.workers.n_conns, i + 1);
+		pthread_mutex_lock(&lab.workers.lock);
 		lab.workers.n_calls = lab.workers.taken = 0;
+		pthread_mutex_unlock(&lab.workers.lock);
 	}
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
 	return (double)(after.tv_sec - before.tv_sec) + 1e-9 * (double)(after.tv_nsec - before.tv_nsec);
