@@ -104,7 +104,8 @@ def test_rekey(lab, side, what, pfs):
         moon.wait_children(1)
         sun.wait_states(1, 1)
         traffic.more(3)
-    assert traffic.lost == 0
+    # as responder the peer sends on the new SA once it has answered: that may overtake the end of our exchange
+    assert traffic.lost <= (side == "moon")
     assert pings(moon, sun) == 2
     end(moon, sun)
 

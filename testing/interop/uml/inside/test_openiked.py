@@ -66,7 +66,8 @@ def test_rekey_from_moon(lab, what):
         moon.wait_children(1)
         wait_until(lambda: len(sun.esp_sas()[0]) == 1, 10, "one child is left on sun")
         traffic.more(3)
-    assert traffic.lost == 0
+    # the peer sends on the new SA once it has answered: that may overtake the end of our exchange
+    assert traffic.lost <= 1
     moon.terminate(ike="net")
     moon.wait_no_sas()
     gone(sun)
