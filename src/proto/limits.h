@@ -31,6 +31,9 @@
 #define LIMIT_RESOLVED 8              /* addresses of one name that are tried */
 #define LIMIT_REAUTH_MIN_MS 1000      /* an IKE_SA is at least so old when RFC 4478 has it authenticated again */
 #define LIMIT_REAUTH_GRACE_MS 10000   /* at least so long after it was due the old IKE_SA stays for the new one */
+#define LIMIT_OVERLAP_OUT_MS 1000     /* a responder sends on the old CHILD_SA for so long when the peer may be reauthenticating, */
+#define LIMIT_OVERLAP_OUT_MAX_MS 5000 /* and for so long if the peer does not send on the new one */
+#define LIMIT_OVERLAP_MS 2000         /* the reauthenticated one is closed so long after the new one has its children */
 #define LIMIT_REAUTH_RETRY_MS 2000    /* first pause after a failed reauthentication; doubled each time */
 #define LIMIT_REAUTH_RETRY_MAX_MS 60000
 #define LIMIT_HINT_MS 5000            /* what is not authenticated makes us ask an IKE_SA's peer at most so often */

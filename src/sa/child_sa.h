@@ -18,6 +18,7 @@ struct child_sa {
 	/* sa/deadline.h */
 	uint64_t rekey_ms, life_ms; /* soft and hard lifetime */
 	uint64_t gone_ms;           /* DELETED: until when late packets are taken */
+	uint64_t carry_ms;          /* when it sends at the latest, installed with out_waits */
 	uint32_t id, reqid;
 	uint32_t spi_in, spi_out; /* host order; 0 = none yet */
 	uint8_t state; /* enum child_state */

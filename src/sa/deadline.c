@@ -109,6 +109,7 @@ static uint64_t deadline_next(const struct ike_sa *sa)
 		deadline_min(&first, c->rekey_ms);
 		deadline_min(&first, c->life_ms);
 		deadline_min(&first, c->gone_ms);
+		deadline_min(&first, c->carry_ms);
 	}
 	/* while an exchange is under way its end looks at the queue */
 	if (!sa->active && !sa->parked_request)
@@ -164,12 +165,29 @@ static bool deadline_due(const struct ike_sa *sa, uint64_t *ms)
 	return true;
 }
 
+/* Sends when the peer does, which shows that it has it, and in the end without that: the other one may lead nowhere. */
+static void deadline_carry(struct child_sa *c)
+{
+	uint64_t now = sa_now(c->ike->ctx);
+	struct kernel_usage in, out;
+
+	child_sa_usage(c, &in, &out);
+	if (c->state == CHILD_STATE_INSTALLED && (in.packets || now >= c->installed_ms + LIMIT_OVERLAP_OUT_MAX_MS))
+		child_sa_carry(c, true);
+	else if (c->state == CHILD_STATE_INSTALLED || c->state == CHILD_STATE_INSTALLING)
+		c->carry_ms = now + LIMIT_OVERLAP_OUT_MS;
+}
+
 /* One CHILD_SA whose time has come; false: none. The list changes by it. */
 static bool deadline_child(struct ike_sa *sa)
 {
 	for (struct child_sa *c = sa->children; c; c = c->next) {
 		if (deadline_due(sa, &c->gone_ms)) {
 			child_sa_free(c);
+			return true;
+		}
+		if (deadline_due(sa, &c->carry_ms)) {
+			deadline_carry(c);
 			return true;
 		}
 		if (deadline_due(sa, &c->life_ms)) {

@@ -129,6 +129,7 @@ struct ike_sa {
 	bool parked_request : 1; /* `incoming` waits for a completion */
 	bool origin : 1;         /* we began the first of its line of rekeyings: reauthentication is ours */
 	bool reauth_break : 1;   /* being closed to be set up anew */
+	bool overlaps : 1; /* responder: the peer had another IKE_SA when this one came up, and may be reauthenticating */
 	bool sync_ids : 1, sync_replay : 1; /* RFC 6311: agreed on; as initiator before the answer: announced */
 	bool delete_later : 1; /* REKEYED: ours to close, when the peer has closed its redundant successor */
 	bool qcd_taken : 1;  /* qcd_digest is set */

@@ -136,7 +136,7 @@ static void reauth_break(struct ike_sa *sa)
 
 static bool reauth_is_under_way(const struct ike_sa *sa)
 {
-	return sa->reauth_new || sa->reauth_break;
+	return sa->reauth_new || sa->reauth_break || ike_sa_has_task(sa, TASK_IKE_REAUTH);
 }
 
 static bool reauth_begin(struct ike_sa *sa)
@@ -237,6 +237,7 @@ static bool reauth_makes_children(const struct ike_sa *sa)
 void reauth_check(struct ike_sa *sa)
 {
 	struct ike_sa *old = sa->reauth_old;
+	struct task *t;
 
 	if (!old || sa->finished || sa->state != IKE_STATE_ESTABLISHED || reauth_makes_children(sa))
 		return;
@@ -247,8 +248,12 @@ void reauth_check(struct ike_sa *sa)
 		return;
 	reauth_unlink(old, sa);
 	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "IKE_SA %s[%u] has taken the place of [%u]", sa->log.name, sa->log.id, old->log.id);
-	ike_sa_queue(old, task_new(old, TASK_IKE_REAUTH));
-	ike_sa_run_queue(old);
+	/* not at once: packets by the old one may still be on their way, or the peer begins to send by the new one only now */
+	t = task_new(old, TASK_IKE_REAUTH);
+	t->not_before = sa_now(old->ctx) + LIMIT_OVERLAP_MS;
+	old->rekey_ms = old->reauth_ms = old->over_ms = 0;
+	ike_sa_queue(old, t);
+	ike_sa_schedule(old);
 	/* what was put off when this one came up */
 	if (sa->conn->unique == UNIQUE_REPLACE)
 		sa->ctx->ops->replace_others(sa->ctx->host, sa, true);
@@ -348,6 +353,11 @@ void reauth_inherit(struct ike_sa *old, struct ike_sa *successor)
 		reauth_unlink(old, new_sa);
 		reauth_link(old, successor);
 	}
+}
+
+bool reauth_may_overlap(const struct ike_sa *sa)
+{
+	return sa->overlaps && sa_now(sa->ctx) < sa->established_ms + LIMIT_REAUTH_GRACE_MS;
 }
 
 /* ---- RFC 4478 ---- */

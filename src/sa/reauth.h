@@ -24,6 +24,9 @@ void reauth_cancel(struct ike_sa *sa);
 /* `successor` was made by rekeying `old`: what is planned or under way goes on with it. */
 void reauth_inherit(struct ike_sa *old, struct ike_sa *successor);
 
+/* Responder: the peer may be setting this one up in the place of another, before it closes that. */
+bool reauth_may_overlap(const struct ike_sa *sa);
+
 /* ---- AUTH_LIFETIME (RFC 4478) ---- */
 /* Seconds until the peer is to have authenticated again; false: we do not ask for it. */
 bool reauth_lifetime(const struct ike_sa *sa, uint32_t *ret_s);

@@ -45,10 +45,33 @@ static void expect_traffic(struct lab *lab)
 	ck_assert(carries(&lab->b, "one") && carries(&lab->b, "two"));
 }
 
+/* What both ends send now the other can take. */
+static void expect_no_loss(struct lab *lab)
+{
+	unsigned lost;
+
+	expect_traffic(lab);
+	ck_assert_uint_eq(lab_carried(&lab->a, &lost), 2);
+	ck_assert_uint_eq(lost, 0);
+	ck_assert_uint_eq(lab_carried(&lab->b, &lost), 2);
+	ck_assert_uint_eq(lost, 0);
+}
+
 /* One IKE_SA at both ends, another one than before, with both children. */
 static void expect_anew(struct lab *lab, uint32_t old_id)
 {
 	lab_run(lab);
+	if (lab_live(&lab->a) > 1) {
+		expect_no_loss(lab);
+		lab->b.usage_in.packets = 1; /* a sends by the new ones */
+		lab_advance(lab, LIMIT_OVERLAP_OUT_MS + 1);
+		expect_no_loss(lab);
+		lab_advance(lab, LIMIT_OVERLAP_MS - LIMIT_OVERLAP_OUT_MS);
+		while (lab->n_packets) {
+			expect_no_loss(lab);
+			lab_deliver(lab);
+		}
+	}
 	ck_assert_uint_eq(lab_live(&lab->a), 1);
 	ck_assert_uint_eq(lab_live(&lab->b), 1);
 	ck_assert_uint_eq(lab_sa(&lab->a)->state, IKE_STATE_ESTABLISHED);
@@ -220,7 +243,7 @@ START_TEST(make_break)
 	else
 		lab_advance(lab, 100100);
 	while (lab->n_packets) {
-		expect_traffic(lab);
+		expect_no_loss(lab);
 		lab_deliver(lab);
 	}
 	expect_anew(lab, id);
@@ -240,13 +263,18 @@ START_TEST(make_break_loss)
 	uint32_t id = lab_sa(&lab->a)->log.id;
 
 	ike_sa_reauth(lab_sa(&lab->a));
-	for (int i = 0; i < _i; i++)
+	for (int i = 0; i < _i; i++) {
+		if (!lab->n_packets)
+			lab_advance(lab, LIMIT_OVERLAP_MS);
 		lab_deliver(lab);
+	}
+	if (!lab->n_packets)
+		lab_advance(lab, LIMIT_OVERLAP_MS);
 	lab_drop(lab);
-	expect_traffic(lab);
+	expect_no_loss(lab);
 	lab_advance(lab, 4100);
 	while (lab->n_packets) {
-		expect_traffic(lab);
+		expect_no_loss(lab);
 		lab_deliver(lab);
 	}
 	expect_anew(lab, id);
@@ -336,6 +364,8 @@ START_TEST(make_break_child_fails)
 		lab_deliver(lab);
 	lab->b.kernel_fail_install = true;
 	lab_run(lab);
+	lab_advance(lab, LIMIT_OVERLAP_MS);
+	lab_run(lab);
 	ck_assert_uint_eq(lab_live(&lab->a), 1);
 	ck_assert_uint_eq(lab_children(&lab->a, CHILD_STATE_INSTALLED), 1);
 	ck_assert(carries(&lab->a, "one") && carries(&lab->b, "one"));
@@ -421,6 +451,60 @@ START_TEST(make_break_new_closed)
 	expect_traffic(lab);
 	lab_advance(lab, 2000);
 	expect_anew(lab, id);
+	lab_free(lab);
+}
+END_TEST
+
+/* ---- with rekeying ---- */
+
+/* _i messages after the reauthentication began the peer rekeys the old IKE_SA, or the new one if it has it. */
+static void rekeyed_meanwhile(int after, bool make)
+{
+	struct lab *lab = lab_up(conf_a, conf_b, make);
+	uint32_t id = lab_sa(&lab->a)->log.id;
+
+	ike_sa_reauth(lab_sa(&lab->a));
+	for (int i = 0; i < after % 8 && lab->n_packets; i++)
+		lab_deliver(lab);
+	for (size_t i = 0; i < lab->b.n_sas; i++)
+		if (lab->b.sas[i]->state == IKE_STATE_ESTABLISHED && (after < 8 || i == lab->b.n_sas - 1))
+			ike_sa_rekey(lab->b.sas[i]);
+	lab_run(lab);
+	pass(lab, 60, false); /* what waits for a while */
+	expect_anew(lab, id);
+	ck_assert_uint_eq(lab->a.reinitiated + lab->b.reinitiated, 0);
+	lab_free(lab);
+}
+
+START_TEST(rekeyed_meanwhile_make)
+{
+	rekeyed_meanwhile(_i, true);
+}
+END_TEST
+
+START_TEST(rekeyed_meanwhile_break)
+{
+	rekeyed_meanwhile(_i, false);
+}
+END_TEST
+
+/* RFC 4478, 2: the time limit applies to the new SA. */
+START_TEST(lifetime_after_rekeying)
+{
+	struct lab *lab = lab_up(CONF_A, CONF_B_WITH(CONF_IKE REAUTH, CHILDREN_B), false);
+	uint64_t at_a = lab_sa(&lab->a)->reauth_ms, at_b = lab_sa(&lab->b)->reauth_ms;
+	uint32_t id = lab_sa(&lab->a)->log.id;
+
+	ike_sa_rekey(lab_sa(&lab->b)); /* who initiated the new one is not who is to reauthenticate */
+	lab_run(lab);
+	ck_assert_uint_ne(lab_sa(&lab->a)->log.id, id);
+	ck_assert(!lab_sa(&lab->a)->initiator && lab_sa(&lab->a)->origin && !lab_sa(&lab->b)->origin);
+	ck_assert_uint_eq(lab_sa(&lab->a)->reauth_ms, at_a);
+	ck_assert_uint_eq(lab_sa(&lab->b)->reauth_ms, at_b);
+	id = lab_sa(&lab->a)->log.id;
+	lab_advance(lab, at_a - lab->now);
+	expect_anew(lab, id);
+	ck_assert(lab_sa(&lab->a)->initiator);
 	lab_free(lab);
 }
 END_TEST
@@ -707,6 +791,9 @@ Suite *reauth_suite(void)
 	tcase_add_loop_test(t, make_break_old_closed, 0, 7);
 	tcase_add_loop_test(t, make_break_terminated, 0, 6);
 	tcase_add_test(t, make_break_new_closed);
+	tcase_add_loop_test(t, rekeyed_meanwhile_make, 0, 16);
+	tcase_add_loop_test(t, rekeyed_meanwhile_break, 0, 8);
+	tcase_add_test(t, lifetime_after_rekeying);
 	tcase_add_test(t, without_children);
 	tcase_add_test(t, childless);
 	tcase_add_test(t, lifetime_is_obeyed);

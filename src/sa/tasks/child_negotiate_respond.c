@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "sa/reauth.h"
 #include "sa/tasks/child.h"
 
 /* The responder's side of a negotiation: what of the offers we take, the answer. */
@@ -90,6 +91,10 @@ static struct child_sa *negotiate_answer_child(struct ike_sa *sa, struct child_n
 	if (old) {
 		c->reqid = old->reqid;
 		c->out_waits = true;
+	} else if (reauth_may_overlap(sa)) {
+		/* the peer cannot take what comes by this one before it has our answer */
+		c->out_waits = true;
+		c->carry_ms = sa_now(sa->ctx) + LIMIT_OVERLAP_OUT_MS;
 	}
 	c->suite = *suite;
 	c->own_ke = !n->in_auth && suite->ke != KE_NONE;

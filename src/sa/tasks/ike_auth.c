@@ -274,6 +274,7 @@ static enum outcome auth_process_request(struct ike_sa *sa, struct task *t, cons
 		return auth_fatal(sa, CAUSE_POLICY, "the peer wants a CHILD_SA in IKE_AUTH and childless = force",
 				  NOTIFY_AUTHENTICATION_FAILED);
 	auth_take_extensions(sa, in);
+	sa->overlaps = !sa->init_contact && sa->ctx->ops->has_other(sa->ctx->host, &sa->local_id, &sa->remote_id);
 	/* the key for our own AUTH is the one just used: nothing can go wrong with the answer any more */
 	ike_sa_established(sa);
 	return OUTCOME_DONE;
