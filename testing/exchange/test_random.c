@@ -81,9 +81,18 @@ static void step_operator(struct schedule *s)
 			ike_sa_add_child(sa, sa->conn, conn_child(sa->conn, name), schedule_request(s, e));
 	} else if (what < 11) {
 		/* as the daemon does: only what is up, or already going down */
-		if (sa->children && sa->state == IKE_STATE_ESTABLISHED &&
-		    (sa->children->state == CHILD_STATE_INSTALLED || sa->children->state == CHILD_STATE_DELETING))
-			ike_sa_terminate_child(sa, sa->children, schedule_request(s, e));
+		struct child_sa *c = sa->children;
+
+		for (unsigned i = pick(s, 4); c && c->next && i; i--)
+			c = c->next;
+		if (c && sa->state == IKE_STATE_ESTABLISHED &&
+		    (c->state == CHILD_STATE_INSTALLED || c->state == CHILD_STATE_REKEYING ||
+		     c->state == CHILD_STATE_REKEYED || c->state == CHILD_STATE_DELETING)) {
+			if (pick(s, 2))
+				ike_sa_rekey_child(sa, c);
+			else
+				ike_sa_terminate_child(sa, c, schedule_request(s, e));
+		}
 	} else if (what < 12) {
 		ike_sa_terminate(sa, pick(s, 6) == 0, schedule_request(s, e));
 	} else if (what < 13 && sa->state == IKE_STATE_ESTABLISHED) {

@@ -135,6 +135,15 @@ static void rekey_without(struct ike_sa *sa, struct task_child_rekey *r)
 		child_successor_retry(old);
 }
 
+/* What this exchange made has the lowest nonce of both. */
+static bool rekey_is_redundant(const struct task_child_rekey *r)
+{
+	struct collision_nonces here = { secret_bytes(&r->n.nonce), secret_bytes(&r->n.peer_nonce) };
+	struct collision_nonces there = { secret_bytes(&r->other_nonces[0]), secret_bytes(&r->other_nonces[1]) };
+
+	return collision_ours_redundant(here, there);
+}
+
 /* RFC 7296, 2.8.1: who made the one that stays closes the old one, who made the redundant one closes that. */
 static void rekey_settle(struct ike_sa *sa, struct task_child_rekey *r)
 {
@@ -142,15 +151,17 @@ static void rekey_settle(struct ike_sa *sa, struct task_child_rekey *r)
 	struct child_sa *ours = r->n.initiator ? rekey_made(sa, r) : rekey_others(sa, r);
 	struct child_sa *theirs = r->n.initiator ? rekey_others(sa, r) : rekey_made(sa, r);
 	struct child_sa *winner, *loser = NULL;
+	bool closed = !old || old->state == CHILD_STATE_DELETED;
 
-	if (ours && theirs) {
-		struct collision_nonces mine = { secret_bytes(&r->n.nonce), secret_bytes(&r->n.peer_nonce) };
-		struct collision_nonces other = { secret_bytes(&r->other_nonces[0]), secret_bytes(&r->other_nonces[1]) };
-		bool redundant = collision_ours_redundant(mine, other);
-
-		loser = redundant == r->n.initiator ? ours : theirs;
-	}
+	if (ours && theirs)
+		loser = rekey_is_redundant(r) == r->n.initiator ? ours : theirs;
+	else if (ours && r->n.initiator && r->other_id && closed && rekey_is_redundant(r))
+		loser = ours; /* the peer closed the old one and the one that stays before its answer came */
 	winner = loser == ours || !ours ? theirs : ours;
+	if (loser && !winner) {
+		child_successor_drop(loser, true);
+		return;
+	}
 	if (!winner) {
 		rekey_without(sa, r);
 		return;
@@ -285,7 +296,16 @@ static const char *rekey_refusal(struct ike_sa *sa, unsigned notify)
 {
 	if (notify == NOTIFY_CHILD_SA_NOT_FOUND)
 		return "there is no CHILD_SA with the SPI that it names: it was replaced or closed";
-	return sa->state == IKE_STATE_ESTABLISHED ? "it is being closed or not up yet" : "the IKE_SA is being closed or rekeyed";
+	return sa->state == IKE_STATE_ESTABLISHED ? "it is being closed, or not up here yet" : "the IKE_SA is being closed or rekeyed";
+}
+
+/* The answer to a request of ours is under way: it may name a CHILD_SA that the peer rekeys already. */
+static bool rekey_answer_is_due(const struct ike_sa *sa)
+{
+	for (const struct task *t = sa->active; t; t = t->next)
+		if ((t->type == TASK_CHILD_CREATE || t->type == TASK_CHILD_REKEY) && sa->outstanding)
+			return true;
+	return false;
 }
 
 /* The CHILD_SA that the peer wants to replace; NULL: refused. */
@@ -301,6 +321,8 @@ static struct child_sa *rekey_choose(struct ike_sa *sa, struct child_negotiation
 		spi = 0;
 	old = ike_sa_child_by_spi_out(sa, spi);
 	notify = collision_rekey_child(sa->state, old ? (enum child_state)old->state : CHILD_STATES);
+	if (!old && notify == NOTIFY_CHILD_SA_NOT_FOUND && rekey_answer_is_due(sa))
+		notify = NOTIFY_TEMPORARY_FAILURE;
 	if (!notify && ike_sa_count_children(sa) >= 2 * LIMIT_CHILDREN)
 		notify = NOTIFY_TEMPORARY_FAILURE;
 	if (!notify)
