@@ -36,6 +36,7 @@ static const struct command_def commands[] = {
 	{ "reload-settings", cmd_reload_settings },
 	{ "reset-counters", cmd_reset_counters },
 	{ "stats", cmd_stats },
+	{ "sync-ids", cmd_sync_ids },
 	{ "terminate", cmd_terminate },
 	{ "unload-conn", cmd_unload_conn },
 	{ "unload-shared", cmd_unload_shared },

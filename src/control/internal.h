@@ -292,7 +292,7 @@ command_fn cmd_load_shared, cmd_unload_shared, cmd_get_shared, cmd_clear_creds;
 command_fn cmd_get_keys, cmd_get_authorities, cmd_get_pools, cmd_no_certificates, cmd_no_pools, cmd_no_authorities;
 command_fn cmd_list_nothing;
 command_fn cmd_list_sas;
-command_fn cmd_initiate, cmd_terminate, cmd_rekey;
+command_fn cmd_initiate, cmd_terminate, cmd_rekey, cmd_sync_ids;
 command_fn cmd_get_algorithms;
 command_fn cmd_get_counters, cmd_reset_counters;
 void cmd_reloaded(struct control *c, bool ok);

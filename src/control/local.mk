@@ -9,6 +9,7 @@ control_sources = \
 	src/control/cmd_daemon.c \
 	src/control/cmd_list.c \
 	src/control/cmd_rekey.c \
+	src/control/cmd_sync.c \
 	src/control/commands.c \
 	src/control/conf_message.c \
 	src/control/conn_message.c \

@@ -95,6 +95,16 @@ static int run_rekey(struct ctl *ctl)
 	return ctl_command(ctl, "rekey", m, "rekey", false);
 }
 
+static int run_sync_ids(struct ctl *ctl)
+{
+	struct bewick_vici_message *m = bewick_vici_message_new();
+
+	ctl_add_opt(ctl, m, "ike");
+	ctl_add_opt(ctl, m, "ike-id");
+	ctl_add_opt(ctl, m, "replay-delta");
+	return ctl_command(ctl, "sync-ids", m, "sync-ids", false);
+}
+
 static int run_redirect(struct ctl *ctl)
 {
 	struct bewick_vici_message *m = bewick_vici_message_new();
@@ -132,6 +142,9 @@ const struct ctl_verb ctl_verbs_control[] = {
 	{ "rekey", 'R', "rekey an SA", false, run_rekey,
 	  { OPT_CHILD, OPT_IKE, OPT_CHILD_ID, OPT_IKE_ID,
 	    { "reauth", 'a', NULL, "reauthenticate instead of rekeying an IKE_SA" } } },
+	{ "sync-ids", 'Y', "agree on message IDs with the peer anew", false, run_sync_ids,
+	  { OPT_IKE, OPT_IKE_ID,
+	    { "replay-delta", 'D', "number", "and its sequence numbers are to jump by this" } } },
 	{ "redirect", 'd', "redirect an IKE_SA", false, run_redirect,
 	  { OPT_IKE, OPT_IKE_ID,
 	    { "peer-ip", 'p', "ip|subnet|range", "addresses of peers" },

@@ -17,6 +17,7 @@ TCase *control_initiate_tests(void);
 TCase *control_counter_tests(void);
 TCase *control_loading_tests(void);
 TCase *control_rekey_tests(void);
+TCase *control_sync_tests(void);
 TCase *control_terminate_tests(void);
 TCase *control_action_tests(void);
 TCase *control_reinit_tests(void);
@@ -27,7 +28,16 @@ TCase *control_reinit_tests(void);
 #define FAKE_SAS 8
 #define FAKE_CALLS 256
 
-enum fake_kind { FAKE_LIST, FAKE_FIND, FAKE_STATS, FAKE_INITIATE, FAKE_TERMINATE, FAKE_REKEY, FAKE_REAUTH_TIME };
+enum fake_kind {
+	FAKE_LIST,
+	FAKE_FIND,
+	FAKE_STATS,
+	FAKE_INITIATE,
+	FAKE_TERMINATE,
+	FAKE_REKEY,
+	FAKE_REAUTH_TIME,
+	FAKE_SYNC,
+};
 
 struct fake_call {
 	enum fake_kind kind;
@@ -38,6 +48,7 @@ struct fake_call {
 	unsigned worker;
 	bool force, reauth;
 	uint64_t seconds;
+	uint64_t delta;
 };
 
 struct fake_sa {

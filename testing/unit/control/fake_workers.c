@@ -233,6 +233,15 @@ void workers_set_reauth_time(struct workers *w, const char *conn, uint64_t secon
 	pthread_mutex_unlock(&w->lock);
 }
 
+void workers_sync_ids(struct workers *w, uint64_t request, struct mailbox *reply_to, const struct worker_select *sel,
+		      uint64_t delta)
+{
+	pthread_mutex_lock(&w->lock);
+	fake_record_select(w, FAKE_SYNC, request, reply_to, sel)->delta = delta;
+	fake_post_matches(reply_to, request, fake_matches_count(w, sel));
+	pthread_mutex_unlock(&w->lock);
+}
+
 uint32_t workers_next_ike_id(struct workers *w)
 {
 	uint32_t id;
