@@ -210,8 +210,11 @@ void successor_drop(struct ike_sa *redundant, struct ike_sa *survivor, bool ours
 {
 	LOG_SA(&redundant->log, IKE, LOG_LEVEL_CONTROL, "IKE_SA %s[%u] is redundant, both sides rekeyed: %s closes it",
 	       redundant->log.name, redundant->log.id, ours ? "this side" : "the peer");
-	ike_sa_move(redundant, IKE_EVENT_REPLACED);
 	successor_link(redundant, survivor);
+	/* it may be closed already, by order or by the peer */
+	if (redundant->state == IKE_STATE_DELETING || redundant->state == IKE_STATE_CLOSED)
+		return;
+	ike_sa_move(redundant, IKE_EVENT_REPLACED);
 	redundant->over_ms = sa_now(redundant->ctx) + LIMIT_REKEYED_MS;
 	ike_sa_schedule(redundant);
 	if (ours) {

@@ -65,7 +65,7 @@ static void step_operator(struct schedule *s)
 	struct lab_end *e = pick_end(s);
 	const char *name = names[pick(s, 3)];
 	struct ike_sa *sa = pick_sa(s, e);
-	unsigned what = pick(s, 16);
+	unsigned what = pick(s, 17);
 
 	if (s->requests[0] + s->requests[1] >= LAB_REQUESTS - 2)
 		return;
@@ -101,6 +101,8 @@ static void step_operator(struct schedule *s)
 		ike_sa_reauth(sa);
 	} else if (what == 13) {
 		ike_sa_rekey(sa);
+	} else if (what == 16) {
+		(void)ike_sa_sync(sa, pick(s, 2));
 	} else if (what == 15) {
 		e->kernel_fail_install = pick(s, 4) == 0;
 		e->kernel_fail_spi = pick(s, 8) == 0;

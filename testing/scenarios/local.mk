@@ -9,6 +9,7 @@ EXTRA_DIST += \
 	testing/interop/test_matrix.py \
 	testing/interop/test_reauth.py \
 	testing/interop/test_strongswan.py \
+	testing/interop/test_sync.py \
 	testing/interop/test_vici.py \
 	testing/interop/uml/guest.py \
 	testing/interop/uml/inside/conftest.py \
@@ -30,6 +31,7 @@ EXTRA_DIST += \
 	testing/scenarios/swanctl_lab.py \
 	testing/scenarios/test_bewickd.py \
 	testing/scenarios/test_clients.py \
+	testing/scenarios/test_crash.py \
 	testing/scenarios/test_failures.py \
 	testing/scenarios/test_fragments.py \
 	testing/scenarios/test_ike_rekey.py \
