@@ -465,6 +465,29 @@ START_TEST(forgotten)
 }
 END_TEST
 
+/* What came of an answer goes with its exchange, by whatever it ends. */
+START_TEST(answer_comes_whole)
+{
+	struct lab *lab = fragments_up();
+	struct ike_sa *a = lab_sa(&lab->a);
+	struct builder b = builder_of(space, sizeof(space));
+
+	ike_sa_probe(a);
+	lab_deliver(lab);
+	lab_drop(lab);
+	lab_inject_fragment(&lab->b, lab_sa(&lab->b), EXCHANGE_INFORMATIONAL, true, a->out.next - 1, 1, 2, PAYLOAD_NONE, BYTES_NONE);
+	lab_deliver(lab);
+	ck_assert(fragment_held(a, true));
+	lab_inject(&lab->b, lab_sa(&lab->b), EXCHANGE_INFORMATIONAL, true, a->out.next - 1, &b);
+	lab_deliver(lab);
+	ck_assert_ptr_null(a->outstanding);
+	ck_assert(!fragment_held(a, true));
+	lab_run(lab);
+	expect_up(lab, 1);
+	lab_free(lab);
+}
+END_TEST
+
 /* Time does not run anew with each fragment of a half-open SA. */
 START_TEST(half_open)
 {
@@ -635,6 +658,7 @@ Suite *fragments_suite(void)
 	tcase_add_test(t, too_much_half_open);
 	tcase_add_test(t, too_much_answer);
 	tcase_add_test(t, forgotten);
+	tcase_add_test(t, answer_comes_whole);
 	tcase_add_test(t, half_open);
 	tcase_add_test(t, mixed);
 	tcase_add_loop_test(t, bad_content, 0, 2);
