@@ -414,8 +414,10 @@ void ike_sa_terminate(struct ike_sa *sa, bool force, struct sa_request request)
 
 	if (current != sa) {
 		/* the operator means the tunnel, under whatever number */
+		bool undecided = successor_is_undecided(sa); /* what becomes of it is decided with the other */
+
 		ike_sa_terminate(current, force, request);
-		if (sa->finished || sa->state == IKE_STATE_CLOSED)
+		if (undecided || sa->finished || sa->state == IKE_STATE_CLOSED)
 			return;
 		request.id = 0;
 	}

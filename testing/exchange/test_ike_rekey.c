@@ -688,6 +688,25 @@ START_TEST(terminated_meanwhile)
 }
 END_TEST
 
+/* The operator names the peer's successor before it is known whether it stays. _i & 1: whose is it, _i >> 1: who would win */
+START_TEST(terminated_undecided)
+{
+	struct lab *lab = collide(_i / 2);
+	struct lab_end *e = _i & 1 ? &lab->b : &lab->a;
+	struct sa_request end = lab_request_new(e);
+
+	lab_deliver(lab);
+	lab_deliver(lab);
+	ike_sa_terminate(undecided_of(e), false, end);
+	lab_run(lab);
+	rekey_settle(lab);
+	ck_assert_uint_eq(e->requests[end.id].done, 1);
+	ck_assert_uint_eq(lab_count(e, SA_EVENT_IKE_DOWN), 1);
+	expect_gone(lab);
+	lab_free(lab);
+}
+END_TEST
+
 /* RFC 7296, 1.3.2 SHOULD NOT: what is asked for during rekeying is done on the successor. _i: who asks, and when */
 START_TEST(children_wait)
 {
@@ -842,6 +861,7 @@ Suite *ike_rekey_suite(void)
 	tcase_add_test(t, silent_while_undecided);
 	tcase_add_loop_test(t, meets_delete, 0, 4);
 	tcase_add_loop_test(t, terminated_meanwhile, 0, 16);
+	tcase_add_loop_test(t, terminated_undecided, 0, 8);
 	tcase_add_loop_test(t, children_wait, 0, 4);
 	tcase_add_loop_test(t, meets_child, 0, 4);
 	tcase_add_loop_test(t, old_makes_nothing, 0, 3);

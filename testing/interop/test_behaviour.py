@@ -81,19 +81,6 @@ def test_liveness_checks_are_answered(lab):
     assert moon.ping() == 3
 
 
-def test_a_rekeying_that_we_refuse_costs_nothing(lab):
-    moon, sun = pair_of(lab)
-    moon.initiate("net-net")
-    sun.wait_children(1)
-    sun.swanctl("--rekey", "--child", "net-net")
-    moon.wait_log("rekeying of a CHILD_SA is not supported")
-    sun.wait_log("NO_ADDITIONAL_SAS|NO_ADD_SAS")
-    # strongSwan may set up a new IKE_SA in place of the old one: then packets pass again when that is up
-    for gateway in (moon, sun):
-        wait_until(lambda g=gateway: g.ping(count=1, limit=1) == 1, 15, "packets pass through the tunnel")
-        wait_until(lambda g=gateway: len(g.established()) == 1 and len(g.children()) == 1, 15, "one tunnel")
-
-
 def test_restart_of_the_peer(lab):
     """strongSwan loses its state; its INITIAL_CONTACT ends what we remember."""
     moon, sun = pair_of(lab)
