@@ -46,6 +46,7 @@
 #define LIMIT_TEMPORARY_TRIES 30      /* times that TEMPORARY_FAILURE is answered by asking again: about two minutes */
 #define LIMIT_REKEY_RETRY_MS 5000     /* after a refused rekeying of a CHILD_SA: the first wait, the next are longer */
 #define LIMIT_REKEY_RETRY_MAX_MS 600000
+#define LIMIT_REKEY_RETRY_MIN_MS 500  /* and no attempt when the hard limit is closer than twice that */
 #define LIMIT_REPLACED_MS 300000      /* a peer that rekeyed a CHILD_SA has so long to delete the old one */
 #define LIMIT_CHILDREN 4096           /* CHILD_SAs of one IKE_SA */
 #define LIMIT_WINDOW 1                /* our own window; larger ones of the peer are used up to this */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sa/child_successor.h"
 
+#include <stdio.h>
+
 #include "sa/deadline.h"
 #include "sa/task.h"
 
@@ -116,29 +118,41 @@ void child_successor_closed(struct child_sa *c)
 			child_successor_revive(old, c);
 }
 
-void child_successor_retry(struct child_sa *old)
+/* How long to wait after so many failures; 0: there is no more time before the hard limit. */
+static uint64_t child_successor_wait(struct child_sa *old, uint64_t left)
 {
-	struct ike_sa *sa = old->ike;
-	uint64_t now = sa_now(sa->ctx), wait = LIMIT_REKEY_RETRY_MS;
-	uint64_t left = old->life_ms > now ? old->life_ms - now : 0;
+	uint64_t wait = LIMIT_REKEY_RETRY_MS;
 
 	for (unsigned i = 0; i < old->rekey_failures && wait < LIMIT_REKEY_RETRY_MAX_MS; i++)
 		wait *= 2;
-	if (old->rekey_failures < UINT8_MAX)
-		old->rekey_failures++;
 	if (wait > LIMIT_REKEY_RETRY_MAX_MS)
 		wait = LIMIT_REKEY_RETRY_MAX_MS;
 	/* RFC 7296, 2.8.1: jitter, so that two sides do not go on meeting each other */
-	wait = deadline_jitter(sa, wait, wait / 2);
-	if (left && wait > left / 2)
-		wait = left / 2 ? left / 2 : 1;
-	old->rekey_ms = now + wait;
+	wait = deadline_jitter(old->ike, wait, wait / 2);
+	if (!old->life_ms)
+		return wait;
+	if (wait > left / 2)
+		wait = left / 2;
+	return wait < LIMIT_REKEY_RETRY_MIN_MS ? 0 : wait;
+}
+
+void child_successor_retry(struct child_sa *old)
+{
+	struct ike_sa *sa = old->ike;
+	uint64_t now = sa_now(sa->ctx);
+	uint64_t left = old->life_ms > now ? old->life_ms - now : 0, wait = child_successor_wait(old, left);
+	char limit[80] = "";
+
+	if (old->rekey_failures < UINT8_MAX)
+		old->rekey_failures++;
+	old->rekey_ms = wait ? now + wait : 0;
 	ike_sa_schedule(sa);
-	if (left)
-		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL,
-		       "CHILD_SA %s{%u} is rekeyed again in %llus; without a successor it is closed in %llus, at its hard limit",
-		       old->conf->name, old->id, (unsigned long long)(wait + 999) / 1000, (unsigned long long)(left + 999) / 1000);
+	if (old->life_ms)
+		snprintf(limit, sizeof(limit), " and closed in %llus, at its hard limit", (unsigned long long)(left + 999) / 1000);
+	if (wait)
+		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "CHILD_SA %s{%u} is rekeyed again in %llus%s%s", old->conf->name,
+		       old->id, (unsigned long long)(wait + 999) / 1000, *limit ? "; without a successor it is kept" : "", limit);
 	else
-		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "CHILD_SA %s{%u} is rekeyed again in %llus", old->conf->name, old->id,
-		       (unsigned long long)(wait + 999) / 1000);
+		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "CHILD_SA %s{%u} has no successor: it is not rekeyed any more%s",
+		       old->conf->name, old->id, limit);
 }

@@ -4,6 +4,7 @@ EXTRA_DIST += \
 	testing/interop/peers.py \
 	testing/interop/states \
 	testing/interop/test_behaviour.py \
+	testing/interop/test_child_rekey.py \
 	testing/interop/test_fragments.py \
 	testing/interop/test_ike_rekey.py \
 	testing/interop/test_matrix.py \
@@ -30,6 +31,7 @@ EXTRA_DIST += \
 	testing/scenarios/states \
 	testing/scenarios/swanctl_lab.py \
 	testing/scenarios/test_bewickd.py \
+	testing/scenarios/test_child_rekey.py \
 	testing/scenarios/test_clients.py \
 	testing/scenarios/test_crash.py \
 	testing/scenarios/test_failures.py \

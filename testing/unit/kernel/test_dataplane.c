@@ -411,6 +411,52 @@ START_TEST(test_refused_children)
 }
 END_TEST
 
+/* Of two with the same selectors the one that carries sends; both receive all the time (RFC 7296, 2.8). */
+START_TEST(test_carry)
+{
+	struct kernel_handle *old = child(0, "10.1.0.0/16", "10.2.0.0/16", false, 0x1000);
+	struct kernel_handle *next = child(0, "10.1.0.0/16", "10.2.0.0/16", false, 0x2000);
+	struct kernel_handle *far_old = child(1, "10.2.0.0/16", "10.1.0.0/16", false, 0x1000);
+	struct kernel_handle *far_next = child(1, "10.2.0.0/16", "10.1.0.0/16", false, 0x2000);
+	/* next carries, what old does, which of them sends: 0 none, 1 old, 2 next */
+	static const struct {
+		bool next;
+		int what;
+		int sends;
+	} steps[] = { { false, -1, 1 }, { true, -1, 2 }, { true, 1, 1 }, { true, 0, 2 }, { false, 0, 0 }, { true, 0, 2 } };
+	size_t n = test_packet(sent, "10.1.0.5", "10.2.0.6", 17, 1, 2, 60), back;
+
+	next->place = POLICY_WAITS;
+	ck_assert(dataplane_add(&ends[0].dp, old) && dataplane_add(&ends[0].dp, next));
+	ck_assert(dataplane_add(&ends[1].dp, far_old) && dataplane_add(&ends[1].dp, far_next));
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+		uint64_t by_old = far_old->in.usage.packets, by_next = far_next->in.usage.packets;
+
+		if (i)
+			dataplane_carry(&ends[0].dp, next, steps[i].next);
+		if (steps[i].what >= 0)
+			dataplane_carry(&ends[0].dp, old, steps[i].what);
+		push(&ends[0], sent, n);
+		ck_assert_uint_eq(pull(&ends[1], false, got), steps[i].sends ? n : 0);
+		ck_assert_uint_eq(far_old->in.usage.packets - by_old, steps[i].sends == 1);
+		ck_assert_uint_eq(far_next->in.usage.packets - by_next, steps[i].sends == 2);
+	}
+	/* far_next sends; what far_old sends arrives, too */
+	back = test_packet(sent, "10.2.0.6", "10.1.0.5", 17, 1, 2, 60);
+	for (int i = 0; i < 2; i++) {
+		push(&ends[1], sent, back);
+		ck_assert_uint_eq(pull(&ends[0], false, got), back);
+		dataplane_carry(&ends[1].dp, far_next, false);
+	}
+	ck_assert_uint_eq(old->in.usage.packets, 1);
+	ck_assert_uint_eq(next->in.usage.packets, 1);
+	remove_child(&ends[0], old);
+	remove_child(&ends[0], next);
+	remove_child(&ends[1], far_old);
+	remove_child(&ends[1], far_next);
+}
+END_TEST
+
 TCase *tcase_dataplane(void)
 {
 	TCase *tc = tcase_create("dataplane");
@@ -423,6 +469,7 @@ TCase *tcase_dataplane(void)
 	tcase_add_test(tc, test_trap);
 	tcase_add_test(tc, test_limits);
 	tcase_add_test(tc, test_move);
+	tcase_add_test(tc, test_carry);
 	tcase_add_test(tc, test_fragments);
 	tcase_add_test(tc, test_threads);
 	tcase_add_test(tc, test_refused_children);
