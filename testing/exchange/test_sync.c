@@ -358,7 +358,7 @@ END_TEST
 
 /* ---- requests that are under way ---- */
 
-enum waits { WAITS_PROBE, WAITS_CHILD, WAITS_CHILD_DELETE, WAITS_IKE_DELETE, WAITS };
+enum waits { WAITS_PROBE, WAITS_CHILD, WAITS_CHILD_DELETE, WAITS_IKE_DELETE, WAITS_CHILD_REKEY, WAITS_IKE_REKEY, WAITS };
 
 static uint64_t sync_begin(struct lab *lab, struct ike_sa *a, enum waits what)
 {
@@ -373,6 +373,12 @@ static uint64_t sync_begin(struct lab *lab, struct ike_sa *a, enum waits what)
 	case WAITS_IKE_DELETE:
 		ike_sa_terminate(a, false, r);
 		return r.id;
+	case WAITS_CHILD_REKEY:
+		ike_sa_rekey_child(a, a->children);
+		return 0;
+	case WAITS_IKE_REKEY:
+		ike_sa_rekey(a);
+		return 0;
 	case WAITS_PROBE:
 	case WAITS:
 		break;
@@ -395,15 +401,18 @@ START_TEST(outstanding_of_peer)
 	if (_i / WAITS & 1)
 		lab_deliver(lab);
 	lab_drop(lab);
-	if (what == WAITS_IKE_DELETE && _i / WAITS & 1) {
-		lab_run(lab); /* b has closed it: there is nothing to take over */
+	/* b has closed or replaced it: there is nothing to take over */
+	if ((what == WAITS_IKE_DELETE || what == WAITS_IKE_REKEY) && _i / WAITS & 1) {
+		lab_run(lab);
 		lab_free(lab);
 		return;
 	}
 	ike_sa_sync_ids(b);
 	lab_run(lab);
-	lab_advance(lab, 7000); /* what is tried again later */
-	lab_run(lab);
+	for (unsigned i = 0; i < 20; i++) { /* what is tried again later, and what lingers */
+		lab_advance(lab, 1000);
+		lab_run(lab);
+	}
 	if (r)
 		ck_assert_uint_eq(lab->a.requests[r].done, 1);
 	if (what == WAITS_IKE_DELETE) {
