@@ -9,7 +9,8 @@ from lab.run import ping, run, wait_until
 
 TUNNELS = int(os.environ.get("STORM_TUNNELS", "200"))
 SECONDS = float(os.environ.get("STORM_SECONDS", "120"))
-PATIENT = {"retransmit_timeout": 0.4, "retransmit_base": 1.1, "retransmit_tries": 25, "retransmit_limit": 2}
+PATIENT = {"retransmit_timeout": 0.4, "retransmit_base": 1.1, "retransmit_tries": 25, "retransmit_limit": 2,
+           "block_threshold": 0}  # all come from one address
 
 
 def inside(side, number):
