@@ -30,12 +30,13 @@ unsigned collision_rekey_child(enum ike_state ike, enum child_state child)
 	case CHILD_STATE_REKEYING: /* RFC 7296, 2.25.1: as usual; the redundant one is closed later */
 		return 0;
 	case CHILD_STATE_DELETING:
+	case CHILD_STATE_REKEYED: /* it is about to be closed: CHILD_SA_NOT_FOUND would make the peer set up a new one */
 	case CHILD_STATE_INSTALLING:
 	case CHILD_STATE_CREATED: /* the peer has it already and rekeys it before we know its SPI */
 	case CHILD_STATE_RETRYING:
 		return NOTIFY_TEMPORARY_FAILURE;
 	default:
-		/* never there, or replaced and about to be deleted: the peer will see that it is gone */
+		/* never there, or gone */
 		return NOTIFY_CHILD_SA_NOT_FOUND;
 	}
 }

@@ -14,4 +14,18 @@ diagrams: states_gen$(EXEEXT)
 	./states_gen child.dot > $(srcdir)/doc/child_sa_states.dot
 	for dot in $(diagrams_dot); do dot -Tsvg -o "$${dot%.dot}.svg" "$$dot" || exit 1; done
 
-.PHONY: diagrams
+# Needs spin; runs.py says what is explored.
+model: states_gen$(EXEEXT)
+	$(PYTHON3) $(srcdir)/testing/model/runs.py diagrams
+	$(PYTHON3) $(srcdir)/testing/model/runs.py check
+	$(PYTHON3) $(srcdir)/testing/model/runs.py mutants
+
+clean-local: clean-model
+clean-model:
+	rm -rf model
+
+EXTRA_DIST += testing/model/README.md testing/model/bounds.h testing/model/peers.pml testing/model/runs.py \
+	testing/model/setup.pml
+PYTHON3 = /usr/bin/python3
+
+.PHONY: diagrams model clean-model

@@ -151,14 +151,16 @@ static void gen_names(const struct machine *m)
 	printf("};\n\n");
 }
 
-static void gen_rows(const struct machine *m, const char *table)
+/* Rows are numbered through both tables, so that the test of mutants can leave one out. */
+static unsigned gen_rows(const struct machine *m, const char *table, unsigned number)
 {
 	unsigned s, e, n;
 	const char *meaning;
 
 	for (size_t i = 0; m->row(i, &s, &e, &n, &meaning); i++)
-		printf("\t%s[%s_%s * NAMES + %s_EV_%s] = %s_%s; /* %s */\n", table, m->prefix, m->state_name(s), m->prefix,
-		       m->event_name(e), m->prefix, m->state_name(n), meaning);
+		printf("\tROW(%u, %s, %s_%s, %s_EV_%s, %s_%s); /* %s */\n", ++number, table, m->prefix, m->state_name(s),
+		       m->prefix, m->event_name(e), m->prefix, m->state_name(n), meaning);
+	return number;
 }
 
 static const struct {
@@ -225,9 +227,11 @@ static void gen_promela(void)
 	printf("hidden byte child_next[6400];\n");
 	printf("hidden byte may_come[6400], may_go[6400];\n");
 	printf("hidden byte cross_create[80], cross_rekey_ike[160], cross_rekey_child[6400];\n\n");
+	printf("#ifdef MUTANTS\nhidden byte row_cut;\n"
+	       "#define ROW(N, TABLE, STATE, EVENT, NEXT) TABLE[STATE * NAMES + EVENT] = (row_cut == N -> 0 : NEXT)\n"
+	       "#else\n#define ROW(N, TABLE, STATE, EVENT, NEXT) TABLE[STATE * NAMES + EVENT] = NEXT\n#endif\n\n");
 	printf("inline tables_fill()\n{\n");
-	gen_rows(&gen_ike, "ike_next");
-	gen_rows(&gen_child, "child_next");
+	(void)gen_rows(&gen_child, "child_next", gen_rows(&gen_ike, "ike_next", 0));
 	gen_exchange_rules();
 	gen_collisions();
 	printf("}\n");
