@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sa/exchange.h"
+#include "sa/exchange_parts.h"
 
 #include <stdlib.h>
 
@@ -24,13 +24,13 @@ static uint8_t *exchange_packet(struct ike_sa *sa)
 	return sa->ctx->out + LIMIT_MESSAGE;
 }
 
-static void exchange_count_out(struct ike_sa *sa, unsigned exchange, bool response)
+void exchange_count_out(struct ike_sa *sa, unsigned exchange, bool response)
 {
 	if (exchange >= EXCHANGE_IKE_SA_INIT && exchange <= EXCHANGE_INFORMATIONAL)
 		ike_sa_count(sa, (exchange - EXCHANGE_IKE_SA_INIT) * 4 + 2 + (response ? 1 : 0));
 }
 
-static struct ike_header exchange_header(const struct ike_sa *sa, unsigned exchange, uint32_t message_id,
+struct ike_header exchange_header(const struct ike_sa *sa, unsigned exchange, uint32_t message_id,
 					 bool response)
 {
 	return (struct ike_header){
@@ -60,7 +60,7 @@ int exchange_log_level(const struct ike_sa *sa)
 	return exchange_is_probe(sa) ? LOG_LEVEL_DETAIL : LOG_LEVEL_CONTROL;
 }
 
-static void exchange_log_built(struct ike_sa *sa, const struct ike_header *h, struct buf *desc)
+void exchange_log_built(struct ike_sa *sa, const struct ike_header *h, struct buf *desc)
 {
 	LOG_SA(&sa->log, ENC, exchange_log_level(sa), "generating %s %s %u [%s ]", exchange_name(h->exchange),
 	       h->flags & IKE_FLAG_RESPONSE ? "response" : "request", h->message_id, buf_str(desc));
@@ -68,7 +68,7 @@ static void exchange_log_built(struct ike_sa *sa, const struct ike_header *h, st
 }
 
 /* A builder for the payloads of a message: behind the header for IKE_SA_INIT, by themselves for what is sealed. */
-static struct builder exchange_begin(struct ike_sa *sa, const struct ike_header *h, struct buf *desc)
+struct builder exchange_begin(struct ike_sa *sa, const struct ike_header *h, struct buf *desc)
 {
 	struct builder b;
 
@@ -84,7 +84,7 @@ static struct builder exchange_begin(struct ike_sa *sa, const struct ike_header 
 }
 
 /* The message to send; empty when it could not be built. */
-static struct bytes exchange_end(struct ike_sa *sa, const struct ike_header *h, struct builder *b)
+struct bytes exchange_end(struct ike_sa *sa, const struct ike_header *h, struct builder *b)
 {
 	if (h->exchange == EXCHANGE_IKE_SA_INIT || !sa->protect.cipher)
 		return builder_finish(b);
@@ -110,7 +110,7 @@ void exchange_notify_once(struct ike_sa *sa, unsigned notify)
 
 /* ---- ends of tasks ---- */
 
-static void exchange_task_ended(struct ike_sa *sa, struct task *t, enum outcome o)
+void exchange_task_ended(struct ike_sa *sa, struct task *t, enum outcome o)
 {
 	t->finished = true;
 	t->child_failed = o == OUTCOME_CHILD_FAILED;
@@ -119,7 +119,7 @@ static void exchange_task_ended(struct ike_sa *sa, struct task *t, enum outcome 
 
 /* Frees the finished tasks of a list; the others stay. Their last words are said after the list
  * is clean, because they may end the IKE_SA. */
-static void exchange_clean(struct ike_sa *sa, struct task **list)
+void exchange_clean(struct ike_sa *sa, struct task **list)
 {
 	struct task *done = NULL, **tail = &done;
 
@@ -146,7 +146,7 @@ static void exchange_clean(struct ike_sa *sa, struct task **list)
 	}
 }
 
-static bool exchange_waiting(const struct task *list)
+bool exchange_waiting(const struct task *list)
 {
 	for (; list; list = list->next)
 		if (list->waiting && !list->finished)
@@ -300,7 +300,7 @@ bool exchange_start(struct ike_sa *sa)
 }
 
 /* IKE_AUTH is over: what was only for it goes. */
-static void exchange_settle(struct ike_sa *sa)
+void exchange_settle(struct ike_sa *sa)
 {
 	if (!sa->setup || sa->state != IKE_STATE_ESTABLISHED)
 		return;
@@ -373,201 +373,7 @@ void exchange_response(struct ike_sa *sa, const struct ike_header *h, const stru
 	exchange_response_done(sa);
 }
 
-/* ---- responder ---- */
-
-static void exchange_send_reply(struct ike_sa *sa, const struct ike_header *h, struct bytes msg, struct buf *desc)
-{
-	struct incoming *i = sa->incoming;
-
-	if (!msg.n) {
-		LOG_SA(&sa->log, ENC, LOG_LEVEL_AUDIT, "a response to %s could not be built", exchange_name(h->exchange));
-		buf_free(desc);
-		return;
-	}
-	exchange_log_built(sa, h, desc);
-	exchange_count_out(sa, h->exchange, true);
-	window_in_store(&sa->in, i->message_id, i->hash, msg);
-	fragment_send(sa, &i->local, &i->remote, msg, exchange_log_level(sa));
-}
-
-static void exchange_incoming_done(struct ike_sa *sa)
-{
-	free(sa->incoming);
-	sa->incoming = NULL;
-}
-
-void exchange_reply_notify(struct ike_sa *sa, const struct ike_header *h, unsigned notify, struct bytes data)
-{
-	struct ike_header reply = exchange_header(sa, h->exchange, h->message_id, true);
-	struct buf desc = { 0 };
-	struct builder b = exchange_begin(sa, &reply, &desc);
-
-	builder_notify(&b, PROTOCOL_NONE, BYTES_NONE, notify, data);
-	exchange_send_reply(sa, &reply, exchange_end(sa, &reply, &b), &desc);
-	exchange_incoming_done(sa);
-}
-
-static void exchange_reply_empty(struct ike_sa *sa, const struct ike_header *h)
-{
-	struct ike_header reply = exchange_header(sa, h->exchange, h->message_id, true);
-	struct buf desc = { 0 };
-	struct builder b = exchange_begin(sa, &reply, &desc);
-
-	exchange_send_reply(sa, &reply, exchange_end(sa, &reply, &b), &desc);
-}
-
-/* IKE_FATAL as responder: the peer is told, the answer is kept for its repeats, the SA is over. */
-static void exchange_refuse(struct ike_sa *sa)
-{
-	uint8_t data[2] = { (uint8_t)(sa->fatal_data >> 8), (uint8_t)sa->fatal_data };
-	struct ike_header h = { .exchange = sa->incoming->exchange, .message_id = sa->incoming->message_id };
-	bool init = h.exchange == EXCHANGE_IKE_SA_INIT;
-
-	if (sa->fatal_notify)
-		exchange_reply_notify(sa, &h, sa->fatal_notify, bytes_of(data, sa->fatal_data ? 2 : 0));
-	else
-		exchange_reply_empty(sa, &h); /* the peer told us of the end */
-	exchange_incoming_done(sa);
-	/* an IKE_SA_INIT that is refused leaves no state (RFC 7296, 2.21.1) */
-	if (init) {
-		ike_sa_finish(sa, IKE_EVENT_FAILED, sa->cause, sa->why);
-		return;
-	}
-	if (sa->cause == CAUSE_NONE)
-		sa->cause = CAUSE_POLICY;
-	if (sa->why)
-		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "IKE_SA %s[%u] with %s ends: %s", sa->log.name, sa->log.id,
-		       addr_format_port(&sa->remote).s, sa->why);
-	ike_sa_close(sa);
-}
-
-static void exchange_build_response(struct ike_sa *sa)
-{
-	struct ike_header h = exchange_header(sa, sa->incoming->exchange, sa->incoming->message_id, true);
-	struct buf desc = { 0 };
-	struct builder b = exchange_begin(sa, &h, &desc);
-	struct bytes msg;
-
-	for (struct task *t = sa->passive; t; t = t->next) {
-		enum outcome o = t->ops->build_response(sa, t, &b);
-
-		if (o == OUTCOME_IKE_FATAL) {
-			buf_free(&desc);
-			exchange_refuse(sa);
-			return;
-		}
-		exchange_task_ended(sa, t, o);
-	}
-	msg = exchange_end(sa, &h, &b);
-	if (h.exchange == EXCHANGE_IKE_SA_INIT && msg.n) {
-		buf_reset(&sa->setup->init_response);
-		buf_add_bytes(&sa->setup->init_response, msg);
-	}
-	exchange_send_reply(sa, &h, msg, &desc);
-	exchange_incoming_done(sa);
-	exchange_settle(sa);
-	exchange_clean(sa, &sa->passive);
-	if (!sa->finished && sa->state != IKE_STATE_CLOSED)
-		ike_sa_run_queue(sa);
-}
-
-static void exchange_add_passive(struct ike_sa *sa, struct task *t)
-{
-	struct task **at = &sa->passive;
-
-	while (*at)
-		at = &(*at)->next;
-	*at = t;
-}
-
-/* RFC 7296, 1.3.2: an SA payload for IKE and no selectors. */
-static bool exchange_rekeys_ike(const struct payload_list *in)
-{
-	const struct payload *psa = payload_find(in, PAYLOAD_SA, NULL);
-
-	return psa && !payload_find(in, PAYLOAD_TSI, NULL) && (!psa->sa.count || psa->sa.p[0].protocol == PROTOCOL_IKE);
-}
-
-/* The tasks that answer a request, by exchange and payloads. */
-static void exchange_make_passive(struct ike_sa *sa, const struct ike_header *h, const struct payload_list *in)
-{
-	const struct payload *d = NULL;
-
-	switch (h->exchange) {
-	case EXCHANGE_IKE_SA_INIT:
-		exchange_add_passive(sa, task_new(sa, TASK_IKE_INIT));
-		break;
-	case EXCHANGE_IKE_AUTH:
-		exchange_add_passive(sa, task_new(sa, TASK_IKE_AUTH));
-		if (payload_find(in, PAYLOAD_SA, NULL))
-			exchange_add_passive(sa, task_new(sa, TASK_CHILD_CREATE));
-		break;
-	case EXCHANGE_CREATE_CHILD_SA:
-		exchange_add_passive(sa, task_new(sa, exchange_rekeys_ike(in)			  ? TASK_IKE_REKEY :
-					      payload_notify(in, NOTIFY_REKEY_SA) ? TASK_CHILD_REKEY :
-										    TASK_CHILD_CREATE));
-		break;
-	case EXCHANGE_INFORMATIONAL:
-		/* RFC 7296, 3.11: one payload per protocol; with the IKE_SA its children go */
-		while ((d = payload_find(in, PAYLOAD_DELETE, d)) && d->del.protocol != PROTOCOL_IKE)
-			;
-		if (d)
-			exchange_add_passive(sa, task_new(sa, TASK_IKE_DELETE));
-		else if (payload_find(in, PAYLOAD_DELETE, NULL))
-			exchange_add_passive(sa, task_new(sa, TASK_CHILD_DELETE));
-		else if (payload_notify(in, NOTIFY_AUTH_LIFETIME))
-			exchange_add_passive(sa, task_new(sa, TASK_IKE_AUTH_LIFETIME));
-		else if (h->message_id == 0 && sa->sync_ids && sync_is_request(in))
-			exchange_add_passive(sa, task_new(sa, TASK_IKE_MID_SYNC));
-		else if (payload_notify(in, NOTIFY_IPSEC_REPLAY_COUNTER_SYNC) && !sync_is_request(in))
-			exchange_add_passive(sa, task_new(sa, TASK_IKE_MID_SYNC));
-		else
-			exchange_add_passive(sa, task_new(sa, TASK_IKE_DPD));
-		break;
-	default:
-		break;
-	}
-}
-
-void exchange_request(struct ike_sa *sa, const struct ike_header *h, const struct payload_list *in)
-{
-	successor_heard(sa, in);
-	if (h->exchange == EXCHANGE_CREATE_CHILD_SA)
-		ike_sa_refresh_conn(sa);
-	exchange_make_passive(sa, h, in);
-	for (struct task *t = sa->passive; t; t = t->next) {
-		enum outcome o = t->ops->process_request(sa, t, in);
-
-		if (sa->finished)
-			return;
-		if (o == OUTCOME_IKE_FATAL) {
-			exchange_refuse(sa);
-			return;
-		}
-		t->waiting = o == OUTCOME_WAIT;
-	}
-	sa->parked_request = exchange_waiting(sa->passive);
-	if (!sa->parked_request)
-		exchange_build_response(sa);
-}
-
 /* ---- completions ---- */
-
-/* A task that answers a request of the peer may go on. */
-static void exchange_resume_passive(struct ike_sa *sa, struct task *t, enum kernel_status status,
-				    const struct errtext *err)
-{
-	enum outcome o = t->ops->resume(sa, t, status, err);
-
-	if (sa->finished)
-		return;
-	t->waiting = o == OUTCOME_WAIT;
-	sa->parked_request = o != OUTCOME_IKE_FATAL && exchange_waiting(sa->passive);
-	if (o == OUTCOME_IKE_FATAL)
-		exchange_refuse(sa);
-	else if (!sa->parked_request)
-		exchange_build_response(sa);
-}
 
 /* A task of our own exchange may go on. */
 static void exchange_resume_active(struct ike_sa *sa, struct task *t, enum kernel_status status,

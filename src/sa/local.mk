@@ -11,6 +11,8 @@ libbewick_la_SOURCES += \
 	src/sa/deadline.h \
 	src/sa/exchange.c \
 	src/sa/exchange.h \
+	src/sa/exchange_parts.h \
+	src/sa/exchange_respond.c \
 	src/sa/exchange_table.c \
 	src/sa/fragment.c \
 	src/sa/fragment.h \
@@ -28,6 +30,7 @@ libbewick_la_SOURCES += \
 	src/sa/initiate.c \
 	src/sa/nat.c \
 	src/sa/nat.h \
+	src/sa/orders.c \
 	src/sa/outcome.c \
 	src/sa/outcome.h \
 	src/sa/outstanding.c \
