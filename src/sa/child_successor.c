@@ -94,7 +94,7 @@ static void child_successor_revive(struct child_sa *old, struct child_sa *lost)
 {
 	struct ike_sa *sa = old->ike;
 
-	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "the peer closed CHILD_SA %s{%u} without closing %s{%u}, which it had replaced: that goes on",
+	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "the peer gave up CHILD_SA %s{%u} without closing %s{%u}, which it had replaced: that goes on",
 	       lost->conf->name, lost->id, old->conf->name, old->id);
 	child_sa_move(old, CHILD_EVENT_REVIVED);
 	old->successor = 0;
@@ -105,8 +105,9 @@ static void child_successor_revive(struct child_sa *old, struct child_sa *lost)
 	child_successor_retry(old);
 }
 
-void child_successor_closed(struct child_sa *c)
+bool child_successor_closed(struct child_sa *c)
 {
+	bool revived = false;
 	struct child_sa *next = c->successor ? ike_sa_child(c->ike, c->successor) : NULL;
 
 	if (child_successor_is_live(next)) {
@@ -114,8 +115,11 @@ void child_successor_closed(struct child_sa *c)
 		child_successor_announce(c, next);
 	}
 	for (struct child_sa *old = c->ike->children; old; old = old->next)
-		if (old->successor == c->id && old->state == CHILD_STATE_REKEYED && old->peer_deletes)
+		if (old->successor == c->id && old->state == CHILD_STATE_REKEYED && old->peer_deletes) {
 			child_successor_revive(old, c);
+			revived = true;
+		}
+	return revived;
 }
 
 /* How long to wait after so many failures; 0: there is no more time before the hard limit. */

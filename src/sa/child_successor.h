@@ -19,8 +19,8 @@ void child_successor_takes_over(struct child_sa *old, struct child_sa *next, boo
 void child_successor_drop(struct child_sa *loser, bool ours);
 /* Control learns that `next` is what `old` was. */
 void child_successor_announce(struct child_sa *old, struct child_sa *next);
-/* The peer closes `c`: a successor of it is announced; what it had replaced goes on. */
-void child_successor_closed(struct child_sa *c);
+/* The peer closes `c`, or has none: a successor of it is announced; what it had replaced goes on (true: there is one). */
+bool child_successor_closed(struct child_sa *c);
 /* A rekeying of ours failed: when it is tried again. */
 void child_successor_retry(struct child_sa *old);
 

@@ -337,8 +337,7 @@ void ike_sa_close(struct ike_sa *sa)
 		return;
 	/* RFC 7296, 2.8.2: the peer did not see that we rekey, too, and closes what it has replaced */
 	heir = successor_rival_wins(sa);
-	if (successor_is_undecided(sa))
-		successor_unlink(sa);
+	successor_rival_closed(sa);
 	if (sa->cause == CAUSE_NONE)
 		ike_sa_reinitiate(sa, ike_sa_close_action);
 	ike_sa_move(sa, sa->cause == CAUSE_NONE ? IKE_EVENT_DELETE_ANSWERED : IKE_EVENT_REFUSED);

@@ -23,7 +23,9 @@ static void rival_free(struct ike_sa *old)
 {
 	struct rival *r = old->rival;
 
-	r->old->rival = r->sa->rival = NULL;
+	r->old->rival = NULL;
+	if (r->sa)
+		r->sa->rival = NULL;
 	secret_clear(&r->ni);
 	secret_clear(&r->nr);
 	free(r);
@@ -38,7 +40,8 @@ void successor_unlink(struct ike_sa *sa)
 	} else if (sa->rival) {
 		other = sa->rival->sa;
 		rival_free(sa);
-		ike_sa_finish(other, IKE_EVENT_DESTROY, CAUSE_NONE, NULL);
+		if (other)
+			ike_sa_finish(other, IKE_EVENT_DESTROY, CAUSE_NONE, NULL);
 	}
 	if (sa->successor) {
 		struct ike_sa **at = &sa->successor->replaced;
@@ -245,8 +248,32 @@ struct ike_sa *successor_rival_wins(struct ike_sa *old)
 		return NULL;
 	sa = old->rival->sa;
 	rival_free(old);
-	successor_replace(old, sa);
+	if (sa)
+		successor_replace(old, sa);
 	return sa;
+}
+
+void successor_rival_closed(struct ike_sa *sa)
+{
+	if (!successor_is_undecided(sa))
+		return;
+	/* its nonces are still needed */
+	sa->rival->sa = NULL;
+	sa->rival = NULL;
+}
+
+/*
+ * The peer had decided for its own successor and closed it before we knew: ours, which it takes for redundant, must not live on
+ * in its place.
+ */
+static void successor_end_with_rival(struct ike_sa *old, struct ike_sa *ours)
+{
+	LOG_SA(&old->log, IKE, LOG_LEVEL_CONTROL, "the peer closed the IKE_SA that replaced %s[%u]: its CHILD_SAs go, too",
+	       old->log.name, old->log.id);
+	rival_free(old);
+	ike_sa_move(old, IKE_EVENT_REKEY_FAILED);
+	successor_drop(ours, old, true);
+	ike_sa_terminate(old, false, (struct sa_request){ 0 });
 }
 
 struct ike_sa *successor_decide(struct ike_sa *old, struct ike_sa *ours, struct bytes ni, struct bytes nr)
@@ -266,6 +293,10 @@ struct ike_sa *successor_decide(struct ike_sa *old, struct ike_sa *ours, struct 
 	}
 	theirs = (struct collision_nonces){ secret_bytes(&old->rival->ni), secret_bytes(&old->rival->nr) };
 	if (collision_ours_redundant(mine, theirs)) {
+		if (!old->rival->sa) {
+			successor_end_with_rival(old, ours);
+			return NULL;
+		}
 		sa = successor_rival_wins(old);
 		successor_drop(ours, sa, true);
 		return sa;
@@ -273,6 +304,10 @@ struct ike_sa *successor_decide(struct ike_sa *old, struct ike_sa *ours, struct 
 	sa = old->rival->sa;
 	rival_free(old);
 	successor_replace(old, ours);
+	if (!sa) {
+		successor_delete_old(old);
+		return ours;
+	}
 	successor_drop(sa, ours, false);
 	/* closed at once, the old one could take with it the answer that the peer needs to see what we see; its own Delete
 	 * says that it has seen it */

@@ -33,7 +33,9 @@ void successor_delete_old(struct ike_sa *old);
 void successor_set_rival(struct ike_sa *old, struct ike_sa *sa, struct bytes ni, struct bytes nr);
 /* Ours did not come about, or the peer did not see it: the noted one replaces `old` and is returned. NULL: there is none. */
 struct ike_sa *successor_rival_wins(struct ike_sa *old);
-/* Ours is there, too: the nonces decide. Returns the one that replaced `old`. */
+/* The peer closes one that nobody has decided about: what its nonces say holds all the same. */
+void successor_rival_closed(struct ike_sa *sa);
+/* Ours is there, too: the nonces decide. Returns the one that replaced `old`; NULL: that was closed already. */
 struct ike_sa *successor_decide(struct ike_sa *old, struct ike_sa *ours, struct bytes ni, struct bytes nr);
 /* A request came in on `sa`: a peer that uses a successor has decided. */
 void successor_heard(struct ike_sa *sa, const struct payload_list *in);

@@ -5,6 +5,7 @@
 
 #include "confs.h"
 #include "lab.h"
+#include "sa/task.h"
 #include "suites.h"
 
 /*
@@ -664,6 +665,44 @@ START_TEST(rekeyed_before_known)
 }
 END_TEST
 
+/*
+ * a's backend refuses what b made and rekeys already; a's Delete of it is lost, and b's request comes first: a never had it. The
+ * old one goes on, and nothing is set up beside it.
+ */
+START_TEST(rekeyed_before_given_up)
+{
+	struct lab *lab = rekey_up(CONF_A_RK(ESP), CONF_B_RK(ESP));
+	struct ike_sa *b = lab_sa(&lab->b);
+
+	rekey(&lab->a);
+	lab_deliver(lab);
+	lab_drop(lab);
+	rekey(&lab->b);
+	lab_run(lab); /* TEMPORARY_FAILURE: tried again later */
+	lab->a.kernel_fail_install = true;
+	for (unsigned i = 0; i < 100 && lab_children(&lab->b, CHILD_STATE_REKEYED); i++) {
+		lab_advance(lab, 100);
+		while (lab->n_packets)
+			if (lab_sa(&lab->a)->active && lab_sa(&lab->a)->active->type == TASK_CHILD_DELETE &&
+			    lab->packets[0].to == &lab->b && !b->outstanding)
+				lab_drop(lab);
+			else
+				lab_deliver(lab);
+	}
+	lab->a.kernel_fail_install = false;
+	/* both try again */
+	for (unsigned i = 0; i < 4; i++) {
+		lab_run(lab);
+		lab_advance(lab, 5000);
+	}
+	lab_run(lab);
+	expect_rest(lab, 1);
+	ck_assert_uint_eq(lab_count(&lab->b, SA_EVENT_CHILD_UP), 1);
+	ck_assert_uint_eq(lab_count(&lab->b, SA_EVENT_CHILD_DOWN), 0);
+	lab_free(lab);
+}
+END_TEST
+
 /* ---- the old one ---- */
 
 /* The peer rekeys and never closes the old one: we do. */
@@ -761,6 +800,7 @@ Suite *child_rekey_suite(void)
 	tcase_add_test(t, peer_lost_it);
 	tcase_add_loop_test(t, peer_asks_wrongly, 0, 4);
 	tcase_add_test(t, rekeyed_before_known);
+	tcase_add_test(t, rekeyed_before_given_up);
 	tcase_add_test(t, never_closed);
 	tcase_add_loop_test(t, over_while_rekeyed, 0, 2);
 	tcase_add_loop_test(t, no_spi_for_first, 0, 4);

@@ -707,6 +707,33 @@ START_TEST(terminated_undecided)
 }
 END_TEST
 
+/*
+ * The peer has decided for its own successor and closes it on purpose before our answer comes: ours must not take its place, the
+ * peer takes it for redundant. _i & 1: who closes
+ */
+START_TEST(terminated_decided)
+{
+	struct lab *lab = collide(_i / 2);
+	struct lab_end *e = _i & 1 ? &lab->b : &lab->a;
+	struct sa_request end = lab_request_new(e);
+
+	lab_deliver(lab);
+	lab_deliver(lab);
+	/* a's answer to b is the second one */
+	lab_choose(lab, _i & 1);
+	lab_deliver(lab);
+	ike_sa_terminate(e->sas[0], false, end);
+	/* its Delete overtakes our answer */
+	lab_choose(lab, 1);
+	lab_deliver(lab);
+	lab_run(lab);
+	rekey_settle(lab);
+	ck_assert_uint_eq(e->requests[end.id].done, 1);
+	expect_gone(lab);
+	lab_free(lab);
+}
+END_TEST
+
 /* RFC 7296, 1.3.2 SHOULD NOT: what is asked for during rekeying is done on the successor. _i: who asks, and when */
 START_TEST(children_wait)
 {
@@ -861,6 +888,7 @@ Suite *ike_rekey_suite(void)
 	tcase_add_test(t, silent_while_undecided);
 	tcase_add_loop_test(t, meets_delete, 0, 4);
 	tcase_add_loop_test(t, terminated_meanwhile, 0, 16);
+	tcase_add_loop_test(t, terminated_decided, 0, 16);
 	tcase_add_loop_test(t, terminated_undecided, 0, 8);
 	tcase_add_loop_test(t, children_wait, 0, 4);
 	tcase_add_loop_test(t, meets_child, 0, 4);

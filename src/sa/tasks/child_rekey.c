@@ -104,13 +104,16 @@ static void rekey_leave_to(struct ike_sa *sa, struct task_child_rekey *r, struct
 		old->successor = made->id;
 }
 
-/* RFC 7296, 2.25: the peer has no such CHILD_SA. It is gone here, too, and a new one is asked for. */
+/* RFC 7296, 2.25: the peer has no such CHILD_SA. It is gone here, too, and a new one is asked for, or what it replaced goes on. */
 static void rekey_lost(struct ike_sa *sa, struct child_sa *old)
 {
-	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "the peer has no CHILD_SA %s{%u} with SPIs %08x_i %08x_o: a new one is set up",
-	       old->conf->name, old->id, old->spi_in, old->spi_out);
-	ike_sa_queue(sa, child_create_new(sa, old->conn, old->conf, (struct sa_request){ 0 }));
+	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "the peer has no CHILD_SA %s{%u} with SPIs %08x_i %08x_o", old->conf->name,
+	       old->id, old->spi_in, old->spi_out);
 	child_sa_move(old, CHILD_EVENT_LOST);
+	if (!child_successor_closed(old)) {
+		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "a new CHILD_SA %s is set up", old->conf->name);
+		ike_sa_queue(sa, child_create_new(sa, old->conn, old->conf, (struct sa_request){ 0 }));
+	}
 	child_sa_closed(old);
 }
 
@@ -314,15 +317,18 @@ static struct child_sa *rekey_choose(struct ike_sa *sa, struct child_negotiation
 	const struct payload_notify *which = payload_notify(in, NOTIFY_REKEY_SA);
 	struct reader r = reader_of(which->spi);
 	struct child_sa *old;
+	enum child_state state = CHILD_STATES;
 	uint32_t spi = reader_u32(&r);
 	unsigned notify;
 
 	if (which->protocol != PROTOCOL_ESP || !reader_done(&r))
 		spi = 0;
 	old = ike_sa_child_by_spi_out(sa, spi);
-	notify = collision_rekey_child(sa->state, old ? (enum child_state)old->state : CHILD_STATES);
-	if (!old && notify == NOTIFY_CHILD_SA_NOT_FOUND && rekey_answer_is_due(sa))
-		notify = NOTIFY_TEMPORARY_FAILURE;
+	if (old)
+		state = (enum child_state)old->state;
+	else if (rekey_answer_is_due(sa))
+		state = CHILD_STATE_CREATED;
+	notify = collision_rekey_child(sa->state, state);
 	if (!notify && ike_sa_count_children(sa) >= 2 * LIMIT_CHILDREN)
 		notify = NOTIFY_TEMPORARY_FAILURE;
 	if (!notify)
