@@ -146,7 +146,8 @@ struct bytes seal_fragment(struct ike_sa *sa, const struct ike_header *h, const 
 	if (!writer_reserve(&b.w, protect_icv_len(p)))
 		return BYTES_NONE;
 	seal_write_iv(sa, iv);
-	memcpy(text, inner.p, inner.n);
+	if (inner.n)
+		memcpy(text, inner.p, inner.n);
 	memset(text + inner.n, 0, pad);
 	text[n - 1] = (uint8_t)pad;
 	builder_sk_end(&b);
