@@ -6,10 +6,8 @@
  * and agree which IKE_SAs there are, and nothing is left when they are gone.
  */
 #include <check.h>
-#include <limits.h>
 #include <malloc.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "fuzz.h"
 #include "sa/task.h"
@@ -460,23 +458,6 @@ static void run_at_rest(struct run *r)
 		ck_assert_uint_eq(r->asked[i].e->requests[r->asked[i].id].done, 1);
 }
 
-/* The plugins are beside the program, or in .libs there. */
-static void find_plugins(void)
-{
-	char path[PATH_MAX];
-	ssize_t n;
-
-	if (getenv("LAB_PLUGINS") || !access("bewick-openssl.la", F_OK))
-		return;
-	n = readlink("/proc/self/exe", path, sizeof(path) - 1);
-	path[n > 0 ? n : 0] = 0;
-	if (strrchr(path, '/'))
-		*strrchr(path, '/') = 0;
-	if (strlen(path) > 6 && !strcmp(path + strlen(path) - 6, "/.libs"))
-		path[strlen(path) - 6] = 0;
-	setenv("LAB_PLUGINS", path, 1);
-}
-
 static void run_options(struct sa_options *o, unsigned how)
 {
 	if (how & 16)
@@ -490,7 +471,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct run r = { .in = { data, size, 0 } };
 	unsigned set_up = program_u8(&r.in), how = program_u8(&r.in);
 
-	find_plugins();
+	fuzz_find_plugins();
 	r.heap = mallinfo2().uordblks;
 	r.lab = lab_new(confs[set_up % ARRAY_LEN(confs)][0], confs[set_up % ARRAY_LEN(confs)][1]);
 	crypto_ctx_seed(r.lab->a.ctx.crypto, 2 + set_up / 8);

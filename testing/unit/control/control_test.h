@@ -2,6 +2,7 @@
 #ifndef BEWICK_TEST_CONTROL_H
 #define BEWICK_TEST_CONTROL_H
 
+#include <stdatomic.h>
 #include <check.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -75,9 +76,10 @@ struct workers {
 	uint64_t half_open, queued;
 	uint64_t counters[SA_COUNTERS];
 	unsigned events;
-	unsigned n_configs; /* snapshots given */
 	struct config *config; /* the last one, held as workers do */
-	size_t n_conns, n_secrets; /* of the last one */
+	/* read by tests while control goes on: */
+	atomic_uint n_configs; /* snapshots given */
+	atomic_size_t n_conns, n_secrets; /* of the last one */
 };
 
 /* The next call of a kind that the test has not seen; fails after 5 s. */
