@@ -73,8 +73,8 @@ static bool null_query(struct kernel *k, struct kernel_handle *h, struct kernel_
 	return true;
 }
 
-static enum kernel_status null_update(struct kernel *k, struct kernel_handle *h, const struct addr *local,
-				      const struct addr *remote, struct kernel_done done, struct errtext *err)
+static enum kernel_status null_update(struct kernel *k, struct kernel_handle *h, const struct kernel_move *move,
+				      struct kernel_done done, struct errtext *err)
 {
 	return KERNEL_OK;
 }
@@ -87,6 +87,8 @@ static void null_advance(struct kernel *k, struct kernel_handle *h, uint64_t del
 static const struct kernel_ops null_ops = {
 	.name = "kernel-null",
 	.supports_transport = true,
+	.supports_beet = true,
+	.supports_scope = true,
 	.start = null_start,
 	.stop = null_stop,
 	.spi_alloc = null_spi_alloc,

@@ -104,13 +104,13 @@ static void service_do_remove(struct kernel *k, struct kernel_handle *c)
 static void service_do_update(struct kernel *k, struct service_update *u)
 {
 	struct errtext err = { "" };
-	bool ok = k->has_fds[u->remote.family == AF_INET6];
+	bool ok = k->has_fds[u->move.remote.family == AF_INET6];
 
 	if (ok)
-		dataplane_move(&k->dp, u->child, &u->local, &u->remote);
+		dataplane_move(&k->dp, u->child, &u->move.local, &u->move.remote);
 	else
 		errtext_set(&err, "%s: there is no socket for the family of %s", u->child->name,
-			    addr_format(&u->remote).s);
+			    addr_format(&u->move.remote).s);
 	if (u->done.fn)
 		u->done.fn(u->done.arg, u->done.token, ok ? KERNEL_OK : KERNEL_FAILED, &err);
 	free(u);

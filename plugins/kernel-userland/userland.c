@@ -246,17 +246,17 @@ static void userland_drop_update(struct mail *m)
 	free(container_of(m, struct service_update, mail));
 }
 
-static enum kernel_status userland_update(struct kernel *k, struct kernel_handle *h, const struct addr *local,
-					  const struct addr *remote, struct kernel_done done, struct errtext *err)
+static enum kernel_status userland_update(struct kernel *k, struct kernel_handle *h, const struct kernel_move *move,
+					  struct kernel_done done, struct errtext *err)
 {
 	struct service_update *u;
 
-	if (!remote->family || !remote->port) {
+	if (!move->remote.family || !move->remote.port) {
 		errtext_set(err, "%s: an update without the peer's address or port", h->name);
 		return KERNEL_FAILED;
 	}
 	u = xcalloc(1, sizeof(*u));
-	*u = (struct service_update){ { .kind = SERVICE_UPDATE, .drop = userland_drop_update }, h, *local, *remote, done };
+	*u = (struct service_update){ { .kind = SERVICE_UPDATE, .drop = userland_drop_update }, h, *move, done };
 	mailbox_post(k->box, &u->mail);
 	return KERNEL_PENDING;
 }

@@ -45,7 +45,7 @@ struct service_carry {
 struct service_update {
 	struct mail mail;
 	struct kernel_handle *child;
-	struct addr local, remote;
+	struct kernel_move move;
 	struct kernel_done done;
 };
 

@@ -3,6 +3,7 @@
 #define BEWICK_KERNEL_KERNEL_H
 
 #include "crypto/crypto.h"
+#include "proto/ipsec.h"
 #include "proto/ts.h"
 #include "util/addr.h"
 
@@ -17,8 +18,6 @@ enum kernel_status {
 	KERNEL_PENDING, /* done will be called exactly once */
 	KERNEL_FAILED,  /* err says why */
 };
-
-enum ipsec_mode { IPSEC_MODE_TUNNEL, IPSEC_MODE_TRANSPORT, IPSEC_MODE_BEET, IPSEC_MODE_PASS, IPSEC_MODE_DROP };
 
 /* How an asynchronous request ends. Borrowed data is copied by the backend before it returns PENDING. */
 struct kernel_done {
@@ -61,6 +60,11 @@ struct kernel_child {
 	uint32_t replay_window;
 	uint32_t priority; /* 0: computed, narrower wins */
 	bool copy_df, copy_ecn;
+	enum copy_dscp copy_dscp;
+	enum hw_offload hw_offload;
+	bool no_policies;  /* SAs only; policies and routes are the operator's */
+	bool fwd_out;      /* also a policy for forwarded packets that go out */
+	struct ipsec_scope scope;
 	/* Responder of a rekey: an older child with the same selectors keeps the outbound traffic until it is
 	 * removed, because the peer may not have installed the new one yet. */
 	bool out_waits;
@@ -81,7 +85,8 @@ struct kernel_usage {
 enum kernel_event_kind {
 	KERNEL_EVENT_EXPIRE_SOFT, /* rekey */
 	KERNEL_EVENT_EXPIRE_HARD, /* gone */
-	KERNEL_EVENT_ACQUIRE,
+	KERNEL_EVENT_ACQUIRE,     /* an outbound packet met a trap */
+	KERNEL_EVENT_MAPPING,     /* authenticated ESP in UDP came from elsewhere: src is the new address and port */
 	KERNEL_EVENT_INVALID_SPI, /* ESP for an SPI nobody has */
 	KERNEL_EVENT_DEAD,        /* the backend cannot go on */
 };
@@ -89,9 +94,16 @@ enum kernel_event_kind {
 struct kernel_event {
 	enum kernel_event_kind kind;
 	uint32_t spi; /* inbound SPI of the CHILD_SA */
-	uint32_t ike_id, child_id; /* of expire events */
+	uint32_t ike_id, child_id; /* of expire and mapping events; ACQUIRE: of the trap */
 	uint32_t reqid;
-	struct addr src, dst;
+	struct addr src, dst; /* outer */
+	struct ts packet_src, packet_dst; /* ACQUIRE: of the packet; one address, protocol and ports as far as known */
+};
+
+/* What changes when the peer, or we, moved. */
+struct kernel_move {
+	struct addr local, remote; /* outer, with UDP ports when encapsulated */
+	bool encap;
 };
 
 typedef void kernel_event_fn(void *arg, const struct kernel_event *ev);
@@ -118,7 +130,9 @@ struct kernel_ops {
 	const char *name; /* "kernel-userland" */
 	bool force_encap; /* cannot carry plain ESP: NAT detection is faked, all runs on the NAT-T port */
 	unsigned esp_sockets; /* how many ESP socket pairs it wants from net/ (0: none) */
-	bool supports_transport;
+	bool supports_transport, supports_beet;
+	bool supports_scope;      /* struct ipsec_scope, copy_dscp, fwd_out, no_policies */
+	bool supports_hw_offload;
 	/* Whether it could work here; err says why not. */
 	bool (*probe)(const struct settings *settings, struct errtext *err);
 	struct kernel *(*start)(const struct kernel_env *env, struct errtext *err);
@@ -129,7 +143,9 @@ struct kernel_ops {
 	void (*spi_free)(struct kernel *k, uint32_t spi);
 	/* Both SAs and all policies, or nothing. With KERNEL_PENDING the handle is set and lives until remove, also when
 	 * `done` tells of a failure; with KERNEL_FAILED there is none and child->in.spi stays reserved. Without SPIs it is
-	 * a trap: outbound packets give KERNEL_EVENT_ACQUIRE until an SA with the same selectors is installed. */
+	 * a trap: outbound packets give KERNEL_EVENT_ACQUIRE until an SA with the same selectors is installed, and again when that
+	 * is gone; the first packets wait for it. With mode PASS or DROP it is a shunt: packets between the selectors pass in clear
+	 * or are dropped, both ways, before any trap or SA of the same or wider selectors. */
 	enum kernel_status (*install)(struct kernel *k, const struct kernel_child *child, struct kernel_done done,
 				      struct kernel_handle **ret_handle, struct errtext *err);
 	/* Frees the handle and its inbound SPI; never fails, never pends. */
@@ -140,9 +156,10 @@ struct kernel_ops {
 	void (*carry)(struct kernel *k, struct kernel_handle *h, bool on);
 	/* Cheap; never pends. False: not known. */
 	bool (*query)(struct kernel *k, struct kernel_handle *h, struct kernel_usage *ret_in, struct kernel_usage *ret_out);
-	/* For an established child whose peer moved (NAT rebinding, MOBIKE). */
-	enum kernel_status (*update)(struct kernel *k, struct kernel_handle *h, const struct addr *local,
-				     const struct addr *remote, struct kernel_done done, struct errtext *err);
+	/* For an established child whose peer, or we, moved (NAT rebinding, MOBIKE): keys, sequence numbers and counters stay. May be
+	 * asked again before it is done: the last one counts. */
+	enum kernel_status (*update)(struct kernel *k, struct kernel_handle *h, const struct kernel_move *move,
+				     struct kernel_done done, struct errtext *err);
 	/*
 	 * The sequence numbers of outbound packets jump ahead by delta, as soon as may be; packets that are on their way may have lower
 	 * ones. What that leaves none of is a hard limit. NULL: the backend cannot.

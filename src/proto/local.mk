@@ -10,6 +10,7 @@ libbewick_la_SOURCES += \
 	src/proto/id_gn.c \
 	src/proto/id_gn.h \
 	src/proto/id_parse.c \
+	src/proto/ipsec.h \
 	src/proto/limits.h \
 	src/proto/proposal.c \
 	src/proto/proposal.h \

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "sa/address.h"
 #include "sa/deadline.h"
 
 struct child_sa *child_sa_new(struct ike_sa *ike, const struct conn *conn, const struct child_conf *conf)
@@ -118,6 +119,7 @@ enum kernel_status child_sa_install(struct child_sa *c, struct bytes keymat, con
 		.name = c->conf->name,
 	};
 
+	c->place = ike->place;
 	child_sa_split_keys(c, keymat, protect, &k);
 	child_sa_move(c, CHILD_EVENT_INSTALL);
 	return ctx->kernel_ops->install(ctx->kernel, &k, ctx->ops->kernel_done(ctx->host, ike, c->id),
@@ -130,6 +132,7 @@ void child_sa_installed(struct child_sa *c)
 	c->installed_ms = sa_now(c->ike->ctx);
 	deadline_of_child(c);
 	ike_sa_schedule(c->ike);
+	child_sa_follow(c);
 }
 
 void child_sa_established(struct child_sa *c)

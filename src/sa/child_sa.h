@@ -32,6 +32,7 @@ struct child_sa {
 	bool peer_deletes; /* REKEYED: closing it is the peer's */
 	bool over;         /* REKEYING: its hard limit is reached */
 	uint8_t rekey_failures;
+	uint8_t place;   /* of the IKE_SA when it was installed or moved last */
 	uint32_t successor; /* id of what the peer made to replace it, or of what replaced it; 0 none */
 	struct suite suite;
 	uint16_t n_local, n_remote;

@@ -114,6 +114,10 @@ struct sa_host_ops {
 	/* Completion of a backend request: to be passed to the backend, comes back as
 	 * ike_sa_kernel_done. */
 	struct kernel_done (*kernel_done)(void *host, struct ike_sa *sa, uint32_t child_id);
+	/* Likewise of a move of the child: comes back as child_sa_moved, or not at all when the child is gone. */
+	struct kernel_done (*move_done)(void *host, struct child_sa *child);
+	/* The SA's addresses are others now: the tables follow. */
+	void (*moved)(void *host, struct ike_sa *sa);
 	/* Addresses of a name: come back as ike_sa_resolved. False: at once not possible. */
 	bool (*resolve)(void *host, struct ike_sa *sa, const char *name, int family);
 	/* The source address for a destination; port untouched. */

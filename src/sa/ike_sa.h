@@ -113,6 +113,7 @@ struct ike_sa {
 	uint8_t reauth_tries; /* reauthentications that failed in a row */
 	uint16_t fatal_notify; /* to be sent with an IKE_FATAL answer, 0 none */
 	uint8_t rekey_failures; /* in a row */
+	uint8_t place;          /* sa/address.h: changes when the SA moves; children know the one they are at */
 	uint16_t fatal_data;   /* 2 bytes of notify data if not 0 */
 	const char *why;       /* constant sentence: why it ends */
 	bool initiator : 1;
@@ -124,6 +125,7 @@ struct ike_sa {
 	bool finished : 1;   /* handed to host->finished: do nothing any more */
 	bool being_replaced : 1;
 	bool in_peer_table : 1; /* the host's: by_peer is linked */
+	bool in_addr_table : 1; /* likewise by_addr */
 	bool claimed : 1;    /* the host's: its identities are counted */
 	bool announced : 1;  /* IKE_UP was told */
 	bool parked_request : 1; /* `incoming` waits for a completion */

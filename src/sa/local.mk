@@ -1,4 +1,6 @@
 libbewick_la_SOURCES += \
+	src/sa/address.c \
+	src/sa/address.h \
 	src/sa/child_sa.c \
 	src/sa/child_sa.h \
 	src/sa/child_sa_states.c \

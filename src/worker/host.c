@@ -89,7 +89,7 @@ static void host_established(void *host, struct ike_sa *sa)
 	uint64_t hash = uniqueness_hash(&w->pool->hash, &sa->local_id, &sa->remote_id);
 
 	sa_table_add_peer(w, sa, hash);
-	hashtab_insert(&w->by_addr, &sa->by_addr, sa_table_addr_hash(w, &sa->remote));
+	sa_table_add_addr(w, sa);
 	if (!sa->claimed)
 		uniqueness_add(w->pool->uniqueness, hash);
 	sa->claimed = true;
@@ -104,8 +104,8 @@ static void host_inherited(void *host, struct ike_sa *sa, struct ike_sa *old)
 	/* the count of the pair stays, and the place in the order: rekeying makes nobody newer than before */
 	sa_table_remove_peer(w, old);
 	sa_table_add_peer(w, sa, uniqueness_hash(&w->pool->hash, &sa->local_id, &sa->remote_id));
-	hashtab_remove(&w->by_addr, &old->by_addr);
-	hashtab_insert(&w->by_addr, &sa->by_addr, sa_table_addr_hash(w, &sa->remote));
+	sa_table_remove_addr(w, old);
+	sa_table_add_addr(w, sa);
 	sa->host_order = old->host_order;
 	sa->claimed = old->claimed;
 	old->claimed = false;
@@ -128,7 +128,15 @@ static void host_released(void *host, struct ike_sa *sa)
 				  uniqueness_hash(&w->pool->hash, &sa->local_id, &sa->remote_id));
 	sa->claimed = false;
 	sa_table_remove_peer(w, sa);
-	hashtab_remove(&w->by_addr, &sa->by_addr);
+	sa_table_remove_addr(w, sa);
+}
+
+static void host_moved(void *host, struct ike_sa *sa)
+{
+	if (!sa->in_addr_table)
+		return;
+	sa_table_remove_addr(host, sa);
+	sa_table_add_addr(host, sa);
 }
 
 static void replace_drop(struct mail *m)
@@ -259,6 +267,12 @@ static struct kernel_done host_kernel_done(void *host, struct ike_sa *sa, uint32
 	return (struct kernel_done){ host_kernel_done_fn, host, (uint64_t)sa->log.id << 32 | child_id };
 }
 
+/* By the child alone: it may belong to a successor of the IKE_SA by then. */
+static struct kernel_done host_move_done(void *host, struct child_sa *child)
+{
+	return (struct kernel_done){ host_kernel_done_fn, host, child->id };
+}
+
 static void resolve_drop(struct mail *m)
 {
 	struct resolve_job *r = container_of(m, struct resolve_job, job.mail);
@@ -351,6 +365,8 @@ const struct sa_host_ops worker_host_ops = {
 	.cookie = host_cookie,
 	.request_done = host_request_done,
 	.kernel_done = host_kernel_done,
+	.move_done = host_move_done,
+	.moved = host_moved,
 	.resolve = host_resolve,
 	.source_address = host_source_address,
 	.reinitiate = host_reinitiate,

@@ -117,6 +117,8 @@ void sa_table_add_peer(struct worker *w, struct ike_sa *sa, uint64_t hash);
 void sa_table_remove_peer(struct worker *w, struct ike_sa *sa);
 /* by_addr: established ones by the peer's IP address, for hints. */
 uint64_t sa_table_addr_hash(const struct worker *w, const struct addr *remote);
+void sa_table_add_addr(struct worker *w, struct ike_sa *sa);
+void sa_table_remove_addr(struct worker *w, struct ike_sa *sa);
 void sa_table_add_child(struct worker *w, struct child_sa *c);
 void sa_table_remove_child(struct worker *w, struct child_sa *c);
 struct child_sa *sa_table_child(struct worker *w, uint32_t id);
@@ -175,7 +177,7 @@ uint64_t uniqueness_hash(const struct hash_key *key, const struct id *local, con
 extern const struct sa_host_ops worker_host_ops;
 struct kernel_done_mail {
 	struct mail mail;
-	uint32_t ike_id, child_id;
+	uint32_t ike_id, child_id; /* ike_id 0: of a move of the child */
 	enum kernel_status status;
 	struct errtext err;
 };

@@ -89,6 +89,18 @@ uint64_t sa_table_addr_hash(const struct worker *w, const struct addr *remote)
 	return hash_bytes(&w->pool->hash, bytes_of(remote->ip, addr_len(remote)));
 }
 
+void sa_table_add_addr(struct worker *w, struct ike_sa *sa)
+{
+	hashtab_insert(&w->by_addr, &sa->by_addr, sa_table_addr_hash(w, &sa->remote));
+	sa->in_addr_table = true;
+}
+
+void sa_table_remove_addr(struct worker *w, struct ike_sa *sa)
+{
+	hashtab_remove(&w->by_addr, &sa->by_addr);
+	sa->in_addr_table = false;
+}
+
 void sa_table_add_child(struct worker *w, struct child_sa *c)
 {
 	hashtab_insert(&w->by_child, &c->by_id, hash_u64(&w->pool->hash, c->id));

@@ -146,8 +146,11 @@ static void worker_run_mail(struct worker *w, struct mail *m)
 		break;
 	case WORKER_MAIL_KERNEL_DONE: {
 		struct kernel_done_mail *k = container_of(m, struct kernel_done_mail, mail);
-		struct ike_sa *sa = sa_table_by_id(w, k->ike_id);
+		struct child_sa *moved = k->ike_id ? NULL : sa_table_child(w, k->child_id);
+		struct ike_sa *sa = k->ike_id ? sa_table_by_id(w, k->ike_id) : NULL;
 
+		if (moved)
+			child_sa_moved(moved, k->status, &k->err);
 		if (sa)
 			ike_sa_kernel_done(sa, k->child_id, k->status, &k->err);
 		break;

@@ -2,8 +2,11 @@
 #include "lab.h"
 
 #include <check.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "crypto/crypto.h"
 #include "plugin/loader.h"
@@ -205,6 +208,11 @@ static struct kernel_done lab_kernel_done(void *host, struct ike_sa *sa, uint32_
 	return (struct kernel_done){ lab_kernel_done_fn, host, (uint64_t)sa->log.id << 32 | child_id };
 }
 
+static struct kernel_done lab_move_done(void *host, struct child_sa *child)
+{
+	return (struct kernel_done){ lab_kernel_done_fn, host, child->id };
+}
+
 static bool lab_resolve(void *host, struct ike_sa *sa, const char *name, int family)
 {
 	(void)sa;
@@ -263,6 +271,8 @@ static const struct sa_host_ops lab_host_ops = {
 	.cookie = lab_cookie,
 	.request_done = lab_request_done,
 	.kernel_done = lab_kernel_done,
+	.move_done = lab_move_done,
+	.moved = lab_ignore,
 	.resolve = lab_resolve,
 	.source_address = lab_source_address,
 	.reinitiate = lab_reinitiate,
@@ -471,15 +481,31 @@ static void lab_unload(void)
 	crypto_registry_free(registry);
 }
 
+/* Where the plugins are: beside the program, or above its .libs. */
+static void lab_find_plugins(char dir[PATH_MAX])
+{
+	ssize_t n = readlink("/proc/self/exe", dir, PATH_MAX - 1);
+	char *end;
+
+	dir[n > 0 ? n : 0] = 0;
+	end = strrchr(dir, '/');
+	if (end)
+		*end = 0;
+	end = strrchr(dir, '/');
+	if (end && strcmp(end, "/.libs") == 0)
+		*end = 0;
+}
+
 static struct crypto_registry *lab_registry(void)
 {
 	static struct plugin_env env;
-	const char *dir = getenv("LAB_PLUGINS");
-	struct plugin_options options = { .dir = dir ? dir : ".", .load = "openssl!" };
+	char dir[PATH_MAX];
+	struct plugin_options options = { .dir = dir, .load = "openssl!" };
 	struct errtext err;
 
 	if (registry)
 		return registry;
+	lab_find_plugins(dir);
 	registry = crypto_registry_new();
 	env.crypto = registry;
 	loaded = plugins_load(&options, &env, &err);

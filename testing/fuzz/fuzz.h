@@ -8,7 +8,4 @@
 /* What a fuzz target defines (libFuzzer's interface). It aborts when a property does not hold. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Targets with a lab: the plugins are beside the program, or above its .libs; LAB_PLUGINS says otherwise. */
-void fuzz_find_plugins(void);
-
 #endif

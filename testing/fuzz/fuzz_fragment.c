@@ -153,7 +153,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct reader in = reader_of(bytes_of(data, size));
 
 	if (!r.lab) {
-		fuzz_find_plugins();
 		r.lab = lab_new(CONF_A_WITH(IKE_FUZZ, CHILD_A("one", "1", "")), CONF_B_WITH(IKE_FUZZ, CHILD_B("one", "1", "")));
 		lab_initiate(&r.lab->a, NULL);
 		lab_run(r.lab);

@@ -471,7 +471,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct run r = { .in = { data, size, 0 } };
 	unsigned set_up = program_u8(&r.in), how = program_u8(&r.in);
 
-	fuzz_find_plugins();
 	r.heap = mallinfo2().uordblks;
 	r.lab = lab_new(confs[set_up % ARRAY_LEN(confs)][0], confs[set_up % ARRAY_LEN(confs)][1]);
 	crypto_ctx_seed(r.lab->a.ctx.crypto, 2 + set_up / 8);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "sa/address.h"
 #include "sa/tasks/child.h"
 
 /* What both roles of a negotiation share: how it ends, keys and installation, what we offer. */
@@ -64,7 +65,7 @@ enum outcome negotiate_install(struct ike_sa *sa, struct child_negotiation *n, s
 					    bytes_of(ike_keys_d(&sa->keys), sa->keys.d_len), secret_bytes(&n->shared), ni,
 					    nr, protect_encr_key_len(&protect), protect_integ_key_len(&protect), &keymat)))
 		return negotiate_failed(sa, n, CAUSE_CRYPTO, "keys could not be derived", NOTIFY_NO_PROPOSAL_CHOSEN);
-	c->encap = sa->nat_local || sa->nat_remote || sa->nat_fake;
+	c->encap = ike_sa_wants_encap(sa);
 	c->initiator = n->initiator;
 	status = child_sa_install(c, secret_bytes(&keymat), &protect, &err);
 	secret_clear(&keymat);
