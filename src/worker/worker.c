@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "sa/address.h"
 #include "worker/internal.h"
 
 #include <malloc.h>
