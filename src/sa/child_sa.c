@@ -30,6 +30,8 @@ void child_sa_free(struct child_sa *c)
 	if (!c)
 		return;
 	ctx = c->ike->ctx;
+	if (c->state != CHILD_STATE_DESTROYING)
+		child_sa_move(c, CHILD_EVENT_DESTROY);
 	for (at = &c->ike->children; *at && *at != c; at = &(*at)->next)
 		;
 	if (*at)

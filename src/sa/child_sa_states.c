@@ -14,7 +14,7 @@ const struct child_transition child_transitions[] = {
 	ROW(CREATED, DESTROY, DESTROYING, "the IKE_SA went away"),
 
 	ROW(RETRYING, RETRIED, CREATED, "asked again"),
-	ROW(RETRYING, FAILED, DESTROYING, "the other method is not ours"),
+	ROW(RETRYING, FAILED, DESTROYING, "it is not needed any more"),
 	ROW(RETRYING, DESTROY, DESTROYING, "the IKE_SA went away"),
 
 	ROW(INSTALLING, INSTALL_OK, INSTALLED, "traffic flows"),
@@ -45,8 +45,7 @@ const struct child_transition child_transitions[] = {
 	ROW(DELETING, DELETE_RECEIVED, DELETED, "deletes crossed"),
 	ROW(DELETING, DESTROY, DESTROYING, "the IKE_SA went away"),
 
-	ROW(DELETED, DELETE_DONE, DELETED, "the answer to our Delete after the peer's own"),
-	ROW(DELETED, DESTROY, DESTROYING, "all is said"),
+	ROW(DELETED, DESTROY, DESTROYING, "all is said, late packets had their time"),
 };
 const size_t child_transitions_count = ARRAY_LEN(child_transitions);
 

@@ -2,6 +2,7 @@
 #include "lab.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -551,6 +552,40 @@ static void lab_watch_log(void *arg, const struct log_event *ev)
 	abort();
 }
 
+/* Each kind of move, once: "IKE_SA<tab>FROM => TO (meaning)"; testing/model/runs.py compares them with the tables. */
+static void lab_note_move(void *arg, const struct log_event *ev)
+{
+	static char seen[128][120];
+	const char *text = strstr(ev->msg, " state change: ");
+	char line[120];
+
+	if (!text)
+		return;
+	snprintf(line, sizeof(line), "%.*s\t%s\n", (int)strcspn(ev->msg, " "), ev->msg, text + strlen(" state change: "));
+	for (size_t i = 0; i < ARRAY_LEN(seen); i++) {
+		if (strcmp(seen[i], line) == 0)
+			return;
+		if (seen[i][0])
+			continue;
+		snprintf(seen[i], sizeof(seen[i]), "%s", line);
+		/* tests run in processes of their own: one write for each line */
+		ck_assert(write(*(int *)arg, line, strlen(line)) > 0);
+		return;
+	}
+}
+
+static void lab_note_moves(const char *path)
+{
+	static int fd;
+	int8_t levels[LOG_GROUPS];
+
+	memset(levels, LOG_LEVEL_SILENT, sizeof(levels));
+	levels[LOG_GROUP_MGR] = levels[LOG_GROUP_CHD] = LOG_LEVEL_DETAIL;
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	ck_assert_int_ge(fd, 0);
+	log_sink_add(levels, lab_note_move, &fd);
+}
+
 struct lab *lab_new(const char *conf_a, const char *conf_b)
 {
 	static struct log_sink *watch;
@@ -563,8 +598,11 @@ struct lab *lab_new(const char *conf_a, const char *conf_b)
 		memset(levels, atoi(getenv("LAB_LOG")), sizeof(levels));
 		sink = log_sink_add(levels, log_to_stderr, NULL);
 	}
-	if (!watch)
+	if (!watch) {
 		watch = log_sink_add(watched, lab_watch_log, NULL);
+		if (getenv("LAB_MOVES"))
+			lab_note_moves(getenv("LAB_MOVES"));
+	}
 	lab->now = 1000000;
 	lab_end_init(lab, &lab->a, "a", "192.0.2.1", conf_a);
 	lab_end_init(lab, &lab->b, "b", "192.0.2.2", conf_b);

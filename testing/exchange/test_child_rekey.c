@@ -527,6 +527,36 @@ START_TEST(other_key_exchange)
 }
 END_TEST
 
+/*
+ * While a's backend is busy with what b made, a learns that its own attempt needs another method. _i 0: it is not needed
+ * any more; 1: the IKE_SA goes
+ */
+START_TEST(other_key_exchange_too_late)
+{
+	struct lab *lab = rekey_up(CONF_A_RK("esp_proposals = aes128gcm16-x25519-ecp256"),
+				   CONF_B_RK("esp_proposals = aes128gcm16-x25519-ecp256"));
+	uint8_t method[2] = { 0, KE_ECP_256 };
+
+	rekey(&lab->a);
+	rekey(&lab->b);
+	lab->a.kernel_async = true;
+	lab_choose(lab, 1);
+	lab_deliver(lab);
+	ck_assert_uint_eq(lab->a.n_pending, 1);
+	answer_notify(lab, NOTIFY_INVALID_KE_PAYLOAD, bytes_of(method, 2));
+	ck_assert_uint_eq(lab_children(&lab->a, CHILD_STATE_RETRYING), 1);
+	if (_i) {
+		ike_sa_terminate(lab_sa(&lab->a), true, (struct sa_request){ 0 });
+		ck_assert_uint_eq(lab_live(&lab->a), 0);
+	} else {
+		run(lab);
+		expect_rest(lab, 1);
+		expect_events(&lab->a, 1, 1, 0);
+	}
+	lab_free(lab);
+}
+END_TEST
+
 /* No key exchange in common, which IKE_AUTH does not show. _i: who rekeys */
 START_TEST(no_key_exchange_in_common)
 {
@@ -794,6 +824,7 @@ Suite *child_rekey_suite(void)
 	tcase_add_loop_test(t, refused, 0, 9);
 	tcase_add_loop_test(t, refused_then_done, 0, 5);
 	tcase_add_test(t, other_key_exchange);
+	tcase_add_loop_test(t, other_key_exchange_too_late, 0, 2);
 	tcase_add_loop_test(t, no_key_exchange_in_common, 0, 2);
 	tcase_add_test(t, temporary_failure);
 	tcase_add_test(t, temporary_failure_of_new);

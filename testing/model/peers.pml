@@ -492,10 +492,7 @@ inline answer_delete_child(P, G, ABOUT)
 			fi
 		fi;
 		rival_closed(P, ABOUT);
-		if
-		:: H(P, G).wait && H(P, G).out == K_DELETE_CHILD && H(P, G).about == ABOUT -> skip
-		:: else -> child_closed(P, ABOUT)
-		fi
+		child_closed(P, ABOUT)
 	:: else
 	fi
 }
@@ -720,10 +717,10 @@ inline take_rekey_ike(P, G, MAKES)
 inline take_delete_child(P, G, ABOUT)
 {
 	if
-	:: C(P, ABOUT).st == CHILD_DELETING || C(P, ABOUT).st == CHILD_DELETED ->
+	:: C(P, ABOUT).st == CHILD_DELETING ->
 		child_move(P, ABOUT, CHILD_EV_DELETE_DONE);
 		child_closed(P, ABOUT)
-	:: else
+	:: else /* deletes crossed: all is done */
 	fi
 }
 

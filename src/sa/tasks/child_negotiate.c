@@ -126,10 +126,8 @@ void negotiate_clear(struct ike_sa *sa, struct child_negotiation *n)
 
 	/* not finished: the IKE_SA ends or starts over */
 	if (c && (c->state == CHILD_STATE_CREATED || c->state == CHILD_STATE_INSTALLING ||
-		  c->state == CHILD_STATE_RETRYING)) {
-		child_sa_move(c, CHILD_EVENT_DESTROY);
+		  c->state == CHILD_STATE_RETRYING))
 		child_sa_free(c);
-	}
 	if (n->ke_key)
 		n->ke->key_free(n->ke_key);
 	secret_clear(&n->nonce);
