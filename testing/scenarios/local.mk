@@ -12,11 +12,14 @@ EXTRA_DIST += \
 	testing/interop/test_strongswan.py \
 	testing/interop/test_sync.py \
 	testing/interop/test_vici.py \
-	testing/interop/uml/guest.py \
-	testing/interop/uml/inside/conftest.py \
-	testing/interop/uml/inside/peers.py \
-	testing/interop/uml/inside/test_libreswan.py \
-	testing/interop/uml/inside/test_openiked.py \
+	testing/kernel/conftest.py \
+	testing/kernel/guest.py \
+	testing/kernel/states \
+	testing/kernel/test_tunnels.py \
+	testing/peers/conftest.py \
+	testing/peers/peers.py \
+	testing/peers/test_libreswan.py \
+	testing/peers/test_openiked.py \
 	testing/scenarios/conftest.py \
 	testing/scenarios/lab/__init__.py \
 	testing/scenarios/lab/cable.py \

@@ -205,7 +205,7 @@ class Bewick(Gateway):
     kind = section = "bewickd"
 
     def settings_tree(self):
-        return {"kernel": "userland", "pidfile": self.path("pid"), "qcd": {"secret_file": self.path("qcd.secret")},
+        return {"kernel": os.environ.get("LAB_KERNEL", "userland"), "pidfile": self.path("pid"), "qcd": {"secret_file": self.path("qcd.secret")},
                 "plugins": {"vici": {"socket": "unix://" + self.path("vici")}},
                 "filelog": {"log": {"path": self.path("log"), "default": 1, "ike": 2, "time_format": "%H:%M:%S",
                                     "flush_line": True}}}

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs a command in a User-Mode Linux guest, whose kernel has ESP: peers that need that run there.
+"""Runs a command in a User-Mode Linux guest, whose kernel has ESP: kernel-netlink, and peers that need it, run there.
 
     guest.py [--limit SECONDS] [--memory MIB] [--write FOLDER]... COMMAND [ARGUMENT]...
 
@@ -17,9 +17,10 @@ import tempfile
 
 KERNEL = "/usr/bin/linux.uml"
 # What a missing algorithm would cost otherwise: the kernel asks modprobe for each by several names, for 0.2 s and more
-MODULES = """af_key esp4 esp6 xfrm_user gcm ccm ctr cbc ecb cmac hmac authenc authencesn seqiv echainiv ghash-generic
+MODULES = """af_key esp4 esp6 xfrm_user xfrm4_tunnel xfrm6_tunnel tunnel4 tunnel6 gcm ccm ctr cbc ecb cmac hmac authenc authencesn seqiv echainiv ghash-generic
 sha512_generic chacha20poly1305 drbg jitterentropy_rng veth tun bridge ip_tables iptable_filter ip6_tables ip6table_filter
-xt_statistic xt_u32 xt_tcpudp sch_netem inet_diag udp_diag""".split()
+iptable_nat ip6table_nat iptable_mangle xt_MASQUERADE xt_conntrack
+xt_policy xt_statistic xt_u32 xt_tcpudp xt_comment nf_conntrack nf_conntrack_netlink sch_netem sch_tbf inet_diag udp_diag""".split()
 
 INIT = """#!/bin/sh
 mount -t proc proc /proc
