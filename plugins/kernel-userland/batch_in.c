@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <netinet/udp.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "loop/loop.h"
+#include "tun_io.h"
 #include "util/ratelimit.h"
 #include "util/reader.h"
 
@@ -168,18 +168,6 @@ static void in_datagram(struct dataplane *dp, struct batch_in *b, const struct i
 	}
 }
 
-static void batch_in_write(struct dataplane *dp, struct batch_in *b)
-{
-	for (size_t i = 0; i < b->n_writes; i++) {
-		ssize_t r;
-
-		while ((r = write(dp->tun_fd, b->writes[i].p, b->writes[i].n)) < 0 && errno == EINTR)
-			;
-		if (r < 0)
-			drop_count(&dp->drops, DROP_TUN_WRITE);
-	}
-}
-
 size_t batch_in_run(struct dataplane *dp, struct batch_in *b, int fd)
 {
 	uint64_t now_ms;
@@ -211,6 +199,6 @@ size_t batch_in_run(struct dataplane *dp, struct batch_in *b, int fd)
 	}
 	pthread_mutex_unlock(&dp->gate_in);
 	event_list_tell(dp, &b->events);
-	batch_in_write(dp, b);
+	tun_write(dp->tun_fd, dp->vnet, b->writes, b->n_writes, &dp->drops);
 	return (size_t)n;
 }

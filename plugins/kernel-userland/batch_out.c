@@ -6,11 +6,11 @@
 #include <netinet/udp.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "icmp.h"
 #include "loop/loop.h"
 #include "pmtu.h"
+#include "tun_io.h"
 
 #define PACKET_MAX (65507 - PACKET_TAILROOM - 40) /* what still fits into a UDP datagram when sealed */
 #define IPV4_MTU_MIN 68   /* RFC 791 */
@@ -34,13 +34,12 @@ union out_control {
 };
 
 struct batch_out {
-	uint8_t *buffers; /* BATCH_MAX of BATCH_STRIDE */
-	size_t lens[BATCH_MAX];
-	struct out_item items[BATCH_MAX];
+	struct tun_reader in;
+	struct out_item items[TUN_PACKETS_MAX];
 	size_t n_items;
-	struct bytes replies[BATCH_MAX]; /* ICMP, to the TUN device */
+	struct bytes replies[TUN_PACKETS_MAX]; /* ICMP, to the TUN device */
 	size_t n_replies;
-	struct out_dest dests[BATCH_MAX];
+	struct out_dest dests[TUN_PACKETS_MAX];
 	const struct kernel_handle *dest_of; /* whose the last one is; compared only */
 	size_t n_dests;
 	struct event_list events;
@@ -48,17 +47,17 @@ struct batch_out {
 	struct pmtu_cache pmtus;
 	int df_now[2]; /* of the IPv4, IPv6 socket; -1 unknown */
 
-	struct mmsghdr msgs[BATCH_MAX];
-	struct iovec iov[BATCH_MAX];
-	union out_control control[BATCH_MAX];
-	const struct out_item *first[BATCH_MAX]; /* item of each message's first segment */
+	struct mmsghdr msgs[TUN_PACKETS_MAX];
+	struct iovec iov[TUN_PACKETS_MAX];
+	union out_control control[TUN_PACKETS_MAX];
+	const struct out_item *first[TUN_PACKETS_MAX]; /* item of each message's first segment */
 };
 
 struct batch_out *batch_out_new(const struct dataplane *dp)
 {
 	struct batch_out *b = xcalloc(1, sizeof(*b));
 
-	b->buffers = xmalloc((size_t)BATCH_MAX * BATCH_STRIDE);
+	tun_reader_init(&b->in);
 	b->frags.key = b->pmtus.key = dp->hash_key;
 	b->df_now[0] = b->df_now[1] = -1;
 	return b;
@@ -66,29 +65,8 @@ struct batch_out *batch_out_new(const struct dataplane *dp)
 
 void batch_out_free(struct batch_out *b)
 {
-	free(b->buffers);
+	tun_reader_clear(&b->in);
 	free(b);
-}
-
-static uint8_t *batch_out_buffer(struct batch_out *b, size_t i)
-{
-	return b->buffers + i * BATCH_STRIDE + PACKET_HEADROOM;
-}
-
-static size_t batch_out_read(struct dataplane *dp, struct batch_out *b)
-{
-	size_t n = 0;
-
-	while (n < BATCH_MAX) {
-		ssize_t r = read(dp->tun_fd, batch_out_buffer(b, n), 65535);
-
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r <= 0)
-			break;
-		b->lens[n++] = (size_t)r;
-	}
-	return n;
 }
 
 static void out_tell(struct batch_out *b, const struct kernel_handle *c, enum kernel_event_kind kind,
@@ -358,14 +336,12 @@ static void batch_out_send(struct dataplane *dp, struct batch_out *b)
 			out_send(dp, b, fd, n);
 		}
 	}
-	for (size_t i = 0; i < b->n_replies; i++)
-		if (write(dp->tun_fd, b->replies[i].p, b->replies[i].n) < 0)
-			drop_count(&dp->drops, DROP_TUN_WRITE);
+	tun_write(dp->tun_fd, dp->vnet, b->replies, b->n_replies, &dp->drops);
 }
 
 size_t batch_out_run(struct dataplane *dp, struct batch_out *b)
 {
-	size_t n = batch_out_read(dp, b);
+	size_t n = tun_read(&b->in, dp->tun_fd, dp->vnet, &dp->drops);
 	uint64_t now_ms = clock_monotonic_ms();
 
 	if (n == 0)
@@ -374,8 +350,8 @@ size_t batch_out_run(struct dataplane *dp, struct batch_out *b)
 	b->n_items = b->n_replies = b->n_dests = 0;
 	b->dest_of = NULL;
 	pthread_mutex_lock(&dp->gate_out);
-	for (size_t i = 0; i < n; i++) {
-		enum drop drop = out_packet(dp, b, batch_out_buffer(b, i), b->lens[i], now_ms);
+	for (size_t i = 0; i < b->in.n; i++) {
+		enum drop drop = out_packet(dp, b, b->in.packets[i].p, b->in.packets[i].n, now_ms);
 
 		if (drop != DROP_NONE)
 			drop_count(&dp->drops, drop);

@@ -14,6 +14,7 @@
  */
 struct dataplane {
 	int tun_fd;            /* borrowed, as all descriptors; nonblocking */
+	bool vnet;             /* the TUN device has IFF_VNET_HDR (offload.h) */
 	const int *fds4, *fds6; /* n_fds pairs, -1 = none; nonblocking */
 	unsigned n_fds;
 	int stop_fd; /* readable when the threads are to end */
@@ -61,7 +62,7 @@ void event_list_add(struct event_list *l, const struct kernel_event *ev); /* for
 void event_list_tell(struct dataplane *dp, struct event_list *l);        /* and empties it */
 
 /* ---- batches; each belongs to one thread ---- */
-#define BATCH_MAX 64         /* packets read from the TUN device, datagrams read from a socket */
+#define BATCH_MAX 64         /* datagrams read from a socket */
 #define BATCH_SEGMENTS (64 * BATCH_MAX) /* packets in the datagrams of a batch (UDP_GRO gives up to 64) */
 #define BATCH_STRIDE (65536 + PACKET_HEADROOM + PACKET_TAILROOM + 1472) /* no power of two: the cache */
 

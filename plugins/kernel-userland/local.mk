@@ -3,6 +3,7 @@ kernel_userland_sources = \
 	plugins/kernel-userland/batch_in.c \
 	plugins/kernel-userland/batch_out.c \
 	plugins/kernel-userland/child.c \
+	plugins/kernel-userland/checksum.h \
 	plugins/kernel-userland/child.h \
 	plugins/kernel-userland/dataplane.c \
 	plugins/kernel-userland/dataplane.h \
@@ -13,6 +14,8 @@ kernel_userland_sources = \
 	plugins/kernel-userland/flow.h \
 	plugins/kernel-userland/icmp.c \
 	plugins/kernel-userland/icmp.h \
+	plugins/kernel-userland/offload.c \
+	plugins/kernel-userland/offload.h \
 	plugins/kernel-userland/pmtu.c \
 	plugins/kernel-userland/pmtu.h \
 	plugins/kernel-userland/policy.c \
@@ -26,6 +29,8 @@ kernel_userland_sources = \
 	plugins/kernel-userland/service.c \
 	plugins/kernel-userland/tun.c \
 	plugins/kernel-userland/tun.h \
+	plugins/kernel-userland/tun_io.c \
+	plugins/kernel-userland/tun_io.h \
 	plugins/kernel-userland/userland.c \
 	plugins/kernel-userland/userland.h
 

@@ -11,6 +11,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#ifndef TUN_F_USO4 /* Linux 6.2 */
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+
 #define TUN_PATH "/dev/net/tun"
 #define TUN_TRIES 100
 
@@ -29,7 +34,7 @@ static int tun_open_path(struct errtext *err)
 /* 0, or errno. */
 static int tun_attach(int fd, const char *name, char ret_name[IFNAMSIZ])
 {
-	struct ifreq ifr = { .ifr_flags = (short)(IFF_TUN | IFF_NO_PI | IFF_TUN_EXCL) };
+	struct ifreq ifr = { .ifr_flags = (short)(IFF_TUN | IFF_NO_PI | IFF_TUN_EXCL | IFF_VNET_HDR) };
 
 	if (strlen(name) >= IFNAMSIZ)
 		return ENAMETOOLONG;
@@ -46,6 +51,13 @@ static void tun_attach_error(const char *name, int e, struct errtext *err)
 	const char *hint = e == EPERM ? " (CAP_NET_ADMIN is needed)" : e == EBUSY ? " (the name is taken)" : "";
 
 	errtext_set(err, "cannot make the TUN device %s: %s%s", name, strerror(e), hint);
+}
+
+bool tun_offload(int fd)
+{
+	unsigned tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+
+	return ioctl(fd, TUNSETOFFLOAD, tcp | TUN_F_USO4 | TUN_F_USO6) == 0 || ioctl(fd, TUNSETOFFLOAD, tcp) == 0;
 }
 
 int tun_open(const char *name, char ret_name[IFNAMSIZ], struct errtext *err)

@@ -7,10 +7,12 @@
 #include "util/result.h"
 
 /*
- * Makes a TUN device that lives as long as the descriptor (nonblocking), down. When `name` ends
+ * Makes a TUN device that lives as long as the descriptor (nonblocking), down, with a virtio_net_hdr before each packet. When `name` ends
  * in digits and is taken, the next free number is used. -1: err says what to do.
  */
 int tun_open(const char *name, char ret_name[IFNAMSIZ], struct errtext *err);
+/* Packets may come in pieces larger than the MTU, without checksums (offload.h). False: the kernel has no such thing. */
+bool tun_offload(int fd);
 /* Whether a TUN device could be made; err says why not. */
 bool tun_probe(struct errtext *err);
 /* No router solicitations, no autoconfiguration. A system without IPv6 has nothing to set. */

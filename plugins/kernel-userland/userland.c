@@ -69,6 +69,8 @@ static bool userland_open_device(struct kernel *k, const struct settings *settin
 	k->tun_fd = tun_open(settings_str(settings, SETTING "device", "ipsec0"), k->device, err);
 	if (k->tun_fd < 0)
 		return false;
+	if (!tun_offload(k->tun_fd))
+		LOG(KNL, LOG_LEVEL_CONTROL, "no segmentation offload on %s: %s", k->device, strerror(errno));
 	k->ifindex = if_nametoindex(k->device);
 	if (!rtnl_open(&k->rtnl, err))
 		return false;
@@ -158,6 +160,7 @@ static struct kernel *userland_start(const struct kernel_env *env, struct errtex
 	    (k->install_routes && !userland_open_routing(k, env->settings, err)))
 		goto failed;
 	k->dp.tun_fd = k->tun_fd;
+	k->dp.vnet = true;
 	if (!service_start(k, err) || !dataplane_start(&k->dp, err))
 		goto failed;
 	LOG(KNL, LOG_LEVEL_CONTROL, "ESP in user space on %s, MTU %u%s", k->device, k->mtu,

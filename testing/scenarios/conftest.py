@@ -10,3 +10,4 @@ from lab import states  # noqa: E402
 
 def pytest_collection_modifyitems(config, items):
     states.apply(os.path.dirname(os.path.abspath(__file__)), config, items)
+    items.sort(key=lambda item: "test_storm" not in item.nodeid)  # the longest begins first

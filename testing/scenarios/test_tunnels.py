@@ -75,6 +75,8 @@ def test_host_host(lab, version):
     wait_until(lambda: moved(sun, "host-host")[0] >= 3 * 84, what="the ping went through the tunnel")
     moon.terminate(ike="host")
     sun.wait_no_sas()
+    # the backends remove policies and routes behind the answers
+    wait_until(lambda: ping(moon.ns, OUTER[version]["sun"], count=1) == 1, what="both backends are done")
     assert ping(moon.ns, OUTER[version]["sun"]) == 3, "without the tunnel the hosts reach each other as before"
 
 

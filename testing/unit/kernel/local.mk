@@ -10,6 +10,7 @@ test_kernel_SOURCES = \
 	testing/unit/kernel/test_icmp.c \
 	testing/unit/kernel/test_kernel.h \
 	testing/unit/kernel/test_main.c \
+	testing/unit/kernel/test_offload.c \
 	testing/unit/kernel/test_policy.c \
 	testing/unit/kernel/test_registry.c \
 	testing/unit/kernel/test_replay.c \

@@ -14,6 +14,7 @@ TCase *tcase_policy(void);
 TCase *tcase_esp(void);
 TCase *tcase_icmp(void);
 TCase *tcase_route(void);
+TCase *tcase_offload(void);
 TCase *tcase_dataplane(void);
 TCase *tcase_corpus(void);
 

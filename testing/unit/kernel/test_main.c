@@ -17,6 +17,7 @@ int main(void)
 	suite_add_tcase(suite, tcase_esp());
 	suite_add_tcase(suite, tcase_icmp());
 	suite_add_tcase(suite, tcase_route());
+	suite_add_tcase(suite, tcase_offload());
 	suite_add_tcase(suite, tcase_dataplane());
 	suite_add_tcase(suite, tcase_corpus());
 	runner = srunner_create(suite);

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "offload.h"
+
+#include <netinet/in.h>
+
+#include "checksum.h"
+
+#ifndef VIRTIO_NET_HDR_GSO_UDP_L4 /* Linux 6.2 */
+#define VIRTIO_NET_HDR_GSO_UDP_L4 5
+#endif
+
+#define TCP_HEADER_LEN 20
+#define UDP_HEADER_LEN 8
+#define TCP_FIN 0x01
+#define TCP_PSH 0x08
+#define TCP_ACK 0x10
+#define TCP_CWR 0x80
+#define IPV6_HEADER_LEN 40
+
+static unsigned get16(const uint8_t *p)
+{
+	return (unsigned)p[0] << 8 | p[1];
+}
+
+static uint32_t get32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static void put16(uint8_t *p, unsigned v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+static void put32(uint8_t *p, uint32_t v)
+{
+	put16(p, v >> 16);
+	put16(p + 2, v & 0xffff);
+}
+
+/* ---- outbound ---- */
+
+struct piece {
+	bool v4, udp;
+	size_t l4;   /* where the transport header begins */
+	size_t head; /* all headers */
+	size_t size; /* of each payload but the last */
+};
+
+static bool piece_parse(const struct virtio_net_hdr *h, struct bytes packet, struct piece *ret)
+{
+	uint8_t kind = h->gso_type & (uint8_t)~VIRTIO_NET_HDR_GSO_ECN;
+	struct piece p = { .l4 = h->csum_start, .size = h->gso_size };
+
+	if (packet.n < 20 || packet.n > OFFLOAD_PACKET_MAX || !p.size || !(h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM))
+		return false;
+	p.v4 = packet.p[0] >> 4 == 4;
+	p.udp = kind == VIRTIO_NET_HDR_GSO_UDP_L4;
+	if (!p.udp && kind != (p.v4 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6))
+		return false;
+	if (p.l4 < (p.v4 ? 20 : IPV6_HEADER_LEN) || p.l4 + (p.udp ? UDP_HEADER_LEN : TCP_HEADER_LEN) > packet.n ||
+	    h->csum_offset != (p.udp ? 6 : 16))
+		return false;
+	p.head = p.l4 + (p.udp ? UDP_HEADER_LEN : 4 * (size_t)(packet.p[p.l4 + 12] >> 4));
+	*ret = p;
+	return p.head >= p.l4 + (p.udp ? UDP_HEADER_LEN : TCP_HEADER_LEN) && p.head < packet.n &&
+	       p.head <= OFFLOAD_HEADERS_MAX;
+}
+
+size_t offload_count(const struct virtio_net_hdr *h, struct bytes packet)
+{
+	struct piece p;
+	size_t n;
+
+	if (h->gso_type == VIRTIO_NET_HDR_GSO_NONE)
+		return 1;
+	if (!piece_parse(h, packet, &p))
+		return 0;
+	n = (packet.n - p.head + p.size - 1) / p.size;
+	return n <= OFFLOAD_SEGMENTS_MAX ? n : 0;
+}
+
+bool offload_checksum(const struct virtio_net_hdr *h, uint8_t *packet, size_t n)
+{
+	size_t at = (size_t)h->csum_start + h->csum_offset;
+	uint16_t sum;
+
+	if (!(h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM))
+		return true;
+	if (h->csum_start >= n || at + 2 > n)
+		return false;
+	/* the sum of the pseudo header is there already */
+	sum = (uint16_t)~checksum_fold(checksum_add(0, packet + h->csum_start, n - h->csum_start));
+	/* RFC 768: a sum of zero is sent as all ones; for TCP both are right */
+	checksum_put(packet + at, sum ? sum : 0xffff);
+	return true;
+}
+
+/* RFC 9293, 3.1 and RFC 8200, 8.1: addresses, protocol, length. */
+static uint64_t pseudo_header(const uint8_t *ip, bool v4, unsigned protocol, size_t l4_len)
+{
+	uint64_t sum = v4 ? checksum_add(0, ip + 12, 8) : checksum_add(0, ip + 8, 32);
+
+	return checksum_add_u16(checksum_add_u16(sum, protocol), (unsigned)l4_len);
+}
+
+static void ip_finish(uint8_t *ip, bool v4, size_t ip_len, size_t total)
+{
+	if (!v4) {
+		put16(ip + 4, (unsigned)(total - IPV6_HEADER_LEN));
+		return;
+	}
+	put16(ip + 2, (unsigned)total);
+	put16(ip + 10, 0);
+	checksum_put(ip + 10, (uint16_t)~checksum_fold(checksum_add(0, ip, ip_len)));
+}
+
+size_t offload_segment(const struct virtio_net_hdr *h, struct bytes piece, size_t i, uint8_t *ret)
+{
+	struct piece p;
+	size_t from, n;
+	uint8_t *l4;
+	uint16_t sum;
+	bool last;
+
+	if (!piece_parse(h, piece, &p))
+		return 0;
+	from = p.head + i * p.size;
+	n = piece.n - from < p.size ? piece.n - from : p.size;
+	last = from + n == piece.n;
+	l4 = ret + p.l4;
+	memcpy(ret, piece.p, p.head);
+	memcpy(ret + p.head, piece.p + from, n);
+	if (p.v4)
+		put16(ret + 4, get16(ret + 4) + (unsigned)i); /* RFC 6864: unique where it may be fragmented */
+	ip_finish(ret, p.v4, p.l4, p.head + n);
+	if (p.udp) {
+		put16(l4 + 4, (unsigned)(UDP_HEADER_LEN + n));
+		put16(l4 + 6, 0);
+	} else {
+		put32(l4 + 4, get32(l4 + 4) + (uint32_t)(i * p.size));
+		l4[13] &= (uint8_t)~((last ? 0 : TCP_FIN | TCP_PSH) | (i ? TCP_CWR : 0));
+		put16(l4 + 16, 0);
+	}
+	sum = (uint16_t)~checksum_fold(checksum_add(
+		pseudo_header(ret, p.v4, p.udp ? IPPROTO_UDP : IPPROTO_TCP, p.head - p.l4 + n), l4, p.head - p.l4 + n));
+	checksum_put(l4 + h->csum_offset, sum ? sum : 0xffff);
+	return p.head + n;
+}
+
+/* ---- inbound ---- */
+
+/* Headers of a plain TCP packet, with a payload and a good checksum; 0 if it is anything else. */
+static size_t run_head_len(const uint8_t *p, size_t n, size_t *ret_ip_len)
+{
+	size_t ip = 20, head;
+	bool v4 = n >= 20 && p[0] >> 4 == 4;
+
+	if (v4) {
+		/* no options, not a fragment */
+		if (p[0] != 0x45 || p[9] != IPPROTO_TCP || get16(p + 6) & 0x3fff)
+			return 0;
+	} else {
+		ip = IPV6_HEADER_LEN;
+		if (n < ip || p[0] >> 4 != 6 || p[6] != IPPROTO_TCP)
+			return 0;
+	}
+	if (n < ip + TCP_HEADER_LEN)
+		return 0;
+	head = ip + 4 * (size_t)(p[ip + 12] >> 4);
+	if (head < ip + TCP_HEADER_LEN || head >= n || (p[ip + 13] & ~(TCP_ACK | TCP_PSH)) || !(p[ip + 13] & TCP_ACK))
+		return 0;
+	if (checksum_fold(checksum_add(pseudo_header(p, v4, IPPROTO_TCP, n - ip), p + ip, n - ip)) != 0xffff)
+		return 0;
+	*ret_ip_len = ip;
+	return head;
+}
+
+void offload_run_begin(struct offload_run *r, uint8_t *packet, size_t n)
+{
+	r->h = (struct virtio_net_hdr){ 0 };
+	r->iov[0] = (struct iovec){ &r->h, sizeof(r->h) };
+	r->iov[1] = (struct iovec){ packet, n };
+	r->n_iov = 2;
+	r->head = packet;
+	r->total = n;
+	r->head_len = run_head_len(packet, n, &r->ip_len);
+	r->open = r->head_len && !(packet[r->ip_len + 13] & TCP_PSH);
+	if (!r->open)
+		return;
+	r->payload = n - r->head_len;
+	r->next_seq = get32(packet + r->ip_len + 4) + (uint32_t)r->payload;
+	r->next_id = (uint16_t)(get16(packet + 4) + 1);
+}
+
+/* All that must be equal in both headers, so that cutting the run again gives what came. */
+static bool run_same_head(const struct offload_run *r, const uint8_t *p)
+{
+	const uint8_t *a = r->head, *ta = a + r->ip_len, *tp = p + r->ip_len;
+
+	if (r->ip_len == 20) {
+		bool df = a[6] & 0x40;
+
+		/* TOS; flags; TTL and protocol; addresses. Without DF the identification counts on */
+		if (a[1] != p[1] || a[6] != p[6] || memcmp(a + 8, p + 8, 2) != 0 || memcmp(a + 12, p + 12, 8) != 0 ||
+		    (!df && get16(p + 4) != r->next_id))
+			return false;
+	} else if (memcmp(a, p, 4) != 0 || memcmp(a + 6, p + 6, 34) != 0) {
+		return false;
+	}
+	/* ports; acknowledgement and length; window; urgent pointer and options */
+	return memcmp(ta, tp, 4) == 0 && memcmp(ta + 8, tp + 8, 5) == 0 && memcmp(ta + 14, tp + 14, 2) == 0 &&
+	       memcmp(ta + 18, tp + 18, r->head_len - r->ip_len - 18) == 0;
+}
+
+bool offload_run_add(struct offload_run *r, uint8_t *packet, size_t n)
+{
+	size_t ip_len, head_len, payload;
+
+	if (!r->open || r->n_iov > OFFLOAD_IOV_MAX || n <= r->head_len || packet[0] >> 4 != r->head[0] >> 4)
+		return false;
+	payload = n - r->head_len;
+	if (payload > r->payload || r->total + payload > OFFLOAD_PACKET_MAX ||
+	    get32(packet + r->ip_len + 4) != r->next_seq || !run_same_head(r, packet))
+		return false;
+	head_len = run_head_len(packet, n, &ip_len);
+	if (head_len != r->head_len)
+		return false;
+	r->iov[r->n_iov++] = (struct iovec){ packet + head_len, payload };
+	r->total += payload;
+	r->next_seq += (uint32_t)payload;
+	r->next_id++;
+	/* a short one, or one that wants to be read now, is the last */
+	r->open = payload == r->payload && !(packet[ip_len + 13] & TCP_PSH);
+	r->head[r->ip_len + 13] |= packet[ip_len + 13] & TCP_PSH;
+	return true;
+}
+
+void offload_run_end(struct offload_run *r)
+{
+	bool v4 = r->n_iov > 2 && r->ip_len == 20;
+
+	if (r->n_iov <= 2)
+		return;
+	ip_finish(r->head, v4, r->ip_len, r->total);
+	checksum_put(r->head + r->ip_len + 16,
+		     checksum_fold(pseudo_header(r->head, v4, IPPROTO_TCP, r->total - r->ip_len)));
+	r->h = (struct virtio_net_hdr){
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.gso_type = v4 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6,
+		.hdr_len = (uint16_t)r->head_len,
+		.gso_size = (uint16_t)r->payload,
+		.csum_start = (uint16_t)r->ip_len,
+		.csum_offset = 16,
+	};
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tun_io.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "util/mem.h"
+
+#define STRIDE (65536 + PACKET_HEADROOM + PACKET_TAILROOM + 1472) /* no power of two: the cache */
+/* what one piece may need, of the smallest packets */
+#define CUT_PIECE (OFFLOAD_PACKET_MAX + OFFLOAD_SEGMENTS_MAX * (OFFLOAD_HEADERS_MAX + PACKET_HEADROOM + PACKET_TAILROOM))
+#define CUT_MAX (TUN_PACKETS_ENOUGH * 4096 + CUT_PIECE)
+
+void tun_reader_init(struct tun_reader *r)
+{
+	r->buffers = xmalloc((size_t)TUN_BATCH * STRIDE);
+	r->cut = xmalloc(CUT_MAX);
+}
+
+void tun_reader_clear(struct tun_reader *r)
+{
+	free(r->buffers);
+	free(r->cut);
+}
+
+/* False: the piece makes no sense. */
+static bool tun_cut(struct tun_reader *r, const struct virtio_net_hdr *h, struct bytes piece, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		uint8_t *p = r->cut + r->n_cut + PACKET_HEADROOM;
+		size_t n = offload_segment(h, piece, i, p);
+
+		if (!n)
+			return false;
+		r->packets[r->n++] = (struct tun_packet){ p, n };
+		r->n_cut += PACKET_HEADROOM + n + PACKET_TAILROOM;
+	}
+	return true;
+}
+
+static bool tun_take(struct tun_reader *r, const struct virtio_net_hdr *h, uint8_t *packet, size_t n)
+{
+	struct bytes piece = bytes_of(packet, n);
+	size_t count = offload_count(h, piece);
+
+	if (count > 1)
+		return tun_cut(r, h, piece, count);
+	if (count != 1 || !offload_checksum(h, packet, n))
+		return false;
+	r->packets[r->n++] = (struct tun_packet){ packet, n };
+	return true;
+}
+
+size_t tun_read(struct tun_reader *r, int fd, bool vnet, struct drop_counters *drops)
+{
+	size_t reads = 0;
+
+	r->n = r->n_cut = 0;
+	while (reads < TUN_BATCH && r->n < TUN_PACKETS_ENOUGH && r->n_cut + CUT_PIECE <= CUT_MAX) {
+		uint8_t *p = r->buffers + reads * STRIDE + PACKET_HEADROOM;
+		struct virtio_net_hdr h = { 0 };
+		struct iovec iov[2] = { { &h, sizeof(h) }, { p, OFFLOAD_PACKET_MAX } };
+		ssize_t n = readv(fd, vnet ? iov : iov + 1, vnet ? 2 : 1);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		reads++;
+		if ((vnet && (size_t)n <= sizeof(h)) || !tun_take(r, &h, p, (size_t)n - (vnet ? sizeof(h) : 0)))
+			drop_count(drops, DROP_BAD_INNER);
+	}
+	return reads;
+}
+
+static void tun_writev(int fd, const struct iovec *iov, size_t n, size_t packets, struct drop_counters *drops)
+{
+	ssize_t r;
+
+	while ((r = writev(fd, iov, (int)n)) < 0 && errno == EINTR)
+		;
+	for (size_t i = 0; r < 0 && i < packets; i++)
+		drop_count(drops, DROP_TUN_WRITE);
+}
+
+void tun_write(int fd, bool vnet, const struct bytes *packets, size_t n, struct drop_counters *drops)
+{
+	struct offload_run run;
+
+	for (size_t i = 0; !vnet && i < n; i++) {
+		struct iovec iov = { (void *)packets[i].p, packets[i].n };
+
+		tun_writev(fd, &iov, 1, 1, drops);
+	}
+	for (size_t i = 0; vnet && i < n;) {
+		offload_run_begin(&run, (uint8_t *)packets[i].p, packets[i].n);
+		for (i++; i < n && offload_run_add(&run, (uint8_t *)packets[i].p, packets[i].n); i++)
+			;
+		offload_run_end(&run);
+		tun_writev(fd, run.iov, run.n_iov, run.n_iov - 1, drops);
+	}
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef USERLAND_TUN_IO_H
+#define USERLAND_TUN_IO_H
+
+#include "drop.h"
+#include "esp.h"
+#include "offload.h"
+
+/*
+ * Packets from and to the TUN device. With `vnet` (IFF_VNET_HDR) each read may give many packets in one piece, and a run of
+ * inbound TCP segments is written as one.
+ */
+#define TUN_BATCH 64                    /* reads at a time */
+#define TUN_PACKETS_ENOUGH 256          /* no more reads when there are so many: they stay in the cache */
+#define TUN_PACKETS_MAX (TUN_PACKETS_ENOUGH + OFFLOAD_SEGMENTS_MAX)
+
+struct tun_packet {
+	uint8_t *p; /* PACKET_HEADROOM before it, PACKET_TAILROOM behind it are free */
+	size_t n;
+};
+
+/* One thread's. */
+struct tun_reader {
+	uint8_t *buffers; /* TUN_BATCH, to read into */
+	uint8_t *cut;     /* where packets of pieces are put */
+	size_t n_cut;
+	size_t n;
+	struct tun_packet packets[TUN_PACKETS_MAX];
+};
+
+void tun_reader_init(struct tun_reader *r);
+void tun_reader_clear(struct tun_reader *r);
+/* Reads what is there, up to a batch: r->packets are valid until the next call. How many reads; 0: nothing is there. */
+size_t tun_read(struct tun_reader *r, int fd, bool vnet, struct drop_counters *drops);
+/* Writes packets in their order; those that cannot be written are counted. Their bytes may be changed. */
+void tun_write(int fd, bool vnet, const struct bytes *packets, size_t n, struct drop_counters *drops);
+
+#endif
