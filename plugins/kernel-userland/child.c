@@ -77,6 +77,8 @@ struct kernel_handle *child_new(const struct kernel_child *conf, struct errtext 
 	c->remote_ts = ts_list_copy(conf->remote_ts);
 	c->vips = xmemdup(conf->vips, conf->n_vips * sizeof(*conf->vips));
 	c->n_vips = conf->n_vips;
+	c->routes = (struct route_user){ .name = c->name, .local_ts = c->local_ts, .remote_ts = c->remote_ts,
+					 .vips = c->vips, .n_vips = c->n_vips };
 	c->place = trap ? POLICY_TRAP : conf->out_waits ? POLICY_WAITS : POLICY_NEWEST;
 	c->policies = policies_new(c->local_ts, c->remote_ts, conf->priority, c, &c->n_policies);
 	out_dest_set(&c->dest, &conf->out.src, &conf->out.dst);

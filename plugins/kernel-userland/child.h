@@ -3,6 +3,7 @@
 #define USERLAND_CHILD_H
 
 #include "esp.h"
+#include "kernel/route.h"
 #include "loop/mailbox.h"
 #include "policy.h"
 
@@ -18,8 +19,6 @@ struct out_dest {
 };
 
 void out_dest_set(struct out_dest *d, const struct addr *local, const struct addr *remote);
-
-struct route_use;
 
 /*
  * A CHILD_SA, or with spi 0 a trap. What is not said to change is set before the service thread
@@ -46,8 +45,7 @@ struct kernel_handle {
 	struct list link;         /* of all that were installed; the service thread's, and below */
 	bool in_tables;
 	bool carries;             /* its policies are in the table */
-	struct route_use *routes; /* n_routes */
-	size_t n_routes;
+	struct route_user routes;
 };
 
 static inline struct kernel_event child_event(const struct kernel_handle *c, enum kernel_event_kind kind)

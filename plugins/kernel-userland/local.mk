@@ -22,10 +22,6 @@ kernel_userland_sources = \
 	plugins/kernel-userland/policy.h \
 	plugins/kernel-userland/replay.c \
 	plugins/kernel-userland/replay.h \
-	plugins/kernel-userland/route.c \
-	plugins/kernel-userland/route.h \
-	plugins/kernel-userland/rtnl.c \
-	plugins/kernel-userland/rtnl.h \
 	plugins/kernel-userland/service.c \
 	plugins/kernel-userland/tun.c \
 	plugins/kernel-userland/tun.h \
@@ -39,7 +35,6 @@ EXTRA_LTLIBRARIES = libkernel-userland.la
 CLEANFILES += libkernel-userland.la
 libkernel_userland_la_SOURCES = $(kernel_userland_sources)
 libkernel_userland_la_CFLAGS = $(AM_CFLAGS)
-libkernel_userland_la_LIBADD = $(MNL_LIBS)
 
 if PLUGIN_KERNEL_USERLAND
 if STATIC_PLUGINS

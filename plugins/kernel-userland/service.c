@@ -70,12 +70,12 @@ static bool service_install(struct kernel *k, struct kernel_handle *c, struct er
 			    addr_format(&c->dest.remote).s);
 		return false;
 	}
-	if (k->install_routes && (!service_check_loop(k, c, err) || !routes_add(&k->routes, c, err)))
+	if (k->install_routes && (!service_check_loop(k, c, err) || !routes_add(&k->routes, &c->routes, err)))
 		return false;
 	if (dataplane_add(&k->dp, c))
 		return true;
 	errtext_set(err, "%s: inbound SPI %08x is in use", c->name, c->in.spi);
-	routes_remove(&k->routes, c);
+	routes_remove(&k->routes, &c->routes);
 	return false;
 }
 
@@ -94,7 +94,7 @@ static void service_do_install(struct kernel *k, struct kernel_handle *c)
 static void service_do_remove(struct kernel *k, struct kernel_handle *c)
 {
 	dataplane_remove(&k->dp, c);
-	routes_remove(&k->routes, c);
+	routes_remove(&k->routes, &c->routes);
 	list_del(&c->link);
 	if (c->in.spi)
 		spi_pool_give(k->spis, c->in.spi);
@@ -165,7 +165,7 @@ static void *service_main(void *arg)
 
 		if (poll(fds, 2, -1) < 0 && errno != EINTR)
 			break;
-		if (fds[1].revents && rtnl_monitor_read(&k->monitor, routes_forget_source, &k->routes))
+		if (fds[1].revents && rtnl_monitor_read(&k->monitor, 0, routes_forget, &k->routes))
 			routes_refresh(&k->routes);
 		for (m = mailbox_take(k->box); m; m = next) {
 			next = m->next;

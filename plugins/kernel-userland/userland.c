@@ -95,9 +95,11 @@ static bool userland_open_routing(struct kernel *k, const struct settings *setti
 	}
 	k->routes = (struct route_table){ .rtnl = &k->rtnl, .hash_key = k->dp.hash_key, .ifindex = k->ifindex,
 					  .table = (uint32_t)table };
+	routes_init(&k->routes);
 	rtnl_clean(&k->rtnl, k->routes.table);
 	for (size_t i = 0; i < 2; i++) {
-		struct rtnl_rule rule = { families[i], (uint32_t)table, (uint32_t)priority, k->dp.mark };
+		struct rtnl_rule rule = { families[i], (uint32_t)table, (uint32_t)priority,
+					  { k->dp.mark, k->dp.mark ? UINT32_MAX : 0, 0 }, k->dp.mark != 0 };
 
 		e = rtnl_rule_add(&k->rtnl, &rule);
 		if (e == 0) {
@@ -107,7 +109,7 @@ static bool userland_open_routing(struct kernel *k, const struct settings *setti
 			return false;
 		}
 	}
-	e = rtnl_monitor_open(&k->monitor);
+	e = rtnl_monitor_open(&k->monitor, false);
 	if (e) {
 		errtext_set(err, "cannot watch addresses: %s", strerror(e));
 		return false;

@@ -4,7 +4,6 @@
 
 #include "dataplane.h"
 #include "kernel/spi_pool.h"
-#include "route.h"
 #include "tun.h"
 
 /*

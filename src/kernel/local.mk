@@ -1,5 +1,11 @@
 libbewick_la_SOURCES += \
 	src/kernel/kernel.h \
 	src/kernel/registry.c \
+	src/kernel/route.c \
+	src/kernel/route.h \
+	src/kernel/rtnl.c \
+	src/kernel/rtnl.h \
+	src/kernel/rtnl_message.h \
+	src/kernel/rtnl_monitor.c \
 	src/kernel/spi_pool.c \
 	src/kernel/spi_pool.h

@@ -3,7 +3,7 @@
 
 #include "test_kernel.h"
 
-#include "route.h"
+#include "kernel/route.h"
 
 static const char *prefixes_of(const char *text)
 {

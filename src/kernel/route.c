@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "route.h"
+#include "kernel/route.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,19 +9,26 @@
 
 #define ROUTE_SOURCE_USERS 16
 
+/* What the kernel has, or should have. */
+struct route_state {
+	enum rtnl_route_kind kind;
+	struct rtnl_via via;
+	struct addr src;
+};
+
 struct route {
 	struct hashnode node;
 	struct prefix dst;
 	struct list users[2]; /* route_use, of kind device and throw */
-	enum rtnl_route_kind kind; /* as the kernel has it */
-	struct addr src;
+	struct route_state now; /* as the kernel has it */
+	bool unsure;            /* or perhaps has no more */
 };
 
 /* A child's share in a route. */
 struct route_use {
 	struct list link;
 	struct route *route;
-	const struct kernel_handle *child;
+	const struct route_user *user;
 };
 
 /* ---- ranges to prefixes, on addresses as big-endian numbers ---- */
@@ -97,7 +104,7 @@ static bool ts_list_names(struct ts_list list, const struct addr *a)
 	return false;
 }
 
-static struct addr route_source(const struct route_table *t, const struct kernel_handle *c, uint8_t family)
+static struct addr route_source(const struct route_table *t, const struct route_user *c, uint8_t family)
 {
 	for (size_t i = 0; i < c->n_vips; i++)
 		if (c->vips[i].family == family && addr_is_known(t, &c->vips[i]))
@@ -144,10 +151,16 @@ static struct route *route_get(struct route_table *t, const struct prefix *dst)
 	return route;
 }
 
-static struct rtnl_route route_as(const struct route_table *t, const struct route *route, enum rtnl_route_kind kind,
-				  const struct addr *src)
+static struct rtnl_route route_as(const struct route_table *t, const struct route *route, const struct route_state *as)
 {
-	return (struct rtnl_route){ route->dst, kind, t->ifindex, t->table, *src };
+	return (struct rtnl_route){ .dst = route->dst, .kind = as->kind, .via = as->via, .table = t->table,
+				    .src = as->src, .mtu = t->mtu, .mss = t->mss };
+}
+
+static bool route_state_equal(const struct route_state *a, const struct route_state *b)
+{
+	return a->kind == b->kind && a->via.ifindex == b->via.ifindex &&
+	       addr_equal_ip(&a->via.gateway, &b->via.gateway) && addr_equal_ip(&a->src, &b->src);
 }
 
 /* The newest users decide; a default route of thousands is not searched for more. */
@@ -160,44 +173,113 @@ static struct addr route_best_source(const struct route_table *t, const struct r
 	{
 		if (src.family || left-- == 0)
 			break;
-		src = route_source(t, list_entry(it, struct route_use, link)->child, route->dst.net.family);
+		src = route_source(t, list_entry(it, struct route_use, link)->user, route->dst.net.family);
 	}
 	return src;
+}
+
+/* The newest user that has one. */
+static struct rtnl_via route_best_via(const struct route *route)
+{
+	struct rtnl_via none = { 0 };
+	int left = ROUTE_SOURCE_USERS;
+
+	LIST_FOREACH(it, &route->users[0])
+	{
+		const struct route_user *u = list_entry(it, struct route_use, link)->user;
+
+		if (u->via.ifindex)
+			return u->via;
+		if (--left == 0)
+			break;
+	}
+	return none;
+}
+
+static struct route_state route_wanted(const struct route_table *t, const struct route *route)
+{
+	struct route_state want = { RTNL_ROUTE_NONE, { 0 }, { 0 } };
+
+	if (!list_empty(&route->users[0]))
+		want.via = route_best_via(route);
+	if (want.via.ifindex) {
+		want.kind = RTNL_ROUTE_DEVICE;
+		want.src = route_best_source(t, route);
+	} else if (list_empty(&route->users[0]) && !list_empty(&route->users[1])) {
+		want.kind = RTNL_ROUTE_THROW;
+	}
+	return want;
 }
 
 /* Makes the kernel's route what the users want; 0 or errno. */
 static int route_sync(struct route_table *t, struct route *route)
 {
-	enum rtnl_route_kind kind = !list_empty(&route->users[0]) ? RTNL_ROUTE_DEVICE :
-				    !list_empty(&route->users[1]) ? RTNL_ROUTE_THROW :
-								    RTNL_ROUTE_NONE;
-	struct addr src = { 0 };
-	struct rtnl_route now;
+	struct route_state want = route_wanted(t, route);
+	struct rtnl_route r;
 	int e = 0;
 
-	if (kind == RTNL_ROUTE_DEVICE)
-		src = route_best_source(t, route);
-	if (kind == route->kind && addr_equal_ip(&src, &route->src))
+	if (!route->unsure && route_state_equal(&want, &route->now))
 		return 0;
-	if (route->kind != RTNL_ROUTE_NONE && kind != route->kind) {
-		now = route_as(t, route, route->kind, &route->src);
-		(void)rtnl_route_del(t->rtnl, &now); /* gone is fine */
-		route->kind = RTNL_ROUTE_NONE;
+	/* IPv6 replaces by destination and metric, and has no replacement between kinds. */
+	if (route->now.kind != RTNL_ROUTE_NONE &&
+	    (want.kind != route->now.kind || want.via.ifindex != route->now.via.ifindex)) {
+		r = route_as(t, route, &route->now);
+		if (want.kind == RTNL_ROUTE_NONE || route->dst.net.family == AF_INET6 || want.kind != route->now.kind)
+			(void)rtnl_route_del(t->rtnl, &r); /* gone is fine */
+		route->now.kind = RTNL_ROUTE_NONE;
 	}
-	if (kind != RTNL_ROUTE_NONE) {
-		now = route_as(t, route, kind, &src);
-		e = rtnl_route_set(t->rtnl, &now);
+	if (want.kind != RTNL_ROUTE_NONE) {
+		r = route_as(t, route, &want);
+		e = rtnl_route_set(t->rtnl, &r);
 		/* The address went a moment ago: its change is still to be read. */
-		if (e == EINVAL && src.family) {
-			src = now.src = (struct addr){ 0 };
-			e = rtnl_route_set(t->rtnl, &now);
+		if (e == EINVAL && want.src.family) {
+			want.src = r.src = (struct addr){ 0 };
+			e = rtnl_route_set(t->rtnl, &r);
 		}
 	}
-	if (e == 0) {
-		route->kind = kind;
-		route->src = src;
-	}
+	if (e == 0)
+		route->now = want;
+	route->unsure = e != 0;
 	return e;
+}
+
+/* ---- ways ---- */
+
+/* False: it is as it was. */
+static bool user_find_way(struct route_table *t, struct route_user *u)
+{
+	struct rtnl_via via = { .ifindex = t->ifindex };
+	uint32_t table;
+
+	if (u->peer.family && rtnl_route_lookup(t->rtnl, &u->peer, &t->look_as, &via, &table) != 0)
+		via = (struct rtnl_via){ 0 };
+	/* The rule could not be told to spare look-ups: what we found is our own route. */
+	else if (u->peer.family && table == t->table && u->via.ifindex)
+		return false;
+	if (via.ifindex == u->via.ifindex && addr_equal_ip(&via.gateway, &u->via.gateway))
+		return false;
+	u->via = via;
+	return true;
+}
+
+/* The user's way changed. */
+static void user_sync(struct route_table *t, struct route_user *u)
+{
+	for (size_t i = 0; i < u->n_uses; i++) {
+		struct route *route = u->uses[i].route;
+		int e = route_sync(t, route);
+
+		if (e)
+			LOG(KNL, LOG_LEVEL_CONTROL, "%s: cannot move the route to %s/%u: %s", u->name,
+			    addr_format(&route->dst.net).s, route->dst.len, strerror(e));
+	}
+}
+
+void routes_move(struct route_table *t, struct route_user *u, const struct addr *peer)
+{
+	u->peer = *peer;
+	if (u->n_uses && user_find_way(t, u))
+		user_sync(t, u);
 }
 
 static void route_use_end(struct route_table *t, struct route_use *use)
@@ -212,13 +294,15 @@ static void route_use_end(struct route_table *t, struct route_use *use)
 	free(route);
 }
 
-void routes_remove(struct route_table *t, struct kernel_handle *c)
+void routes_remove(struct route_table *t, struct route_user *u)
 {
-	for (size_t i = 0; i < c->n_routes; i++)
-		route_use_end(t, &c->routes[i]);
-	free(c->routes);
-	c->routes = NULL;
-	c->n_routes = 0;
+	for (size_t i = 0; i < u->n_uses; i++)
+		route_use_end(t, &u->uses[i]);
+	if (u->uses)
+		list_del(&u->link);
+	free(u->uses);
+	u->uses = NULL;
+	u->n_uses = 0;
 }
 
 /* ---- what a child needs ---- */
@@ -253,7 +337,7 @@ static bool wish_swallows(const struct route_wishes *w, size_t n_remote, const s
 	return false;
 }
 
-static bool wishes_of(const struct kernel_handle *c, struct route_wishes *w, struct errtext *err)
+static bool wishes_of(const struct route_user *c, struct route_wishes *w, struct errtext *err)
 {
 	struct prefix prefixes[ROUTE_PREFIXES_MAX];
 	size_t n_remote;
@@ -262,10 +346,10 @@ static bool wishes_of(const struct kernel_handle *c, struct route_wishes *w, str
 		size_t n = route_prefixes(&c->remote_ts.p[i], prefixes);
 
 		for (size_t j = 0; j < n; j++)
-			wish_add(w, &prefixes[j], false);
+			wish_add(w, &prefixes[j], c->bypass);
 	}
 	n_remote = w->n;
-	for (size_t i = 0; i < c->local_ts.count && w->n <= ROUTES_MAX_PER_CHILD; i++) {
+	for (size_t i = 0; i < c->local_ts.count && !c->bypass && w->n <= ROUTES_MAX_PER_CHILD; i++) {
 		size_t n = route_prefixes(&c->local_ts.p[i], prefixes);
 
 		for (size_t j = 0; j < n; j++)
@@ -278,31 +362,34 @@ static bool wishes_of(const struct kernel_handle *c, struct route_wishes *w, str
 	return false;
 }
 
-bool routes_add(struct route_table *t, struct kernel_handle *c, struct errtext *err)
+bool routes_add(struct route_table *t, struct route_user *u, struct errtext *err)
 {
 	struct route_wishes w = { 0 };
-	bool ok = wishes_of(c, &w, err);
+	bool ok = wishes_of(u, &w, err);
 
-	if (ok)
-		c->routes = xcalloc(w.n, sizeof(*c->routes));
+	if (ok) {
+		u->uses = xcalloc(w.n, sizeof(*u->uses));
+		list_add_tail(&t->users, &u->link);
+		(void)user_find_way(t, u);
+	}
 	for (size_t i = 0; i < w.n && ok; i++) {
-		struct route_use *use = &c->routes[c->n_routes++];
+		struct route_use *use = &u->uses[u->n_uses++];
 		int e;
 
 		use->route = route_get(t, &w.list[i].dst);
-		use->child = c;
+		use->user = u;
 		/* The newest decides on the source. */
 		list_add_head(&use->route->users[w.list[i].throw], &use->link);
 		e = route_sync(t, use->route);
 		if (e == 0)
 			continue;
-		errtext_set(err, "%s: cannot add the route to %s/%u in table %u: %s", c->name,
+		errtext_set(err, "%s: cannot add the route to %s/%u in table %u: %s", u->name,
 			    addr_format(&w.list[i].dst.net).s, w.list[i].dst.len, t->table, strerror(e));
 		ok = false;
 	}
 	free(w.list);
 	if (!ok)
-		routes_remove(t, c);
+		routes_remove(t, u);
 	return ok;
 }
 
@@ -335,10 +422,14 @@ void routes_refresh(struct route_table *t)
 {
 	t->n_addrs = 0;
 	(void)rtnl_addresses(t->rtnl, routes_addr, t);
+	if (!t->ifindex)
+		LIST_FOREACH(it, &t->users)
+			(void)user_find_way(t, list_entry(it, struct route_user, link));
 	routes_sync_all(t);
 }
 
-void routes_forget_source(void *table, const struct addr *a)
+/* With an address may go all routes of its device. */
+void routes_forget(void *table, const struct addr *a, unsigned ifindex)
 {
 	struct route_table *t = table;
 
@@ -346,9 +437,15 @@ void routes_forget_source(void *table, const struct addr *a)
 		for (struct hashnode *n = t->routes.buckets[i]; n; n = n->next) {
 			struct route *route = container_of(n, struct route, node);
 
-			if (route->kind == RTNL_ROUTE_DEVICE && addr_equal_ip(&route->src, a))
-				route->kind = RTNL_ROUTE_NONE;
+			if (route->now.kind == RTNL_ROUTE_DEVICE &&
+			    (route->now.via.ifindex == ifindex || (a->family && addr_equal_ip(&route->now.src, a))))
+				route->unsure = true;
 		}
+}
+
+void routes_init(struct route_table *t)
+{
+	list_init(&t->users);
 }
 
 void routes_clear(struct route_table *t)

@@ -1,27 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "rtnl.h"
+#include "kernel/rtnl.h"
 
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <linux/fib_rules.h>
-#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/rtnl_message.h"
 #include "util/mem.h"
 
-#define RTNL_BUFFER 32768
-#define RTNL_REQUEST 512
 #define ADDR_GEN_MODE_NONE 1
-
-struct rtnl_request {
-	union {
-		struct nlmsghdr hdr;
-		uint8_t bytes[RTNL_REQUEST];
-	};
-};
 
 bool rtnl_open(struct rtnl *r, struct errtext *err)
 {
@@ -40,7 +30,7 @@ void rtnl_close(struct rtnl *r)
 	r->socket = NULL;
 }
 
-static struct nlmsghdr *rtnl_begin(struct rtnl *r, struct rtnl_request *q, uint16_t type, uint16_t flags)
+struct nlmsghdr *rtnl_begin(struct rtnl *r, struct rtnl_request *q, uint16_t type, uint16_t flags)
 {
 	struct nlmsghdr *h = mnl_nlmsg_put_header(q->bytes);
 
@@ -50,8 +40,7 @@ static struct nlmsghdr *rtnl_begin(struct rtnl *r, struct rtnl_request *q, uint1
 	return h;
 }
 
-/* Sends, and reads until the acknowledgement or the end of a dump. */
-static int rtnl_talk(struct rtnl *r, struct nlmsghdr *h, mnl_cb_t fn, void *arg)
+int rtnl_talk(struct rtnl *r, struct nlmsghdr *h, mnl_cb_t fn, void *arg)
 {
 	unsigned portid = mnl_socket_get_portid(r->socket);
 	uint8_t *buffer;
@@ -76,12 +65,12 @@ static int rtnl_talk(struct rtnl *r, struct nlmsghdr *h, mnl_cb_t fn, void *arg)
 	return e;
 }
 
-static void rtnl_put_addr(struct nlmsghdr *h, uint16_t type, const struct addr *a)
+void rtnl_put_addr(struct nlmsghdr *h, uint16_t type, const struct addr *a)
 {
 	mnl_attr_put(h, type, addr_len(a), a->ip);
 }
 
-static struct addr rtnl_get_addr(uint8_t family, const struct nlattr *a)
+struct addr rtnl_get_addr(uint8_t family, const struct nlattr *a)
 {
 	struct addr none = { 0 };
 
@@ -108,7 +97,8 @@ int rtnl_link_up(struct rtnl *r, unsigned ifindex, unsigned mtu)
 	struct rtnl_request q;
 	struct nlmsghdr *h = rtnl_link_begin(r, &q, ifindex, true);
 
-	mnl_attr_put_u32(h, IFLA_MTU, mtu);
+	if (mtu)
+		mnl_attr_put_u32(h, IFLA_MTU, mtu);
 	return rtnl_talk(r, h, NULL, NULL);
 }
 
@@ -127,11 +117,27 @@ int rtnl_link_no_addrgen(struct rtnl *r, unsigned ifindex)
 
 /* ---- routes and rules ---- */
 
+static void rtnl_put_metrics(struct nlmsghdr *h, const struct rtnl_route *route)
+{
+	struct nlattr *nest;
+
+	if (!route->mtu && !route->mss)
+		return;
+	nest = mnl_attr_nest_start(h, RTA_METRICS);
+	if (route->mtu)
+		mnl_attr_put_u32(h, RTAX_MTU, route->mtu);
+	if (route->mss)
+		mnl_attr_put_u32(h, RTAX_ADVMSS, route->mss);
+	mnl_attr_nest_end(h, nest);
+}
+
 static int rtnl_route_talk(struct rtnl *r, const struct rtnl_route *route, uint16_t type, uint16_t flags)
 {
 	struct rtnl_request q;
 	struct nlmsghdr *h = rtnl_begin(r, &q, type, NLM_F_ACK | flags);
 	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(h, sizeof(*rtm));
+	bool v4 = route->dst.net.family == AF_INET, device = route->kind == RTNL_ROUTE_DEVICE;
+	bool gateway = device && route->via.gateway.family == route->dst.net.family;
 
 	rtm->rtm_family = route->dst.net.family;
 	rtm->rtm_dst_len = route->dst.len;
@@ -140,15 +146,24 @@ static int rtnl_route_talk(struct rtnl *r, const struct rtnl_route *route, uint1
 	rtm->rtm_type = route->kind == RTNL_ROUTE_THROW ? RTN_THROW : RTN_UNICAST;
 	if (type == RTM_DELROUTE)
 		rtm->rtm_scope = RT_SCOPE_NOWHERE;
-	else if (route->dst.net.family == AF_INET && route->kind == RTNL_ROUTE_DEVICE)
+	else if (v4 && device && !gateway)
 		rtm->rtm_scope = RT_SCOPE_LINK;
 	mnl_attr_put_u32(h, RTA_TABLE, route->table);
 	if (route->dst.len)
 		rtnl_put_addr(h, RTA_DST, &route->dst.net);
-	if (route->kind == RTNL_ROUTE_DEVICE)
-		mnl_attr_put_u32(h, RTA_OIF, route->ifindex);
-	if (route->src.family && type == RTM_NEWROUTE)
+	if (device)
+		mnl_attr_put_u32(h, RTA_OIF, route->via.ifindex);
+	if (type != RTM_NEWROUTE)
+		return rtnl_talk(r, h, NULL, NULL);
+	if (gateway) {
+		/* It is what the host's own routes use: the kernel need not find it reachable from this table. */
+		rtm->rtm_flags |= RTNH_F_ONLINK;
+		rtnl_put_addr(h, RTA_GATEWAY, &route->via.gateway);
+	}
+	if (route->src.family)
 		rtnl_put_addr(h, RTA_PREFSRC, &route->src);
+	if (device)
+		rtnl_put_metrics(h, route);
 	return rtnl_talk(r, h, NULL, NULL);
 }
 
@@ -162,6 +177,55 @@ int rtnl_route_del(struct rtnl *r, const struct rtnl_route *route)
 	return rtnl_route_talk(r, route, RTM_DELROUTE, 0);
 }
 
+struct rtnl_found {
+	struct rtnl_via via;
+	uint32_t table;
+	int error;
+};
+
+static int rtnl_lookup_cb(const struct nlmsghdr *h, void *arg)
+{
+	const struct rtmsg *rtm = mnl_nlmsg_get_payload(h);
+	struct rtnl_attrs t = { { NULL } };
+	struct rtnl_found *f = arg;
+
+	if (h->nlmsg_type != RTM_NEWROUTE)
+		return MNL_CB_OK;
+	mnl_attr_parse(h, sizeof(*rtm), rtnl_attr_cb, &t);
+	f->via.ifindex = rtnl_attr_u32(&t, RTA_OIF, 0);
+	f->via.gateway = rtnl_get_addr(rtm->rtm_family, t.a[RTA_GATEWAY]);
+	f->table = rtnl_attr_u32(&t, RTA_TABLE, rtm->rtm_table);
+	f->error = rtm->rtm_type == RTN_UNICAST || rtm->rtm_type == RTN_LOCAL ? 0 : ENETUNREACH;
+	return MNL_CB_STOP; /* a look-up has one answer */
+}
+
+int rtnl_route_lookup(struct rtnl *r, const struct addr *to, const struct rtnl_select *as, struct rtnl_via *ret_via,
+		      uint32_t *ret_table)
+{
+	struct rtnl_found f = { .error = ENETUNREACH };
+	struct rtnl_request q;
+	struct nlmsghdr *h = rtnl_begin(r, &q, RTM_GETROUTE, 0);
+	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(h, sizeof(*rtm));
+	int e;
+
+	rtm->rtm_family = to->family;
+	rtm->rtm_dst_len = (uint8_t)(addr_len(to) * 8);
+	rtm->rtm_flags = RTM_F_LOOKUP_TABLE;
+	rtnl_put_addr(h, RTA_DST, to);
+	if (to->scope)
+		mnl_attr_put_u32(h, RTA_OIF, to->scope);
+	if (as->mark)
+		mnl_attr_put_u32(h, RTA_MARK, as->mark);
+	if (as->uid)
+		mnl_attr_put_u32(h, RTA_UID, as->uid);
+	e = rtnl_talk(r, h, rtnl_lookup_cb, &f);
+	if (e || f.error)
+		return e ? e : f.error;
+	*ret_via = f.via;
+	*ret_table = f.table;
+	return 0;
+}
+
 static int rtnl_rule_talk(struct rtnl *r, const struct rtnl_rule *rule, uint16_t type, uint16_t flags)
 {
 	struct rtnl_request q;
@@ -171,13 +235,18 @@ static int rtnl_rule_talk(struct rtnl *r, const struct rtnl_rule *rule, uint16_t
 	frh->family = rule->family;
 	frh->table = rule->table < 256 ? (uint8_t)rule->table : RT_TABLE_UNSPEC;
 	frh->action = FR_ACT_TO_TBL;
-	frh->flags = rule->mark ? FIB_RULE_INVERT : 0;
+	frh->flags = rule->invert ? FIB_RULE_INVERT : 0;
 	mnl_attr_put_u32(h, FRA_TABLE, rule->table);
 	mnl_attr_put_u32(h, FRA_PRIORITY, rule->priority);
 	mnl_attr_put_u8(h, FRA_PROTOCOL, RTNL_PROTOCOL);
-	if (rule->mark) {
-		mnl_attr_put_u32(h, FRA_FWMARK, rule->mark);
-		mnl_attr_put_u32(h, FRA_FWMASK, UINT32_MAX);
+	if (rule->select.mask) {
+		mnl_attr_put_u32(h, FRA_FWMARK, rule->select.mark);
+		mnl_attr_put_u32(h, FRA_FWMASK, rule->select.mask);
+	}
+	if (rule->select.uid) {
+		struct fib_rule_uid_range range = { rule->select.uid, rule->select.uid };
+
+		mnl_attr_put(h, FRA_UID_RANGE, sizeof(range), &range);
 	}
 	return rtnl_talk(r, h, NULL, NULL);
 }
@@ -194,13 +263,7 @@ int rtnl_rule_del(struct rtnl *r, const struct rtnl_rule *rule)
 
 /* ---- dumps ---- */
 
-#define RTNL_ATTRS 64
-
-struct rtnl_attrs {
-	const struct nlattr *a[RTNL_ATTRS];
-};
-
-static int rtnl_attr_cb(const struct nlattr *attr, void *arg)
+int rtnl_attr_cb(const struct nlattr *attr, void *arg)
 {
 	struct rtnl_attrs *t = arg;
 
@@ -209,7 +272,7 @@ static int rtnl_attr_cb(const struct nlattr *attr, void *arg)
 	return MNL_CB_OK;
 }
 
-static uint32_t rtnl_attr_u32(const struct rtnl_attrs *t, unsigned type, uint32_t otherwise)
+uint32_t rtnl_attr_u32(const struct rtnl_attrs *t, unsigned type, uint32_t otherwise)
 {
 	const struct nlattr *a = t->a[type];
 
@@ -225,6 +288,15 @@ struct rtnl_leftovers {
 	size_t n_routes;
 };
 
+static uint32_t rtnl_rule_uid(const struct rtnl_attrs *t)
+{
+	const struct nlattr *a = t->a[FRA_UID_RANGE];
+
+	if (!a || mnl_attr_get_payload_len(a) < sizeof(struct fib_rule_uid_range))
+		return 0;
+	return ((const struct fib_rule_uid_range *)mnl_attr_get_payload(a))->start;
+}
+
 static int rtnl_rule_cb(const struct nlmsghdr *h, void *arg)
 {
 	const struct fib_rule_hdr *frh = mnl_nlmsg_get_payload(h);
@@ -236,8 +308,11 @@ static int rtnl_rule_cb(const struct nlmsghdr *h, void *arg)
 	    mnl_attr_get_u8(t.a[FRA_PROTOCOL]) != RTNL_PROTOCOL)
 		return MNL_CB_OK;
 	l->rules = xrealloc(l->rules, (l->n_rules + 1) * sizeof(*l->rules));
-	l->rules[l->n_rules++] = (struct rtnl_rule){ frh->family, l->table, rtnl_attr_u32(&t, FRA_PRIORITY, 0),
-						     rtnl_attr_u32(&t, FRA_FWMARK, 0) };
+	l->rules[l->n_rules++] = (struct rtnl_rule){
+		frh->family, l->table, rtnl_attr_u32(&t, FRA_PRIORITY, 0),
+		{ rtnl_attr_u32(&t, FRA_FWMARK, 0), rtnl_attr_u32(&t, FRA_FWMASK, 0), rtnl_rule_uid(&t) },
+		frh->flags & FIB_RULE_INVERT,
+	};
 	return MNL_CB_OK;
 }
 
@@ -249,9 +324,14 @@ static int rtnl_route_cb(const struct nlmsghdr *h, void *arg)
 	struct rtnl_route route = { .kind = RTNL_ROUTE_THROW, .table = l->table };
 
 	mnl_attr_parse(h, sizeof(*rtm), rtnl_attr_cb, &t);
-	if (rtnl_attr_u32(&t, RTA_TABLE, rtm->rtm_table) != l->table || rtm->rtm_protocol != RTNL_PROTOCOL ||
-	    rtm->rtm_type != RTN_THROW)
+	if (rtnl_attr_u32(&t, RTA_TABLE, rtm->rtm_table) != l->table || rtm->rtm_protocol != RTNL_PROTOCOL)
 		return MNL_CB_OK;
+	if (rtm->rtm_type == RTN_UNICAST) {
+		route.kind = RTNL_ROUTE_DEVICE;
+		route.via.ifindex = rtnl_attr_u32(&t, RTA_OIF, 0);
+	} else if (rtm->rtm_type != RTN_THROW) {
+		return MNL_CB_OK;
+	}
 	route.dst.net = rtnl_get_addr(rtm->rtm_family, t.a[RTA_DST]);
 	route.dst.net.family = rtm->rtm_family;
 	route.dst.len = rtm->rtm_dst_len;
@@ -286,79 +366,4 @@ void rtnl_clean(struct rtnl *r, uint32_t table)
 {
 	rtnl_clean_family(r, table, AF_INET);
 	rtnl_clean_family(r, table, AF_INET6);
-}
-
-struct rtnl_addr_arg {
-	rtnl_addr_fn *fn;
-	void *arg;
-	uint16_t type; /* only these */
-	bool any;      /* saw an address message */
-};
-
-static int rtnl_addr_cb(const struct nlmsghdr *h, void *arg)
-{
-	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(h);
-	struct rtnl_addr_arg *want = arg;
-	struct rtnl_attrs t = { { NULL } };
-	struct addr a;
-
-	if (h->nlmsg_type != RTM_NEWADDR && h->nlmsg_type != RTM_DELADDR)
-		return MNL_CB_OK;
-	want->any = true;
-	if (h->nlmsg_type != want->type || (ifa->ifa_family != AF_INET && ifa->ifa_family != AF_INET6))
-		return MNL_CB_OK;
-	mnl_attr_parse(h, sizeof(*ifa), rtnl_attr_cb, &t);
-	a = rtnl_get_addr(ifa->ifa_family, t.a[IFA_LOCAL] ? t.a[IFA_LOCAL] : t.a[IFA_ADDRESS]);
-	if (a.family && ifa->ifa_scope < RT_SCOPE_LINK && !(ifa->ifa_flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)))
-		want->fn(want->arg, &a);
-	return MNL_CB_OK;
-}
-
-int rtnl_addresses(struct rtnl *r, rtnl_addr_fn *fn, void *arg)
-{
-	struct rtnl_addr_arg want = { fn, arg, RTM_NEWADDR, false };
-	struct rtnl_request q;
-	struct nlmsghdr *h = rtnl_begin(r, &q, RTM_GETADDR, NLM_F_DUMP);
-	struct ifaddrmsg *ifa = mnl_nlmsg_put_extra_header(h, sizeof(*ifa));
-
-	ifa->ifa_family = AF_UNSPEC;
-	return rtnl_talk(r, h, rtnl_addr_cb, &want);
-}
-
-/* ---- changes ---- */
-
-int rtnl_monitor_open(struct rtnl *r)
-{
-	int groups[] = { RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR };
-
-	r->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (!r->socket || mnl_socket_bind(r->socket, 0, MNL_SOCKET_AUTOPID) < 0)
-		return errno;
-	for (size_t i = 0; i < ARRAY_LEN(groups); i++)
-		if (mnl_socket_setsockopt(r->socket, NETLINK_ADD_MEMBERSHIP, &groups[i], sizeof(groups[i])) < 0)
-			return errno;
-	return 0;
-}
-
-int rtnl_monitor_fd(const struct rtnl *r)
-{
-	return mnl_socket_get_fd(r->socket);
-}
-
-bool rtnl_monitor_read(struct rtnl *r, rtnl_addr_fn *gone, void *arg)
-{
-	struct rtnl_addr_arg want = { gone, arg, RTM_DELADDR, false };
-	uint8_t *buffer = xmalloc(RTNL_BUFFER);
-	ssize_t n;
-
-	while ((n = mnl_socket_recvfrom(r->socket, buffer, RTNL_BUFFER)) != 0) {
-		if (n < 0 && errno == ENOBUFS)
-			want.any = true; /* lost some: the caller looks at all anyway */
-		else if (n < 0 && errno != EINTR)
-			break;
-		else if (n > 0)
-			(void)mnl_cb_run(buffer, (size_t)n, 0, 0, rtnl_addr_cb, &want);
-	}
-	free(buffer);
-	return want.any;
 }

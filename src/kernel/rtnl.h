@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BEWICK_KERNEL_RTNL_H
+#define BEWICK_KERNEL_RTNL_H
+
+#include "util/addr.h"
+
+/*
+ * What backends ask of rtnetlink: one request at a time, answered by the kernel at once. A struct rtnl belongs
+ * to one thread. Numbers returned are 0 or an errno.
+ */
+struct mnl_socket;
+struct rtnl {
+	struct mnl_socket *socket;
+	uint32_t seq;
+};
+
+/* Tags routes and rules as ours, so that what a dead predecessor left is known. */
+#define RTNL_PROTOCOL 219
+
+enum rtnl_route_kind { RTNL_ROUTE_NONE, RTNL_ROUTE_DEVICE, RTNL_ROUTE_THROW };
+
+/* The way packets take: a device, and a next hop unless the destination is on the link. */
+struct rtnl_via {
+	unsigned ifindex; /* 0: no way */
+	struct addr gateway; /* family 0 = none */
+};
+
+struct rtnl_route {
+	struct prefix dst;
+	enum rtnl_route_kind kind;
+	struct rtnl_via via; /* RTNL_ROUTE_DEVICE; a gateway of another family is left out */
+	uint32_t table;
+	struct addr src; /* preferred source, family 0 = none */
+	uint32_t mtu, mss; /* 0 = not set */
+};
+
+/* What a rule and a look-up may be told apart by; all 0: nothing. */
+struct rtnl_select {
+	uint32_t mark, mask;
+	uint32_t uid;
+};
+
+/* Which packets look into the table: those that `select` fits, or with `invert` all others. */
+struct rtnl_rule {
+	uint8_t family;
+	uint32_t table, priority;
+	struct rtnl_select select;
+	bool invert;
+};
+
+EXPORT bool rtnl_open(struct rtnl *r, struct errtext *err);
+EXPORT void rtnl_close(struct rtnl *r);
+EXPORT int rtnl_link_up(struct rtnl *r, unsigned ifindex, unsigned mtu); /* mtu 0: as it is */
+EXPORT int rtnl_link_no_addrgen(struct rtnl *r, unsigned ifindex); /* no link-local IPv6 address */
+EXPORT int rtnl_route_set(struct rtnl *r, const struct rtnl_route *route); /* adds or replaces */
+EXPORT int rtnl_route_del(struct rtnl *r, const struct rtnl_route *route);
+/* How packets to the address go; the table that said so, too. */
+EXPORT int rtnl_route_lookup(struct rtnl *r, const struct addr *to, const struct rtnl_select *as,
+			     struct rtnl_via *ret_via, uint32_t *ret_table);
+EXPORT int rtnl_rule_add(struct rtnl *r, const struct rtnl_rule *rule);
+EXPORT int rtnl_rule_del(struct rtnl *r, const struct rtnl_rule *rule);
+/* Removes rules of ours that point to the table, and routes of ours in it. */
+EXPORT void rtnl_clean(struct rtnl *r, uint32_t table);
+/* Calls fn with every address of this host that can be a source. */
+typedef void rtnl_addr_fn(void *arg, const struct addr *a);
+EXPORT int rtnl_addresses(struct rtnl *r, rtnl_addr_fn *fn, void *arg);
+
+/*
+ * Changes of addresses and, if asked for, of links and routes outside the table `but`. The descriptor is readable when
+ * there are some.
+ */
+EXPORT int rtnl_monitor_open(struct rtnl *r, bool routes); /* 0 or errno */
+EXPORT int rtnl_monitor_fd(const struct rtnl *r);
+/* An address went (with its device), or (none) a device. The kernel drops routes that use it. */
+typedef void rtnl_gone_fn(void *arg, const struct addr *a, unsigned ifindex);
+/* Reads all that is there. True: something changed. */
+EXPORT bool rtnl_monitor_read(struct rtnl *r, uint32_t but, rtnl_gone_fn *gone, void *arg);
+
+#endif
