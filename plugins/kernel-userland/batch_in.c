@@ -12,6 +12,7 @@
 #include "util/reader.h"
 
 #define INVALID_SPI_PER_SECOND 10 /* told to the core, of all peers together */
+#define MAPPING_MS 1000           /* a peer's new address is told at most so often */
 
 union in_control {
 	struct cmsghdr align;
@@ -39,7 +40,7 @@ struct in_datagram {
 	uint8_t *p;
 	size_t n, segment; /* bytes; of each packet in it but the last */
 	uint8_t tos;
-	const struct sockaddr_storage *from;
+	struct addr remote;
 };
 
 struct batch_in *batch_in_new(const struct dataplane *dp)
@@ -63,11 +64,11 @@ void batch_in_free(struct batch_in *b)
 	free(b);
 }
 
-static void in_tell_invalid_spi(struct batch_in *b, uint32_t spi, const struct sockaddr_storage *from)
+static void in_tell_invalid_spi(struct batch_in *b, uint32_t spi, const struct addr *from)
 {
-	struct kernel_event ev = { .kind = KERNEL_EVENT_INVALID_SPI, .spi = spi };
+	struct kernel_event ev = { .kind = KERNEL_EVENT_INVALID_SPI, .spi = spi, .src = *from };
 
-	if (addr_from_sockaddr(from, &ev.src))
+	if (from->family)
 		event_list_add(&b->events, &ev);
 }
 
@@ -78,6 +79,18 @@ static void in_tell_limit(struct batch_in *b, const struct kernel_handle *c, enu
 
 	if (limit != ESP_LIMIT_NONE)
 		event_list_add(&b->events, &ev);
+}
+
+/* An authenticated packet, newer than all before, came from elsewhere: the NAT of the peer gave it another address. */
+static void in_check_peer(struct batch_in *b, struct kernel_handle *c, const struct in_datagram *d, uint64_t now_ms)
+{
+	struct kernel_event ev = child_event(c, KERNEL_EVENT_MAPPING);
+
+	if (addr_equal(&d->remote, &c->peer) || !d->remote.port || (c->mapping_ms && now_ms < c->mapping_ms + MAPPING_MS))
+		return;
+	c->mapping_ms = now_ms;
+	c->peer = ev.src = d->remote;
+	event_list_add(&b->events, &ev);
 }
 
 static struct kernel_handle *in_find(struct dataplane *dp, struct batch_in *b, uint32_t spi)
@@ -112,6 +125,7 @@ static enum drop in_packet(struct dataplane *dp, struct batch_in *b, const struc
 	struct bytes inner;
 	enum drop drop;
 	struct flow f;
+	uint64_t top;
 	uint8_t next;
 
 	if (n == 1 && packet[0] == 0xff)
@@ -121,10 +135,13 @@ static enum drop in_packet(struct dataplane *dp, struct batch_in *b, const struc
 	c = in_find(dp, b, spi);
 	if (!c) {
 		if (ratelimit_take(&b->invalid_spi, now_ms))
-			in_tell_invalid_spi(b, spi, d->from);
+			in_tell_invalid_spi(b, spi, &d->remote);
 		return DROP_NO_SA;
 	}
+	top = c->in.replay->top;
 	drop = esp_decap(&c->in, packet, n, &inner, &next);
+	if (c->in.replay->top > top)
+		in_check_peer(b, c, d, now_ms);
 	if (drop == DROP_NONE)
 		drop = in_check_inner(b, c, inner, next, d->tos, &f);
 	if (drop != DROP_NONE)
@@ -187,7 +204,7 @@ size_t batch_in_run(struct dataplane *dp, struct batch_in *b, int fd)
 	b->last = NULL;
 	for (int i = 0; i < n; i++) {
 		struct msghdr *m = &b->msgs[i].msg_hdr;
-		struct in_datagram d = { .p = b->iov[i].iov_base, .n = b->msgs[i].msg_len, .from = &b->names[i] };
+		struct in_datagram d = { .p = b->iov[i].iov_base, .n = b->msgs[i].msg_len };
 
 		d.segment = d.n;
 		if (m->msg_flags & MSG_TRUNC) {
@@ -195,6 +212,8 @@ size_t batch_in_run(struct dataplane *dp, struct batch_in *b, int fd)
 			continue;
 		}
 		in_datagram_control(m, &d);
+		if (!addr_from_sockaddr(&b->names[i], &d.remote))
+			d.remote = (struct addr){ 0 };
 		in_datagram(dp, b, &d, now_ms);
 	}
 	pthread_mutex_unlock(&dp->gate_in);

@@ -82,6 +82,7 @@ struct kernel_handle *child_new(const struct kernel_child *conf, struct errtext 
 	c->place = trap ? POLICY_TRAP : conf->out_waits ? POLICY_WAITS : POLICY_NEWEST;
 	c->policies = policies_new(c->local_ts, c->remote_ts, conf->priority, c, &c->n_policies);
 	out_dest_set(&c->dest, &conf->out.src, &conf->out.dst);
+	c->peer = conf->out.dst;
 	if (!trap && (!esp_out_init(&c->out, conf) || !esp_in_init(&c->in, conf))) {
 		errtext_set(err, "%s: the crypto provider refused the ESP keys", conf->name);
 		child_free(c);

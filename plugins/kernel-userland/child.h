@@ -40,6 +40,8 @@ struct kernel_handle {
 	struct esp_in in;         /* the inbound thread's, usage apart */
 	struct esp_out out;       /* the outbound thread's, usage apart */
 	struct out_dest dest;     /* guarded by the outbound gate */
+	struct addr peer;         /* inbound packets come from there, or were told to: guarded by the inbound gate */
+	uint64_t mapping_ms;      /* the inbound thread's: when another peer address was told last */
 	uint64_t acquire_ms;      /* the outbound thread's: when an acquire was told last */
 
 	struct list link;         /* of all that were installed; the service thread's, and below */

@@ -97,6 +97,9 @@ void dataplane_move(struct dataplane *dp, struct kernel_handle *c, const struct 
 	pthread_mutex_lock(&dp->gate_out);
 	out_dest_set(&c->dest, local, remote);
 	pthread_mutex_unlock(&dp->gate_out);
+	pthread_mutex_lock(&dp->gate_in);
+	c->peer = *remote;
+	pthread_mutex_unlock(&dp->gate_in);
 }
 
 void dataplane_advance(struct dataplane *dp, struct kernel_handle *c, uint64_t delta)

@@ -75,6 +75,8 @@ static void values_sa(const struct settings *s, struct sa_options *o)
 	o->fragment_size_v4 = values_fragment_size(s, "fragment_size_v4", both, 576);
 	o->fragment_size_v6 = values_fragment_size(s, "fragment_size_v6", both, 1280);
 	o->make_before_break = settings_bool(s, "make_before_break", false);
+	o->keep_alive = (uint32_t)settings_time(s, "keep_alive", 20);
+	o->keep_alive_dpd_margin = (uint32_t)settings_time(s, "keep_alive_dpd_margin", 0);
 	o->retry_initiate_interval = (uint32_t)settings_time(s, "retry_initiate_interval", 0);
 }
 

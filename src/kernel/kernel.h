@@ -137,7 +137,8 @@ struct kernel_ops {
 	bool (*probe)(const struct settings *settings, struct errtext *err);
 	struct kernel *(*start)(const struct kernel_env *env, struct errtext *err);
 	void (*stop)(struct kernel *k); /* removes all it made */
-	/* An inbound SPI nobody uses, with `segment` as its top byte; reserved until install or spi_free. */
+	/* An inbound SPI nobody uses, with `segment` as its top byte; reserved until install or spi_free. *ret_spi is written before the
+	 * call returns, also with KERNEL_PENDING: who asked may be gone when `done` is called. */
 	enum kernel_status (*spi_alloc)(struct kernel *k, uint8_t segment, struct kernel_done done, uint32_t *ret_spi,
 					struct errtext *err);
 	void (*spi_free)(struct kernel *k, uint32_t spi);

@@ -3,6 +3,7 @@
 
 #include "sa/exchange.h"
 #include "sa/fragment.h"
+#include "sa/nat.h"
 #include "sa/reauth.h"
 #include "sa/successor.h"
 #include "sa/task.h"
@@ -104,6 +105,8 @@ static uint64_t deadline_next(const struct ike_sa *sa)
 	deadline_min(&first, sa->reauth_ms);
 	deadline_min(&first, sa->over_ms);
 	deadline_min(&first, sa->dpd_ms);
+	deadline_min(&first, sa->keepalive_ms);
+	deadline_min(&first, sa->backend_ms);
 	deadline_min(&first, fragment_deadline(sa));
 	for (const struct child_sa *c = sa->children; c; c = c->next) {
 		deadline_min(&first, c->rekey_ms);
@@ -127,9 +130,12 @@ void ike_sa_schedule(struct ike_sa *sa)
 	switch ((enum ike_state)sa->state) {
 	case IKE_STATE_CREATED:
 	case IKE_STATE_CONNECTING:
+		/* an initiator without one may wait for a name with the same timer */
 		if (!sa->initiator && ctx->options.half_open_timeout)
 			timer_start(ctx->wheel, &sa->timer, now + 1000ull * ctx->options.half_open_timeout,
 				    deadline_timer);
+		else if (sa->backend_ms)
+			timer_start(ctx->wheel, &sa->timer, sa->backend_ms, deadline_timer);
 		return;
 	case IKE_STATE_ESTABLISHED:
 	case IKE_STATE_REKEYING:
@@ -139,6 +145,7 @@ void ike_sa_schedule(struct ike_sa *sa)
 			sa->dpd_ms = 0;
 		else if (!sa->dpd_ms)
 			sa->dpd_ms = sa->last_in_ms + 1000 * sa->conn->dpd_delay;
+		sa->keepalive_ms = nat_keepalive_next(sa);
 		first = deadline_next(sa);
 		if (first)
 			timer_start(ctx->wheel, &sa->timer, first, deadline_timer);
@@ -227,7 +234,9 @@ static void deadline_run(struct ike_sa *sa)
 		return;
 	if (fragment_deadline(sa) && fragment_deadline(sa) <= sa_now(sa->ctx))
 		fragment_forget(sa, false);
-	if (deadline_due(sa, &sa->rekey_ms))
+	if (deadline_due(sa, &sa->backend_ms))
+		exchange_backend_late(sa);
+	if (!sa->finished && deadline_due(sa, &sa->rekey_ms))
 		ike_sa_rekey(sa);
 	if (!sa->finished && deadline_due(sa, &sa->reauth_ms))
 		reauth_due(sa);
@@ -237,6 +246,8 @@ static void deadline_run(struct ike_sa *sa)
 		ike_sa_run_queue(sa);
 	if (!sa->finished && sa->dpd_ms && sa->dpd_ms <= sa_now(sa->ctx))
 		deadline_alive(sa);
+	if (!sa->finished && sa->keepalive_ms && sa->keepalive_ms <= sa_now(sa->ctx))
+		nat_keepalive(sa);
 	if (!sa->finished)
 		ike_sa_schedule(sa);
 }
@@ -248,6 +259,11 @@ static void deadline_timer(struct timer *t)
 	switch ((enum ike_state)sa->state) {
 	case IKE_STATE_CREATED:
 	case IKE_STATE_CONNECTING:
+		if (sa->initiator) {
+			if (deadline_due(sa, &sa->backend_ms))
+				exchange_backend_late(sa);
+			return;
+		}
 		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL,
 		       "deleting half-open IKE_SA %s[%u] with %s: no complete IKE_AUTH within %us", sa->log.name,
 		       sa->log.id, addr_format_port(&sa->remote).s, sa->ctx->options.half_open_timeout);

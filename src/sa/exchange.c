@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "sa/deadline.h"
 #include "sa/fragment.h"
 #include "sa/reauth.h"
 #include "sa/successor.h"
@@ -154,6 +155,14 @@ bool exchange_waiting(const struct task *list)
 	return false;
 }
 
+void exchange_parked(struct ike_sa *sa)
+{
+	sa->backend_ms = sa_now(sa->ctx) + LIMIT_BACKEND_MS;
+	/* the half-open limit of a responder must not begin anew */
+	if (sa->initiator || sa->state != IKE_STATE_CONNECTING)
+		ike_sa_schedule(sa);
+}
+
 static void exchange_fatal(struct ike_sa *sa)
 {
 	ike_sa_finish(sa, IKE_EVENT_FAILED, sa->cause ? sa->cause : CAUSE_POLICY,
@@ -293,6 +302,7 @@ bool exchange_start(struct ike_sa *sa)
 	}
 	if (exchange_waiting(sa->active)) {
 		sa->park = PARK_PREPARE;
+		exchange_parked(sa);
 		return false;
 	}
 	exchange_build_request(sa);
@@ -368,6 +378,7 @@ void exchange_response(struct ike_sa *sa, const struct ike_header *h, const stru
 	outstanding_free(sa);
 	if (exchange_waiting(sa->active)) {
 		sa->park = PARK_RESPONSE;
+		exchange_parked(sa);
 		return;
 	}
 	exchange_response_done(sa);
@@ -392,8 +403,10 @@ static void exchange_resume_active(struct ike_sa *sa, struct task *t, enum kerne
 	t->waiting = o == OUTCOME_WAIT;
 	if (!t->waiting && (o == OUTCOME_CHILD_FAILED || park == PARK_RESPONSE))
 		exchange_task_ended(sa, t, o);
-	if (exchange_waiting(sa->active))
+	if (exchange_waiting(sa->active)) {
+		exchange_parked(sa);
 		return;
+	}
 	sa->park = PARK_NONE;
 	switch (park) {
 	case PARK_PREPARE:
@@ -427,5 +440,29 @@ void ike_sa_kernel_done(struct ike_sa *sa, uint32_t child_id, enum kernel_status
 		exchange_resume_active(sa, t, status, err);
 	else if ((t = exchange_waiting_for(sa->passive, child_id)))
 		exchange_resume_passive(sa, t, status, err);
+	if (!sa->finished && !sa->park && !sa->parked_request)
+		sa->backend_ms = 0; /* the timer finds nothing to do */
+	arena_reset(&sa->ctx->arena);
+}
+
+static struct task *exchange_first_waiting(struct task *list)
+{
+	while (list && !list->waiting)
+		list = list->next;
+	return list;
+}
+
+void exchange_backend_late(struct ike_sa *sa)
+{
+	struct errtext err = { "the IPsec backend does not answer" };
+	struct task *t;
+
+	LOG_SA(&sa->log, KNL, LOG_LEVEL_AUDIT, "the IPsec backend (%s) has not answered a request of IKE_SA %s[%u] for %us",
+	       sa->ctx->kernel_ops->name, sa->log.name, sa->log.id, LIMIT_BACKEND_MS / 1000);
+	/* law: it costs the child, not the IKE_SA */
+	if ((t = exchange_first_waiting(sa->active)))
+		exchange_resume_active(sa, t, KERNEL_FAILED, &err);
+	if (!sa->finished && (t = exchange_first_waiting(sa->passive)))
+		exchange_resume_passive(sa, t, KERNEL_FAILED, &err);
 	arena_reset(&sa->ctx->arena);
 }

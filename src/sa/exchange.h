@@ -31,4 +31,7 @@ void outstanding_nudge(struct ike_sa *sa);
 /* The same again under the next id, as if it had not been sent before. False: it could not be sealed. */
 bool outstanding_renumber(struct ike_sa *sa);
 
+/* The backend did not answer in time: what waits for it has failed. Its answer is for nobody then. */
+void exchange_backend_late(struct ike_sa *sa);
+
 #endif

@@ -17,6 +17,8 @@ void exchange_log_built(struct ike_sa *sa, const struct ike_header *h, struct bu
 /* Ends of tasks. exchange_clean frees the finished ones of a list and lets them say their last words. */
 void exchange_task_ended(struct ike_sa *sa, struct task *t, enum outcome o);
 void exchange_clean(struct ike_sa *sa, struct task **list);
+/* Something waits for the backend from now on: it has a limited time (sa/deadline.h). */
+void exchange_parked(struct ike_sa *sa);
 bool exchange_waiting(const struct task *list);
 /* IKE_AUTH is over: what was only for it goes. */
 void exchange_settle(struct ike_sa *sa);

@@ -179,7 +179,9 @@ void exchange_request(struct ike_sa *sa, const struct ike_header *h, const struc
 		t->waiting = o == OUTCOME_WAIT;
 	}
 	sa->parked_request = exchange_waiting(sa->passive);
-	if (!sa->parked_request)
+	if (sa->parked_request)
+		exchange_parked(sa);
+	else
 		exchange_build_response(sa);
 }
 
@@ -195,6 +197,8 @@ void exchange_resume_passive(struct ike_sa *sa, struct task *t, enum kernel_stat
 	sa->parked_request = o != OUTCOME_IKE_FATAL && exchange_waiting(sa->passive);
 	if (o == OUTCOME_IKE_FATAL)
 		exchange_refuse(sa);
-	else if (!sa->parked_request)
+	else if (sa->parked_request)
+		exchange_parked(sa);
+	else
 		exchange_build_response(sa);
 }

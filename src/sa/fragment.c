@@ -90,6 +90,7 @@ void fragment_send(struct ike_sa *sa, const struct addr *local, const struct add
 		n++;
 	if (n > 1)
 		LOG_SA(&sa->log, ENC, level, "splitting IKE message (%zu bytes) into %u fragments", msgs.n, n);
+	sa->last_out_ms = sa_now(sa->ctx);
 	while (fragment_next(&msgs, &one)) {
 		LOG_SA(&sa->log, NET, level, "sending packet: from %s to %s (%zu bytes)", addr_format_port(local).s,
 		       addr_format_port(remote).s, one.n);

@@ -74,6 +74,8 @@ _Static_assert(SA_COUNTER_INVALID_SPI + 1 == CONN_COUNTERS, "the first ones are 
 struct sa_host_ops {
 	/* Queues one IKE message; copies it. The non-ESP marker is the host's. */
 	void (*send)(void *host, const struct addr *local, const struct addr *remote, struct bytes msg);
+	/* RFC 3948, 2.3: the byte that keeps a NAT's mapping alive. */
+	void (*keepalive)(void *host, const struct addr *local, const struct addr *remote);
 	void (*event)(void *host, enum sa_event event, const struct ike_sa *sa, const struct child_sa *child);
 	/* SA_EVENT_IKE_REKEY: `sa` was replaced by `new_sa` (children NULL), or SA_EVENT_CHILD_REKEY: `child` by `new_child`, both of
 	 * `sa` (== new_sa). Told while both still exist. */
@@ -144,6 +146,8 @@ struct sa_options {
 	uint32_t closed_linger;                       /* s */
 	uint16_t fragment_size_v4, fragment_size_v6;  /* bytes of the largest IP datagram (RFC 7383) */
 	uint32_t delete_rekeyed_delay;                /* s: late packets of a replaced CHILD_SA are taken so long */
+	uint32_t keep_alive;                          /* s without a packet to the peer; 0: no keepalives */
+	uint32_t keep_alive_dpd_margin;               /* s: a keepalive that is later by this is a DPD instead; 0: never */
 	bool prefer_peer_proposals;
 	bool close_ike_on_child_failure;
 	bool reuse_ikesa;

@@ -24,6 +24,7 @@ void sa_options_default(struct sa_options *o)
 		.fragment_size_v4 = 1280,
 		.fragment_size_v6 = 1280,
 		.delete_rekeyed_delay = 5,
+		.keep_alive = 20,
 		.reuse_ikesa = true,
 		.message_id_sync = true,
 		.qcd = true,

@@ -94,10 +94,13 @@ struct ike_sa {
 	uint64_t rekey_ms, reauth_ms; /* soft lifetimes */
 	uint64_t over_ms;             /* hard; in REKEYED: how long the peer has to delete it */
 	uint64_t dpd_ms;              /* the next look whether the peer lives */
+	uint64_t keepalive_ms;        /* the next look whether a NAT's mapping needs a packet */
+	uint64_t backend_ms;          /* parked: how long the backend has to answer */
 	uint32_t origin_id;    /* unique id of the IKE_SA that was authenticated; its own but for successors */
 	uint32_t was_id;       /* unique id of the one that this one replaced, 0 none */
 	uint64_t host_order; /* the host's: its place in the order of being established */
 	uint64_t last_in_ms; /* last message that passed its check */
+	uint64_t last_out_ms; /* last packet to the peer, ESP not counted */
 	uint64_t seal_counter; /* of the IVs of our messages; never the message id */
 	uint64_t seal_salt;    /* mixed into them */
 	struct ike_sa *reauth_old, *reauth_new; /* sa/reauth.h: make-before-break, both on this thread */
@@ -119,6 +122,7 @@ struct ike_sa {
 	bool initiator : 1;
 	bool half_open : 1;
 	bool nat_local : 1, nat_remote : 1, nat_fake : 1;
+	bool mobike : 1;     /* agreed (RFC 4555) */
 	bool fragmentation : 1; /* both sides announced it (RFC 7383, 2.3) */
 	bool childless : 1;  /* the peer allows IKE_AUTH without a child (RFC 6023) */
 	bool init_contact : 1; /* the peer said so */

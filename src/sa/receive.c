@@ -5,6 +5,7 @@
 #include "sa/fragment.h"
 #include "sa/hint.h"
 #include "sa/init_variant.h"
+#include "sa/nat.h"
 #include "sa/sync.h"
 
 /* Where a packet came from and to, for the log. */
@@ -306,6 +307,8 @@ static void receive_request(struct ike_sa *sa, const struct ike_header *h, const
 		sa->remote = *remote;
 		if (counted)
 			ctx->ops->half_open(ctx->host, sa, true);
+	} else {
+		nat_follow(sa, local, remote);
 	}
 	if (h->exchange == EXCHANGE_IKE_SA_INIT) {
 		buf_reset(&sa->setup->init_request);
@@ -365,6 +368,7 @@ static void receive_response(struct ike_sa *sa, const struct ike_header *h, cons
 		sa->setup->peer_spi = h->spi_r;
 	} else {
 		sa->last_in_ms = sa_now(ctx);
+		nat_follow(sa, local, remote);
 	}
 	exchange_response(sa, h, &in);
 }

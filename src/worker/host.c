@@ -11,6 +11,11 @@ static void host_send(void *host, const struct addr *local, const struct addr *r
 	net_send(((struct worker *)host)->net, local, remote, msg);
 }
 
+static void host_keepalive(void *host, const struct addr *local, const struct addr *remote)
+{
+	net_send_keepalive(((struct worker *)host)->net, local, remote);
+}
+
 static void host_event(void *host, enum sa_event event, const struct ike_sa *sa, const struct child_sa *child)
 {
 	struct worker *w = host;
@@ -348,6 +353,7 @@ static void host_reinitiate(void *host, const struct conn *conn, const struct ch
 
 const struct sa_host_ops worker_host_ops = {
 	.send = host_send,
+	.keepalive = host_keepalive,
 	.event = host_event,
 	.rekeyed = host_rekeyed,
 	.make_spi = host_make_spi,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sa/address.h"
+#include "sa/nat.h"
 #include "worker/internal.h"
 
 #include <malloc.h>
@@ -73,7 +74,20 @@ static void worker_trim(struct timer *t)
 
 static void worker_set_options(struct worker *w, const struct sa_options *o)
 {
+	bool keep_alive = w->ctx.options.keep_alive != o->keep_alive;
+
 	w->ctx.options = *o;
+	if (!keep_alive)
+		return;
+	/* it counts for all that are there, in the time from now on */
+	for (size_t i = 0; i < w->by_id.size; i++)
+		for (struct hashnode *node = w->by_id.buckets[i]; node; node = node->next) {
+			struct ike_sa *sa = container_of(node, struct ike_sa, by_id);
+
+			sa->keepalive_ms = 0;
+			if (sa->nat_local && (sa->state == IKE_STATE_ESTABLISHED || sa->state == IKE_STATE_REKEYING))
+				ike_sa_schedule(sa);
+		}
 }
 
 static void worker_take_config(struct worker *w)
@@ -93,6 +107,8 @@ static void worker_kernel_event(struct worker *w, const struct kernel_event *ev)
 		unknown_esp(w, ev);
 	if (c && (ev->kind == KERNEL_EVENT_EXPIRE_HARD || ev->kind == KERNEL_EVENT_EXPIRE_SOFT))
 		ike_sa_child_expired(c->ike, c, ev->kind == KERNEL_EVENT_EXPIRE_HARD);
+	if (c && ev->kind == KERNEL_EVENT_MAPPING)
+		nat_follow_esp(c, &ev->src);
 }
 
 static void worker_stop_timer(struct timer *t)

@@ -12,6 +12,10 @@
 
 /* ---- the host of the SAs ---- */
 
+static void load_keepalive(void *host, const struct addr *local, const struct addr *remote)
+{
+}
+
 static void load_send(void *host, const struct addr *local, const struct addr *remote, struct bytes msg)
 {
 	net_send(((struct load *)host)->nw, local, remote, msg);
@@ -182,6 +186,7 @@ static void load_reinitiate(void *host, const struct conn *conn, const struct ch
 
 static const struct sa_host_ops load_host_ops = {
 	.send = load_send,
+	.keepalive = load_keepalive,
 	.event = load_event,
 	.rekeyed = load_rekeyed,
 	.make_spi = load_make_spi,

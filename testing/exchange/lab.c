@@ -45,16 +45,41 @@ static void lab_note_reply(struct lab *lab, struct bytes msg)
 	}
 }
 
+/* What the NAT does; false: it has no mapping for the packet. */
+static bool lab_translate(const struct lab_end *e, struct lab_packet *p)
+{
+	struct lab *lab = e->lab;
+	struct addr outside;
+
+	if (!lab->nat_port)
+		return true;
+	ck_assert(addr_parse(bytes_str("198.51.100.1"), &outside));
+	if (e == &lab->a) {
+		outside.port = (uint16_t)(lab->nat_port + (p->remote.port == IKE_NATT_PORT));
+		p->remote = outside;
+		return true;
+	}
+	if (!addr_equal_ip(&p->local, &outside) || (p->local.port & ~1) != lab->nat_port)
+		return false;
+	outside.port = p->local.port == lab->nat_port ? IKE_PORT : IKE_NATT_PORT;
+	p->local = lab->a.addr;
+	p->local.port = outside.port;
+	return true;
+}
+
 static void lab_put(struct lab_end *e, const struct addr *local, const struct addr *remote, struct bytes msg)
 {
 	struct lab *lab = e->lab;
 	struct lab_packet *p;
 
 	ck_assert_uint_lt(lab->n_packets, LAB_PACKETS);
-	p = &lab->packets[lab->n_packets++];
+	p = &lab->packets[lab->n_packets];
 	p->to = e == &lab->a ? &lab->b : &lab->a;
 	p->local = *remote;
 	p->remote = *local;
+	if (!lab_translate(e, p))
+		return;
+	lab->n_packets++;
 	p->n = msg.n;
 	p->data = xmemdup(msg.p, msg.n);
 }
@@ -66,6 +91,13 @@ static void lab_send(void *host, const struct addr *local, const struct addr *re
 	lab_note_reply(e->lab, msg);
 	e->lab->sent++;
 	lab_put(e, local, remote, msg);
+}
+
+static void lab_keepalive(void *host, const struct addr *local, const struct addr *remote)
+{
+	ck_assert_uint_eq(local->port, IKE_NATT_PORT);
+	ck_assert_uint_ne(remote->port, 0);
+	((struct lab_end *)host)->keepalives++;
 }
 
 static void lab_event(void *host, enum sa_event event, const struct ike_sa *sa, const struct child_sa *child)
@@ -255,6 +287,7 @@ static void lab_reinitiate(void *host, const struct conn *conn, const struct chi
 
 static const struct sa_host_ops lab_host_ops = {
 	.send = lab_send,
+	.keepalive = lab_keepalive,
 	.event = lab_event,
 	.rekeyed = lab_rekeyed,
 	.make_spi = lab_make_spi,
@@ -289,6 +322,7 @@ struct lab_child {
 	uint8_t keys[256];
 	size_t n_keys;
 	uint64_t seq_out;
+	struct addr local, remote;
 };
 
 static uint64_t lab_selectors(const struct kernel_child *child)
@@ -404,6 +438,8 @@ static enum kernel_status lab_install(struct kernel *k, const struct kernel_chil
 	memcpy(c->keys + 128, child->out.encr_key.p, child->out.encr_key.n);
 	c->n_keys = child->in.encr_key.n;
 	c->selectors = lab_selectors(child);
+	c->local = child->out.src;
+	c->remote = child->out.dst;
 	lab_place(e, c, child->out_waits);
 	*ret_handle = (struct kernel_handle *)c;
 	e->kernel_spis--;
@@ -430,8 +466,21 @@ static bool lab_query(struct kernel *k, struct kernel_handle *h, struct kernel_u
 {
 	(void)h;
 	*ret_in = ((struct lab_end *)k)->usage_in;
-	memset(ret_out, 0, sizeof(*ret_out));
+	*ret_out = ((struct lab_end *)k)->usage_out;
 	return true;
+}
+
+static enum kernel_status lab_update(struct kernel *k, struct kernel_handle *h, const struct kernel_move *move,
+				     struct kernel_done done, struct errtext *err)
+{
+	struct lab_child *c = (struct lab_child *)h;
+
+	(void)done;
+	(void)err;
+	((struct lab_end *)k)->kernel_moves++;
+	c->local = move->local;
+	c->remote = move->remote;
+	return KERNEL_OK;
 }
 
 static void lab_kernel_advance(struct kernel *k, struct kernel_handle *h, uint64_t delta)
@@ -448,8 +497,14 @@ static const struct kernel_ops lab_kernel_ops = {
 	.remove = lab_remove,
 	.carry = lab_carry,
 	.query = lab_query,
+	.update = lab_update,
 	.advance = lab_kernel_advance,
 };
+
+const struct addr *lab_sent_to(const struct child_sa *c)
+{
+	return &((const struct lab_child *)c->handle)->remote;
+}
 
 uint64_t lab_seq_out(const struct child_sa *c)
 {
@@ -935,6 +990,8 @@ void lab_check(struct lab *lab)
 				with_spi += !c->handle && c->spi_in;
 				/* traffic flows only with keys on both ways */
 				ck_assert(c->state != CHILD_STATE_INSTALLED || (c->handle && c->spi_out));
+				/* and goes where the IKE_SA goes */
+				ck_assert(c->state != CHILD_STATE_INSTALLED || addr_equal(lab_sent_to(c), &e->sas[k]->remote));
 			}
 		}
 		ck_assert_uint_eq(e->kernel_children, with_handle);

@@ -58,7 +58,9 @@ struct lab_end {
 		uint32_t *spi;
 	} pending[LAB_PENDING];
 	size_t n_pending;
-	struct kernel_usage usage_in; /* what query says */
+	struct kernel_usage usage_in, usage_out; /* what query says */
+	unsigned kernel_moves;                   /* children that were asked to move */
+	unsigned keepalives;
 };
 
 struct lab_packet {
@@ -79,6 +81,8 @@ struct lab {
 	} replies[LAB_REPLIES];
 	size_t n_replies;
 	uint64_t now;
+	/* a is behind a NAT: its ports 500 and 4500 are nat_port and the next of 198.51.100.1; what goes to others is lost */
+	uint16_t nat_port;
 };
 
 /* conf: text of swanctl.conf with sections connections and secrets. a is 192.0.2.1, b 192.0.2.2. */
@@ -131,6 +135,8 @@ void lab_peek(struct lab *lab, size_t i, struct arena *a, struct ike_header *ret
 /* Brings packet i to the front. */
 void lab_choose(struct lab *lab, size_t i);
 
+/* Where the backend sends what an installed child carries. */
+const struct addr *lab_sent_to(const struct child_sa *c);
 /* How far the outbound sequence numbers of an installed child were made to jump. */
 uint64_t lab_seq_out(const struct child_sa *c);
 

