@@ -7,6 +7,7 @@
 #include "config/conn_counters.h"
 #include "config/tree.h"
 #include "proto/id.h"
+#include "proto/ipsec.h"
 #include "proto/proposal.h"
 #include "proto/ts.h"
 #include "util/arena.h"
@@ -40,6 +41,31 @@ struct conn_round {
 	struct id id;          /* local: may be any (then our address); remote: a pattern */
 };
 
+/* A number as configured: itself, or one that each CHILD_SA (of a connection's if_id: each IKE_SA) gets of its own. */
+enum scope_kind {
+	SCOPE_FIXED,
+	SCOPE_UNIQUE,     /* one for both directions */
+	SCOPE_UNIQUE_DIR, /* one for each direction */
+	SCOPE_SAME,       /* set_mark_in and set_mark_out: the value of mark_in, of mark_out */
+};
+struct mark_conf {
+	enum scope_kind kind;
+	struct ipsec_mark mark; /* without a value unless FIXED */
+};
+struct if_id_conf {
+	enum scope_kind kind;
+	uint32_t id; /* FIXED; 0 none */
+};
+
+/* What struct ipsec_scope of a CHILD_SA is made from. */
+struct scope_conf {
+	struct mark_conf mark_in, mark_out, set_mark_in, set_mark_out;
+	struct if_id_conf if_id_in, if_id_out;
+	bool mark_in_sa;
+};
+
+#define TFC_MTU UINT32_MAX
+
 struct child_conf {
 	const char *name;
 	enum ipsec_mode_conf { CHILD_TUNNEL, CHILD_TRANSPORT, CHILD_BEET, CHILD_PASS, CHILD_DROP } mode;
@@ -51,8 +77,14 @@ struct child_conf {
 	unsigned start_action, dpd_action, close_action; /* enum child_action bits */
 	uint32_t reqid, priority, replay_window;
 	uint64_t inactivity; /* s */
-	bool policies, copy_df, copy_ecn;
-	const char *updown, *interface;
+	bool policies, policies_fwd_out, copy_df, copy_ecn;
+	bool sha256_96;  /* HMAC-SHA-256 is cut to 96 bits, not to 128 (RFC 4868) */
+	bool hostaccess; /* for updown scripts */
+	enum copy_dscp copy_dscp;
+	enum hw_offload hw_offload;
+	uint32_t tfc_padding; /* bytes; 0 none; TFC_MTU */
+	struct scope_conf scope;
+	const char *updown, *interface; /* NULL: none */
 };
 
 struct conn {
@@ -73,6 +105,7 @@ struct conn {
 	enum conn_unique unique;
 	int keyingtries; /* 0 = for ever */
 	uint64_t rekey_time, reauth_time, over_time, rand_time; /* s; rand_time may exceed the others */
+	struct if_id_conf if_id_in, if_id_out; /* of children that have none */
 	size_t n_local_rounds, n_remote_rounds; /* at least one each, in effective order */
 	const struct conn_round *local_rounds, *remote_rounds;
 	size_t n_children;
@@ -81,12 +114,20 @@ struct conn {
 	struct tree *source; /* what it was loaded from, for comparing on reload */
 };
 
+/* What the IPsec backend can; what it cannot is refused, with its name. */
+struct conn_backend {
+	const char *name; /* "kernel-userland"; NULL: not said */
+	bool transport, beet;
+	bool scope; /* marks, interfaces, copy_dscp, policies */
+	bool hw_offload, tfc;
+};
+
 /* What parsing needs to know of the host. */
 struct conn_env {
 	transform_have_fn *have; /* which transforms the crypto providers have */
 	void *have_arg;
 	uint32_t default_replay_window;
-	bool transport_mode; /* the kernel backend can */
+	struct conn_backend backend;
 	uint16_t port, port_nat_t; /* of our sockets; 0 means 500 and 4500 */
 };
 

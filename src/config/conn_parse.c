@@ -130,9 +130,10 @@ static bool child_finish(struct conn_parse *p, struct child_conf *c)
 {
 	struct ts *dynamic = arena_new(p->arena, struct ts);
 
-	if (c->mode == CHILD_TRANSPORT && !p->env->transport_mode)
-		return conn_fail_unsupported(p, "mode", bytes_str("transport"),
-					     "the data plane in use has tunnel mode only");
+	if (c->mode == CHILD_TRANSPORT && !p->env->backend.transport)
+		return conn_fail_backend(p, "mode", bytes_str("transport"), "carries tunnel mode only");
+	if (c->mode == CHILD_BEET && !p->env->backend.beet)
+		return conn_fail_backend(p, "mode", bytes_str("beet"), "does not carry BEET mode");
 	if (!conn_default_proposals(p, "esp_proposals", PROTOCOL_ESP, &c->esp))
 		return false;
 	if (!ts_parse(bytes_str("dynamic"), dynamic))

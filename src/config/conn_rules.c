@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/conn_rules.h"
 
+#include <stdio.h>
+
 #include "config/value.h"
 #include "util/mem.h"
 
@@ -14,6 +16,9 @@
 /* Only the default, value DEFAULT, is obeyed; it needs no field. */
 #define REFUSED(NAME, SCALAR, DEFAULT, WHY, ...) \
 	VALUE(NAME, SCALAR, .refusal = (WHY), .obeyed = 1u << (DEFAULT), __VA_ARGS__)
+/* Needs a backend that can, for other values than DEFAULT. */
+#define NEEDS(NAME, SCALAR, DEFAULT, NEED, ...) \
+	VALUE(NAME, SCALAR, .needs = CONN_NEEDS_##NEED, .obeyed = 1u << (DEFAULT), __VA_ARGS__)
 #define REFUSED_LIST(NAME, SCALAR, WHY) \
 	ENTRY(NAME, TREE_LIST, entry_refused_list, .scalar = SCALAR, .refusal = (WHY))
 
@@ -23,12 +28,9 @@
 #define WHY_EAP "EAP is not supported yet"
 #define WHY_PPK "post-quantum preshared keys are not supported yet"
 #define WHY_MEDIATION "the mediation extension is not supported"
-#define WHY_MARK "marks are not supported yet"
-#define WHY_IF_ID "interface ids are not supported yet"
-#define WHY_LABEL "security labels are not supported yet"
+#define WHY_LABEL "security labels are not supported"
 #define WHY_UPDOWN "updown scripts are not supported yet"
 #define WHY_TRAP "trap policies are not supported yet"
-#define WHY_KERNEL "the data plane does not support it yet"
 
 static const char *const words_fragmentation[] = { "yes", "accept", "no", "force", NULL };
 static const char *const words_childless[] = { "allow", "never", "force", "prefer", NULL };
@@ -73,8 +75,8 @@ static const struct conn_rule conn_keys[] = {
 	VALUE("over_time", scalar_time, CONN(over_time)),
 	VALUE("rand_time", scalar_time, CONN(rand_time)),
 	REFUSED_LIST("pools", scalar_text, WHY_VIP),
-	REFUSED("if_id_in", scalar_if_id, 0, WHY_IF_ID),
-	REFUSED("if_id_out", scalar_if_id, 0, WHY_IF_ID),
+	ENTRY("if_id_in", TREE_VALUE, entry_if_id, CONN(if_id_in), .needs = CONN_NEEDS_SCOPE),
+	ENTRY("if_id_out", TREE_VALUE, entry_if_id, CONN(if_id_out), .needs = CONN_NEEDS_SCOPE),
 	REFUSED("mediation", scalar_bool, 0, WHY_MEDIATION),
 	REFUSED("mediated_by", scalar_text, 0, WHY_MEDIATION),
 	REFUSED("mediation_peer", scalar_id, 0, WHY_MEDIATION),
@@ -108,7 +110,8 @@ static const struct conn_rule child_keys[] = {
 	ENTRY("esp_proposals", TREE_LIST, entry_proposals, .offset = offsetof(struct child_conf, esp),
 	      .max = PROTOCOL_ESP),
 	ENTRY("ah_proposals", TREE_LIST, entry_proposals, .max = PROTOCOL_AH, .refusal = "AH is not supported"),
-	REFUSED("sha256_96", scalar_bool, 0, "HMAC-SHA-256 cut to 96 bits is not supported yet"),
+	VALUE("sha256_96", scalar_bool, CHILD(sha256_96), .refusal = "HMAC-SHA-256 cut to 96 bits is not supported yet",
+	      .obeyed = 1 << 0),
 	ENTRY("local_ts", TREE_LIST, entry_selectors, .offset = offsetof(struct child_conf, local_ts)),
 	ENTRY("remote_ts", TREE_LIST, entry_selectors, .offset = offsetof(struct child_conf, remote_ts)),
 	VALUE("rekey_time", scalar_time, CHILD(rekey_time)),
@@ -121,37 +124,39 @@ static const struct conn_rule child_keys[] = {
 	VALUE("life_packets", scalar_uint, .max = INT64_MAX, CHILD(life_packets)),
 	VALUE("rand_packets", scalar_uint, .max = INT64_MAX, CHILD(rand_packets)),
 	REFUSED("updown", scalar_text, 0, WHY_UPDOWN),
-	REFUSED("hostaccess", scalar_bool, 0, WHY_UPDOWN),
-	VALUE("mode", scalar_word, .words = words_mode, CHILD(mode), .refusal = WHY_KERNEL,
-	      .obeyed = 1 << CHILD_TUNNEL | 1 << CHILD_TRANSPORT),
-	VALUE("policies", scalar_bool, CHILD(policies), .refusal = "SAs without policies are not supported yet",
-	      .obeyed = 1 << 1),
-	REFUSED("policies_fwd_out", scalar_bool, 0, WHY_KERNEL),
+	VALUE("hostaccess", scalar_bool, CHILD(hostaccess)),
+	VALUE("mode", scalar_word, .words = words_mode, CHILD(mode), .refusal = "this mode is not supported",
+	      .obeyed = 1 << CHILD_TUNNEL | 1 << CHILD_TRANSPORT | 1 << CHILD_BEET),
+	NEEDS("policies", scalar_bool, 1, SCOPE, CHILD(policies)),
+	NEEDS("policies_fwd_out", scalar_bool, 0, SCOPE, CHILD(policies_fwd_out)),
 	VALUE("dpd_action", scalar_action, CHILD(dpd_action), .refusal = WHY_TRAP,
 	      .obeyed = 1 << ACTION_NONE | 1 << ACTION_START),
-	REFUSED("ipcomp", scalar_bool, 0, WHY_KERNEL),
-	VALUE("inactivity", scalar_time, CHILD(inactivity), .refusal = "closing idle SAs is not supported yet",
-	      .obeyed = 1 << 0),
+	REFUSED("ipcomp", scalar_bool, 0, "compression (IPComp) is not supported"),
+	VALUE("inactivity", scalar_time, CHILD(inactivity)),
 	VALUE("reqid", scalar_uint, .max = UINT32_MAX, CHILD(reqid)),
 	VALUE("priority", scalar_uint, .max = UINT32_MAX, CHILD(priority)),
-	REFUSED("interface", scalar_text, 0, WHY_KERNEL),
-	REFUSED("mark_in", scalar_mark, 0, WHY_MARK),
-	REFUSED("mark_out", scalar_mark, 0, WHY_MARK),
-	REFUSED("mark_in_sa", scalar_bool, 0, WHY_MARK),
-	REFUSED("set_mark_in", scalar_mark, 0, WHY_MARK, .max = 1 /* %same */),
-	REFUSED("set_mark_out", scalar_mark, 0, WHY_MARK, .max = 1),
-	REFUSED("if_id_in", scalar_if_id, 0, WHY_IF_ID),
-	REFUSED("if_id_out", scalar_if_id, 0, WHY_IF_ID),
+	ENTRY("interface", TREE_VALUE, entry_interface, CHILD(interface), .needs = CONN_NEEDS_SCOPE),
+	ENTRY("mark_in", TREE_VALUE, entry_mark, CHILD(scope.mark_in), .needs = CONN_NEEDS_SCOPE),
+	ENTRY("mark_out", TREE_VALUE, entry_mark, CHILD(scope.mark_out), .needs = CONN_NEEDS_SCOPE),
+	NEEDS("mark_in_sa", scalar_bool, 0, SCOPE, CHILD(scope.mark_in_sa)),
+	ENTRY("set_mark_in", TREE_VALUE, entry_mark, CHILD(scope.set_mark_in), .max = SCOPE_SAME,
+	      .needs = CONN_NEEDS_SCOPE),
+	ENTRY("set_mark_out", TREE_VALUE, entry_mark, CHILD(scope.set_mark_out), .max = SCOPE_SAME,
+	      .needs = CONN_NEEDS_SCOPE),
+	ENTRY("if_id_in", TREE_VALUE, entry_if_id, CHILD(scope.if_id_in), .needs = CONN_NEEDS_SCOPE),
+	ENTRY("if_id_out", TREE_VALUE, entry_if_id, CHILD(scope.if_id_out), .needs = CONN_NEEDS_SCOPE),
 	REFUSED("label", scalar_text, 0, WHY_LABEL),
 	REFUSED("label_mode", scalar_word, 0, WHY_LABEL, .words = words_label_mode),
-	REFUSED("tfc_padding", scalar_tfc, 0, WHY_KERNEL),
+	NEEDS("tfc_padding", scalar_tfc, 0, TFC, CHILD(tfc_padding)),
 	VALUE("replay_window", scalar_uint, .max = UINT32_MAX, CHILD(replay_window)),
-	VALUE("hw_offload", scalar_word, .words = words_hw_offload, .refusal = WHY_KERNEL, .obeyed = 1 << 0 | 1 << 1),
+	/* auto does without where it has to */
+	VALUE("hw_offload", scalar_word, .words = words_hw_offload, CHILD(hw_offload), .needs = CONN_NEEDS_HW_OFFLOAD,
+	      .obeyed = 1 << HW_OFFLOAD_NO | 1 << HW_OFFLOAD_AUTO),
 	VALUE("copy_df", scalar_bool, CHILD(copy_df)),
 	VALUE("copy_ecn", scalar_bool, CHILD(copy_ecn)),
-	REFUSED("copy_dscp", scalar_word, 0, WHY_KERNEL, .words = words_copy_dscp),
-	REFUSED("per_cpu_sas", scalar_per_cpu, 0, WHY_KERNEL),
-	REFUSED("icmp", scalar_bool, 0, WHY_KERNEL),
+	NEEDS("copy_dscp", scalar_word, COPY_DSCP_OUT, SCOPE, CHILD(copy_dscp), .words = words_copy_dscp),
+	REFUSED("per_cpu_sas", scalar_per_cpu, 0, "an SA per CPU (RFC 9611) is not supported"),
+	REFUSED("icmp", scalar_bool, 0, "ICMP errors from outside of the selectors are not supported"),
 	VALUE("start_action", scalar_action, CHILD(start_action), .refusal = WHY_TRAP,
 	      .obeyed = 1 << ACTION_NONE | 1 << ACTION_START),
 	VALUE("close_action", scalar_action, CHILD(close_action), .refusal = WHY_TRAP,
@@ -180,6 +185,35 @@ bool conn_fail_unsupported(struct conn_parse *p, const char *key, struct bytes v
 	return false;
 }
 
+bool conn_fail_backend(struct conn_parse *p, const char *key, struct bytes value, const char *what)
+{
+	char why[96];
+
+	snprintf(why, sizeof(why), "%s %s", p->env->backend.name ? p->env->backend.name : "the data plane in use", what);
+	return conn_fail_unsupported(p, key, value, why);
+}
+
+bool conn_check_needs(struct conn_parse *p, const struct conn_rule *rule, struct bytes value)
+{
+	const struct conn_backend *b = &p->env->backend;
+	bool has = true;
+
+	switch (rule->needs) {
+	case CONN_NEEDS_NOTHING:
+		break;
+	case CONN_NEEDS_SCOPE:
+		has = b->scope;
+		break;
+	case CONN_NEEDS_HW_OFFLOAD:
+		has = b->hw_offload;
+		break;
+	case CONN_NEEDS_TFC:
+		has = b->tfc;
+		break;
+	}
+	return has || conn_fail_backend(p, rule->name, value, "cannot do it");
+}
+
 static void rule_store(const struct conn_rule *rule, void *section, uint64_t v)
 {
 	void *field = (char *)section + rule->offset;
@@ -205,11 +239,15 @@ static bool rule_apply_scalar(struct conn_parse *p, const struct conn_rule *rule
 {
 	struct bytes text = buf_bytes(&entry->value);
 	uint64_t v;
+	bool always;
 
 	if (!rule->scalar(rule, text, &v))
 		return conn_fail_value(p, rule->name);
-	if (rule->refusal && (v > 63 || !(rule->obeyed >> v & 1)))
+	always = v <= 63 && (rule->obeyed >> v & 1);
+	if (rule->refusal && !always)
 		return conn_fail_unsupported(p, rule->name, text, rule->refusal);
+	if (!always && !conn_check_needs(p, rule, text))
+		return false;
 	rule_store(rule, section, v);
 	return true;
 }

@@ -3,6 +3,7 @@
 #define BEWICK_CONFIG_CONN_RULES_H
 
 #include "config/conn.h"
+#include "util/reader.h"
 
 /*
  * The keys of a connection as tables: conn_rules.c has one per kind of section, conn_values.c the
@@ -22,6 +23,9 @@ typedef bool conn_scalar_fn(const struct conn_rule *rule, struct bytes text, uin
 typedef bool conn_entry_fn(struct conn_parse *p, const struct conn_rule *rule, const struct tree *entry,
 			   void *section);
 
+/* Values that not every IPsec backend can obey: struct conn_backend. */
+enum conn_need { CONN_NEEDS_NOTHING, CONN_NEEDS_SCOPE, CONN_NEEDS_HW_OFFLOAD, CONN_NEEDS_TFC };
+
 struct conn_rule {
 	const char *name;
 	enum tree_kind kind; /* TREE_VALUE or TREE_LIST */
@@ -33,6 +37,7 @@ struct conn_rule {
 	/* Why values are refused, and which are not: bit n for value n (0 to 63). */
 	const char *refusal;
 	uint64_t obeyed;
+	enum conn_need needs; /* without it likewise */
 };
 
 struct conn_rules {
@@ -45,13 +50,20 @@ extern const struct conn_rules conn_rules_conn, conn_rules_round, conn_rules_chi
 /* A time or volume that was not configured, until the defaults are filled in. */
 #define CONN_UNSET UINT64_MAX
 
-conn_scalar_fn scalar_bool, scalar_uint, scalar_time, scalar_size, scalar_word, scalar_action, scalar_mark,
-	scalar_if_id, scalar_dscp, scalar_tfc, scalar_per_cpu, scalar_ip, scalar_text, scalar_id, scalar_oid;
-conn_entry_fn entry_id, entry_auth, entry_endpoints, entry_selectors, entry_proposals, entry_refused_list;
+conn_scalar_fn scalar_bool, scalar_uint, scalar_time, scalar_size, scalar_word, scalar_action,
+	scalar_dscp, scalar_tfc, scalar_per_cpu, scalar_ip, scalar_text, scalar_id, scalar_oid;
+conn_entry_fn entry_id, entry_auth, entry_endpoints, entry_selectors, entry_proposals, entry_refused_list, entry_mark,
+	entry_if_id, entry_interface;
 
 /* These always give false. */
 bool conn_fail_value(struct conn_parse *p, const char *key);
 bool conn_fail_unsupported(struct conn_parse *p, const char *key, struct bytes value, const char *why);
+
+/* Whether the backend can what the rule needs; else err says that it cannot. */
+bool conn_check_needs(struct conn_parse *p, const struct conn_rule *rule, struct bytes value);
+bool conn_fail_backend(struct conn_parse *p, const char *key, struct bytes value, const char *what);
+/* An unsigned number of 32 bits in C's notation. */
+bool conn_take_u32(struct reader *r, uint64_t *ret);
 
 /* One entry by its table: unknown names and kinds, bad values and refused ones fail with err set. */
 bool conn_rules_apply(struct conn_parse *p, const struct conn_rules *rules, const struct tree *entry,

@@ -77,47 +77,11 @@ bool scalar_action(const struct conn_rule *rule, struct bytes text, uint64_t *re
 	return false;
 }
 
-static bool take_u32(struct reader *r, uint64_t *ret)
+bool conn_take_u32(struct reader *r, uint64_t *ret)
 {
 	bool overflow;
 
 	return value_take_uint(r, ret, &overflow) && !overflow && *ret <= UINT32_MAX;
-}
-
-/* 0: no mark; 1: some mark, which is all that is needed while marks are refused. */
-bool scalar_mark(const struct conn_rule *rule, struct bytes text, uint64_t *ret)
-{
-	struct reader r = reader_of(text);
-	uint64_t value, mask = UINT32_MAX;
-	bool slash;
-
-	*ret = 1;
-	if (bytes_equal_str(text, "%unique") || bytes_equal_str(text, "%unique-dir"))
-		return true;
-	if (rule->max && bytes_equal_str(text, "%same"))
-		return true;
-	if (!take_u32(&r, &value))
-		return false;
-	slash = reader_left(&r) > 0;
-	if (slash && (reader_u8(&r) != '/' || !take_u32(&r, &mask)))
-		return false;
-	if (value == 0 && (mask == 0 || mask == UINT32_MAX))
-		*ret = 0;
-	return reader_done(&r);
-}
-
-/* 0: none; 1: some. */
-bool scalar_if_id(const struct conn_rule *rule, struct bytes text, uint64_t *ret)
-{
-	struct reader r = reader_of(text);
-
-	*ret = 1;
-	if (bytes_equal_str(text, "%unique") || bytes_equal_str(text, "%unique-dir"))
-		return true;
-	if (!take_u32(&r, ret) || !reader_done(&r))
-		return false;
-	*ret = *ret != 0;
-	return true;
 }
 
 bool scalar_dscp(const struct conn_rule *rule, struct bytes text, uint64_t *ret)
@@ -139,8 +103,8 @@ bool scalar_tfc(const struct conn_rule *rule, struct bytes text, uint64_t *ret)
 {
 	struct reader r = reader_of(text);
 
-	*ret = 1;
-	return bytes_equal_nocase(text, "mtu") || (take_u32(&r, ret) && reader_done(&r));
+	*ret = TFC_MTU;
+	return bytes_equal_nocase(text, "mtu") || (conn_take_u32(&r, ret) && reader_done(&r));
 }
 
 bool scalar_per_cpu(const struct conn_rule *rule, struct bytes text, uint64_t *ret)

@@ -10,6 +10,7 @@ libbewick_la_SOURCES += \
 	src/config/conn_parse.c \
 	src/config/conn_rules.c \
 	src/config/conn_rules.h \
+	src/config/conn_scope.c \
 	src/config/conn_values.c \
 	src/config/psk_index.c \
 	src/config/psk_index.h \

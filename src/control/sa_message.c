@@ -89,18 +89,66 @@ static void message_until(struct vici_writer *w, const char *key, bool has, int6
 		vici_write_fmt(w, key, "%lld", (long long)s);
 }
 
+static const char *message_mode(enum ipsec_mode mode)
+{
+	switch (mode) {
+	case IPSEC_MODE_TUNNEL:
+		return "TUNNEL";
+	case IPSEC_MODE_TRANSPORT:
+		return "TRANSPORT";
+	case IPSEC_MODE_BEET:
+		return "BEET";
+	case IPSEC_MODE_PASS:
+		return "PASS";
+	case IPSEC_MODE_DROP:
+		return "DROP";
+	}
+	return "";
+}
+
+static void message_mark(struct vici_writer *w, const char *way, const struct ipsec_mark *m)
+{
+	char key[32];
+
+	if (!m->mask)
+		return;
+	snprintf(key, sizeof(key), "mark-%s", way);
+	vici_write_fmt(w, key, "%08x", m->value);
+	snprintf(key, sizeof(key), "mark-mask-%s", way);
+	if (m->mask != UINT32_MAX)
+		vici_write_fmt(w, key, "%08x", m->mask);
+}
+
+static void message_if_ids(struct vici_writer *w, uint32_t in, uint32_t out)
+{
+	if (in)
+		vici_write_fmt(w, "if-id-in", "%08x", in);
+	if (out)
+		vici_write_fmt(w, "if-id-out", "%08x", out);
+}
+
+static void message_scope(struct vici_writer *w, const struct ipsec_scope *s)
+{
+	if (!s)
+		return;
+	message_mark(w, "in", &s->mark_in);
+	message_mark(w, "out", &s->mark_out);
+	message_if_ids(w, s->if_id_in, s->if_id_out);
+}
+
 static void message_child_keys(struct vici_writer *w, const struct child_info *c)
 {
 	vici_write_str(w, "name", c->name);
 	vici_write_fmt(w, "uniqueid", "%u", c->id);
 	vici_write_fmt(w, "reqid", "%u", c->reqid);
 	vici_write_str(w, "state", child_state_name(c->state));
-	vici_write_str(w, "mode", "TUNNEL");
+	vici_write_str(w, "mode", message_mode(c->mode));
 	if (c->installed && child_has_keys(c->state)) {
 		vici_write_str(w, "protocol", c->suite.protocol == PROTOCOL_AH ? "AH" : "ESP");
 		message_flag(w, "encap", c->encap);
 		vici_write_fmt(w, "spi-in", "%08x", c->spi_in);
 		vici_write_fmt(w, "spi-out", "%08x", c->spi_out);
+		message_scope(w, c->scope);
 		sa_message_suite(w, &c->suite, false, c->own_ke);
 		if (c->suite.esn)
 			vici_write_str(w, "esn", "1");
@@ -147,6 +195,7 @@ static void message_ike_keys(struct vici_writer *w, const struct ike_info *info)
 	message_flag(w, "nat-remote", info->nat_remote);
 	message_flag(w, "nat-fake", info->nat_fake);
 	message_flag(w, "nat-any", nat);
+	message_if_ids(w, info->if_id_in, info->if_id_out);
 	if (info->has_suite)
 		sa_message_suite(w, &info->suite, true, true);
 	if (info->state == IKE_STATE_ESTABLISHED) {

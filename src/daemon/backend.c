@@ -30,6 +30,18 @@ static void backend_draw(const struct daemon *d, void *out, size_t n)
 	crypto_ctx_free(c);
 }
 
+struct conn_backend daemon_backend(const struct kernel_ops *ops)
+{
+	return (struct conn_backend){
+		.name = ops->name,
+		.transport = ops->supports_transport,
+		.beet = ops->supports_beet,
+		.scope = ops->supports_scope,
+		.hw_offload = ops->supports_hw_offload,
+		.tfc = ops->supports_tfc,
+	};
+}
+
 bool daemon_open_net(struct daemon *d, struct errtext *err)
 {
 	struct net_options o = net_options_default();

@@ -73,6 +73,8 @@ void daemon_unload_plugins(struct daemon *d);
 int daemon_list_plugins(struct daemon *d);
 
 /* backend.c: the sockets and the data plane, which have to fit each other. */
+/* What connections need to know of it. */
+struct conn_backend daemon_backend(const struct kernel_ops *ops);
 MUST_CHECK bool daemon_open_net(struct daemon *d, struct errtext *err);
 void daemon_close_net(struct daemon *d);
 MUST_CHECK bool daemon_start_kernel(struct daemon *d, struct errtext *err);

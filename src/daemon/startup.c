@@ -56,7 +56,7 @@ static bool start_control(struct daemon *d, struct errtext *err)
 		.env = {
 			.have = crypto_have,
 			.have_arg = d->plugin_env.crypto,
-			.transport_mode = false, /* data planes may have it, but the protocol does not ask for it yet */
+			.backend = daemon_backend(d->kernel_ops),
 			.port = net_port(d->net),
 			.port_nat_t = net_port_nat_t(d->net),
 		},

@@ -64,6 +64,7 @@ static void values_sa(const struct settings *s, struct sa_options *o)
 	o->retransmit_jitter = (unsigned)values_int(s, "retransmit_jitter", 0, 100, o->retransmit_jitter);
 	o->retransmit_limit = (uint32_t)values_int(s, "retransmit_limit", 0, 86400, o->retransmit_limit);
 	o->close_ike_on_child_failure = settings_bool(s, "close_ike_on_child_failure", false);
+	o->inactivity_close_ike = settings_bool(s, "inactivity_close_ike", false);
 	o->half_open_timeout = (uint32_t)values_int(s, "half_open_timeout", 1, 86400, o->half_open_timeout);
 	o->closed_linger = (uint32_t)values_int(s, "closed_linger", 0, 3600, o->closed_linger);
 	o->delete_rekeyed_delay = (uint32_t)values_int(s, "delete_rekeyed_delay", 0, 3600, o->delete_rekeyed_delay);

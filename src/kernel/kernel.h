@@ -62,6 +62,7 @@ struct kernel_child {
 	bool copy_df, copy_ecn;
 	enum copy_dscp copy_dscp;
 	enum hw_offload hw_offload;
+	uint32_t tfc;      /* outbound packets are padded to so many bytes, at most to what the path carries; 0 not */
 	bool no_policies;  /* SAs only; policies and routes are the operator's */
 	bool fwd_out;      /* also a policy for forwarded packets that go out */
 	struct ipsec_scope scope;
@@ -133,6 +134,7 @@ struct kernel_ops {
 	bool supports_transport, supports_beet;
 	bool supports_scope;      /* struct ipsec_scope, copy_dscp, fwd_out, no_policies */
 	bool supports_hw_offload;
+	bool supports_tfc;        /* kernel_child.tfc */
 	/* Whether it could work here; err says why not. */
 	bool (*probe)(const struct settings *settings, struct errtext *err);
 	struct kernel *(*start)(const struct kernel_env *env, struct errtext *err);

@@ -251,7 +251,8 @@
 	X(NOTIFY_SUPPORTED_AUTH_METHODS, 16443, "SUPPORTED_AUTH_METHODS", "AUTH_METHODS")          \
 	X(NOTIFY_SA_RESOURCE_INFO, 16444, "SA_RESOURCE_INFO", "SA_RES_INFO")                       \
 	X(NOTIFY_USE_PPK_INT, 16445, "USE_PPK_INT", "USE_PPK_INT")                                 \
-	X(NOTIFY_PPK_IDENTITY_KEY, 16446, "PPK_IDENTITY_KEY", "PPK_ID_KEY")
+	X(NOTIFY_PPK_IDENTITY_KEY, 16446, "PPK_IDENTITY_KEY", "PPK_ID_KEY")                        \
+	X(NOTIFY_USE_BEET_MODE, 40961, "USE_BEET_MODE", "BEET_MODE")
 
 /* 4 and 6 to 8 are not of IKEv2 (RFC 2407 had them): nets and ranges, only used as patterns. */
 #define IANA_ID_LIST(X)                                                                            \

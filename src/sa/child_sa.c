@@ -5,8 +5,17 @@
 
 #include "sa/address.h"
 #include "sa/deadline.h"
+#include "sa/scope.h"
 
-struct child_sa *child_sa_new(struct ike_sa *ike, const struct conn *conn, const struct child_conf *conf)
+static uint32_t child_sa_reqid(struct sa_ctx *ctx, const struct child_conf *conf, const struct child_sa *old)
+{
+	if (old)
+		return old->reqid;
+	return conf->reqid ? conf->reqid : ctx->ops->next_number(ctx->host, SA_NUMBER_REQID);
+}
+
+struct child_sa *child_sa_new(struct ike_sa *ike, const struct conn *conn, const struct child_conf *conf,
+			      const struct child_sa *old)
 {
 	struct child_sa *c = xcalloc(1, sizeof(*c));
 	struct sa_ctx *ctx = ike->ctx;
@@ -15,7 +24,8 @@ struct child_sa *child_sa_new(struct ike_sa *ike, const struct conn *conn, const
 	c->conn = conn_ref(conn);
 	c->conf = conf;
 	c->id = ctx->ops->next_number(ctx->host, SA_NUMBER_CHILD);
-	c->reqid = conf->reqid ? conf->reqid : ctx->ops->next_number(ctx->host, SA_NUMBER_REQID);
+	c->reqid = child_sa_reqid(ctx, conf, old);
+	c->scope = scope_new(ike, conf, old ? old->scope : NULL);
 	c->next = ike->children;
 	ike->children = c;
 	ctx->ops->own_child(ctx->host, c, true);
@@ -43,6 +53,7 @@ void child_sa_free(struct child_sa *c)
 		ctx->kernel_ops->spi_free(ctx->kernel, c->spi_in);
 	conn_unref(c->conn);
 	free(c->ts);
+	free(c->scope);
 	free(c);
 }
 
@@ -94,33 +105,41 @@ enum kernel_status child_sa_install(struct child_sa *c, struct bytes keymat, con
 				    struct errtext *err)
 {
 	struct ike_sa *ike = c->ike;
+	const struct child_conf *conf = c->conf;
 	struct sa_ctx *ctx = ike->ctx;
 	struct kernel_child k = {
 		.unique_id = c->id,
 		.ike_id = ike->log.id,
 		.reqid = c->reqid,
 		.protocol = PROTOCOL_ESP,
-		.mode = IPSEC_MODE_TUNNEL,
+		.mode = (enum ipsec_mode)c->mode,
 		.encap = c->encap,
 		.initiator = c->initiator,
 		.suite = c->suite,
 		.protect = *protect,
-		.replay_window = c->conf->replay_window,
-		.priority = c->conf->priority,
+		.replay_window = conf->replay_window,
+		.priority = conf->priority,
 		.out_waits = c->out_waits,
-		.copy_df = c->conf->copy_df,
-		.copy_ecn = c->conf->copy_ecn,
-		.life = { .soft_bytes = deadline_jitter(ike, c->conf->rekey_bytes, c->conf->rand_bytes),
-			  .hard_bytes = c->conf->life_bytes,
-			  .soft_packets = deadline_jitter(ike, c->conf->rekey_packets, c->conf->rand_packets),
-			  .hard_packets = c->conf->life_packets },
+		.copy_df = conf->copy_df,
+		.copy_ecn = conf->copy_ecn,
+		.copy_dscp = conf->copy_dscp,
+		.hw_offload = conf->hw_offload,
+		.tfc = c->peer_no_tfc ? 0 : conf->tfc_padding,
+		.no_policies = !conf->policies,
+		.fwd_out = conf->policies_fwd_out,
+		.life = { .soft_bytes = deadline_jitter(ike, conf->rekey_bytes, conf->rand_bytes),
+			  .hard_bytes = conf->life_bytes,
+			  .soft_packets = deadline_jitter(ike, conf->rekey_packets, conf->rand_packets),
+			  .hard_packets = conf->life_packets },
 		.in = { .spi = c->spi_in, .src = ike->remote, .dst = ike->local },
 		.out = { .spi = c->spi_out, .src = ike->local, .dst = ike->remote },
 		.local_ts = child_sa_local_ts(c),
 		.remote_ts = child_sa_remote_ts(c),
-		.name = c->conf->name,
+		.name = conf->name,
 	};
 
+	if (c->scope)
+		k.scope = *c->scope;
 	c->place = ike->place;
 	child_sa_split_keys(c, keymat, protect, &k);
 	child_sa_move(c, CHILD_EVENT_INSTALL);

@@ -19,9 +19,13 @@ struct child_sa {
 	uint64_t rekey_ms, life_ms; /* soft and hard lifetime */
 	uint64_t gone_ms;           /* DELETED: until when late packets are taken */
 	uint64_t carry_ms;          /* when it sends at the latest, installed with out_waits */
+	uint64_t idle_ms;           /* the next look whether it has traffic */
 	uint32_t id, reqid;
 	uint32_t spi_in, spi_out; /* host order; 0 = none yet */
 	uint8_t state; /* enum child_state */
+	uint8_t mode;  /* enum ipsec_mode: what is asked for; what was agreed on */
+	bool idle_asked; /* the backend was asked for its last packet, and may not have known it at once */
+	bool peer_no_tfc; /* the peer takes no padding for the sake of traffic analysis (RFC 7296, 1.3.1) */
 	bool encap;
 	bool initiator;  /* of the exchange that made it */
 	bool own_ke;     /* suite.ke tells the key exchange it was made with */
@@ -37,9 +41,12 @@ struct child_sa {
 	struct suite suite;
 	uint16_t n_local, n_remote;
 	struct ts *ts; /* n_local, then n_remote: owned */
+	struct ipsec_scope *scope; /* owned; NULL: the usual (sa/scope.h) */
 };
 
-struct child_sa *child_sa_new(struct ike_sa *ike, const struct conn *conn, const struct child_conf *conf);
+/* old: the one that it is to replace, or NULL; reqid, marks and interface ids are the same then. */
+struct child_sa *child_sa_new(struct ike_sa *ike, const struct conn *conn, const struct child_conf *conf,
+			      const struct child_sa *old);
 /* Takes it out of its IKE_SA, removes it from the backend, frees it. */
 void child_sa_free(struct child_sa *c);
 /* Moves by the table; an undeclared move is logged and refused. */

@@ -59,6 +59,8 @@ void deadline_of_child(struct child_sa *c)
 {
 	c->rekey_ms = deadline_after(c->ike, c->conf->rekey_time, c->conf->rand_time);
 	c->life_ms = deadline_after(c->ike, c->conf->life_time, 0);
+	if (!c->idle_ms)
+		c->idle_ms = deadline_after(c->ike, c->conf->inactivity, 0);
 }
 
 /* ---- signs of life ---- */
@@ -113,6 +115,7 @@ static uint64_t deadline_next(const struct ike_sa *sa)
 		deadline_min(&first, c->life_ms);
 		deadline_min(&first, c->gone_ms);
 		deadline_min(&first, c->carry_ms);
+		deadline_min(&first, c->idle_ms);
 	}
 	/* while an exchange is under way its end looks at the queue */
 	if (!sa->active && !sa->parked_request)
@@ -185,6 +188,55 @@ static void deadline_carry(struct child_sa *c)
 		c->carry_ms = now + LIMIT_OVERLAP_OUT_MS;
 }
 
+/* When it had its last packet, in either direction; 0: it had none. */
+static uint64_t deadline_last_used(const struct child_sa *c)
+{
+	struct kernel_usage in, out;
+
+	child_sa_usage(c, &in, &out);
+	return in.last_use_ms > out.last_use_ms ? in.last_use_ms : out.last_use_ms;
+}
+
+void deadline_idle_follows(struct child_sa *c, const struct child_sa *old)
+{
+	uint64_t last = deadline_last_used(old), idle = c->conf->inactivity * 1000;
+
+	if (!idle || !old->idle_ms)
+		return;
+	c->idle_ms = last && last + idle > old->idle_ms ? last + idle : old->idle_ms;
+}
+
+/* Without traffic for as long as is allowed it is closed; a backend that has to look is asked twice. */
+static void deadline_idle(struct child_sa *c)
+{
+	struct ike_sa *sa = c->ike;
+	uint64_t now = sa_now(sa->ctx), idle = c->conf->inactivity * 1000, last = deadline_last_used(c);
+	bool asked = c->idle_asked, only = ike_sa_count_children(sa) == 1;
+
+	c->idle_asked = false;
+	if (last && last + idle > now) {
+		c->idle_ms = deadline_cap(last + idle);
+		return;
+	}
+	/* what is being replaced or closed ends by that, or goes on */
+	if (c->state != CHILD_STATE_INSTALLED) {
+		c->idle_ms = deadline_cap(now + idle);
+		return;
+	}
+	if (!asked) {
+		c->idle_asked = true;
+		c->idle_ms = now + LIMIT_IDLE_LOOK_MS;
+		return;
+	}
+	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "CHILD_SA %s{%u} had no traffic for %llus (inactivity): it is closed%s",
+	       c->conf->name, c->id, (unsigned long long)c->conf->inactivity,
+	       only && sa->ctx->options.inactivity_close_ike ? " with its IKE_SA" : "");
+	if (only && sa->ctx->options.inactivity_close_ike)
+		ike_sa_terminate(sa, false, (struct sa_request){ 0 });
+	else
+		ike_sa_terminate_child(sa, c, (struct sa_request){ 0 });
+}
+
 /* One CHILD_SA whose time has come; false: none. The list changes by it. */
 static bool deadline_child(struct ike_sa *sa)
 {
@@ -195,6 +247,10 @@ static bool deadline_child(struct ike_sa *sa)
 		}
 		if (deadline_due(sa, &c->carry_ms)) {
 			deadline_carry(c);
+			return true;
+		}
+		if (deadline_due(sa, &c->idle_ms)) {
+			deadline_idle(c);
 			return true;
 		}
 		if (deadline_due(sa, &c->life_ms)) {

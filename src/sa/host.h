@@ -26,7 +26,7 @@ enum sa_event {
 };
 
 /* Kinds of numbers that are unique in the process. */
-enum sa_number { SA_NUMBER_IKE, SA_NUMBER_CHILD, SA_NUMBER_REQID, SA_NUMBERS };
+enum sa_number { SA_NUMBER_IKE, SA_NUMBER_CHILD, SA_NUMBER_REQID, SA_NUMBER_MARK, SA_NUMBER_IF_ID, SA_NUMBERS };
 
 /* Someone who waits for an initiate or terminate; 0 is nobody. */
 struct sa_request {
@@ -150,6 +150,7 @@ struct sa_options {
 	uint32_t keep_alive_dpd_margin;               /* s: a keepalive that is later by this is a DPD instead; 0: never */
 	bool prefer_peer_proposals;
 	bool close_ike_on_child_failure;
+	bool inactivity_close_ike; /* when its only CHILD_SA is closed for lack of traffic */
 	bool reuse_ikesa;
 	bool make_before_break; /* how IKE_SAs are reauthenticated */
 	uint32_t retry_initiate_interval; /* s until a name is looked up again that has no address; 0: not */

@@ -8,6 +8,7 @@
 #include "sa/exchange.h"
 #include "sa/fragment.h"
 #include "sa/reauth.h"
+#include "sa/scope.h"
 #include "sa/successor.h"
 #include "sa/task.h"
 
@@ -231,6 +232,7 @@ void ike_sa_established(struct ike_sa *sa)
 		buf_free(&text);
 	}
 	deadline_of_ike(sa); /* the event tells them */
+	scope_of_ike(sa);
 	ctx->ops->established(ctx->host, sa);
 	/* RFC 7296, 2.4: INITIAL_CONTACT ends what the peer does not remember */
 	if ((sa->init_contact && sa->conn->unique != UNIQUE_NEVER) || (sa->conn->unique == UNIQUE_REPLACE && !sa->reauth_old))

@@ -97,6 +97,7 @@ struct ike_sa {
 	uint64_t keepalive_ms;        /* the next look whether a NAT's mapping needs a packet */
 	uint64_t backend_ms;          /* parked: how long the backend has to answer */
 	uint32_t origin_id;    /* unique id of the IKE_SA that was authenticated; its own but for successors */
+	uint32_t if_id_in, if_id_out; /* sa/scope.h */
 	uint32_t was_id;       /* unique id of the one that this one replaced, 0 none */
 	uint64_t host_order; /* the host's: its place in the order of being established */
 	uint64_t last_in_ms; /* last message that passed its check */

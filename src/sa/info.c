@@ -44,6 +44,18 @@ static bool info_until(uint64_t now, uint64_t then, int64_t *ret_s)
 	return then != 0;
 }
 
+static const struct ipsec_scope *info_scope(struct arena *a, const struct ipsec_scope *scope)
+{
+	struct ipsec_scope *copy;
+
+	if (!scope)
+		return NULL;
+	copy = arena_dup(a, scope, sizeof(*scope));
+	if (scope->interface)
+		copy->interface = arena_dup(a, scope->interface, strlen(scope->interface) + 1);
+	return copy;
+}
+
 static void info_child(struct arena *a, const struct child_sa *c, struct child_info *out)
 {
 	uint64_t now = sa_now(c->ike->ctx);
@@ -52,6 +64,8 @@ static void info_child(struct arena *a, const struct child_sa *c, struct child_i
 	out->id = c->id;
 	out->reqid = c->reqid;
 	out->state = c->state;
+	out->mode = (enum ipsec_mode)c->mode;
+	out->scope = info_scope(a, c->scope);
 	out->encap = c->encap;
 	out->own_ke = c->own_ke;
 	out->installed = c->installed_ms != 0;
@@ -101,6 +115,8 @@ struct ike_info *ike_info_new(const struct ike_sa *sa, const struct child_sa *ch
 	info->nat_local = sa->nat_local;
 	info->nat_remote = sa->nat_remote;
 	info->nat_fake = sa->nat_fake;
+	info->if_id_in = sa->if_id_in;
+	info->if_id_out = sa->if_id_out;
 	info->has_suite = sa->suite.encr != 0;
 	info->suite = sa->suite;
 	if (sa->established_ms)

@@ -12,6 +12,8 @@ struct child_info {
 	const char *name;
 	uint32_t id, reqid;
 	enum child_state state;
+	enum ipsec_mode mode;
+	const struct ipsec_scope *scope; /* NULL: the usual */
 	bool encap, installed, own_ke; /* installed: the group of keys from protocol on is valid */
 	uint32_t spi_in, spi_out;
 	struct suite suite;
@@ -33,6 +35,7 @@ struct ike_info {
 	const char *local_id, *remote_id; /* as VICI prints them */
 	uint64_t spi_i, spi_r;
 	bool nat_local, nat_remote, nat_fake;
+	uint32_t if_id_in, if_id_out;
 	bool has_suite;
 	struct suite suite;
 	uint64_t established_s; /* valid in ESTABLISHED */

@@ -41,6 +41,8 @@ libbewick_la_SOURCES += \
 	src/sa/qcd.c \
 	src/sa/qcd.h \
 	src/sa/receive.c \
+	src/sa/scope.c \
+	src/sa/scope.h \
 	src/sa/seal.c \
 	src/sa/seal.h \
 	src/sa/sync.c \
@@ -52,6 +54,7 @@ libbewick_la_SOURCES += \
 	src/sa/tasks/child.h \
 	src/sa/tasks/child_create.c \
 	src/sa/tasks/child_delete.c \
+	src/sa/tasks/child_mode.c \
 	src/sa/tasks/child_negotiate.c \
 	src/sa/tasks/child_negotiate_request.c \
 	src/sa/tasks/child_negotiate_respond.c \

@@ -87,6 +87,8 @@ static void successor_inherit(struct ike_sa *sa, const struct ike_sa *old)
 	sa->childless = old->childless;
 	sa->fragmentation = old->fragmentation;
 	sync_inherit(sa, old);
+	sa->if_id_in = old->if_id_in;
+	sa->if_id_out = old->if_id_out;
 	sa->origin_id = old->origin_id;
 	sa->was_id = old->log.id;
 }

@@ -323,6 +323,7 @@ struct lab_child {
 	size_t n_keys;
 	uint64_t seq_out;
 	struct addr local, remote;
+	struct kernel_child asked; /* without what it points to */
 };
 
 static uint64_t lab_selectors(const struct kernel_child *child)
@@ -347,6 +348,14 @@ static void lab_place(struct lab_end *e, struct lab_child *c, bool waits)
 	c->carries = true;
 	c->next = *at;
 	*at = c;
+}
+
+/* Both ends of a pair of SAs treat packets alike. */
+static void lab_check_modes(const struct lab *lab)
+{
+	for (const struct lab_child *a = lab->a.carriers; a; a = a->next)
+		for (const struct lab_child *b = lab->b.carriers; b; b = b->next)
+			ck_assert(a->spi_in != b->spi_out || a->spi_out != b->spi_in || a->asked.mode == b->asked.mode);
 }
 
 static void lab_unplace(struct lab_end *e, struct lab_child *c)
@@ -434,6 +443,9 @@ static enum kernel_status lab_install(struct kernel *k, const struct kernel_chil
 	c = xcalloc(1, sizeof(*c));
 	c->spi_in = child->in.spi;
 	c->spi_out = child->out.spi;
+	c->asked = *child;
+	c->asked.in.encr_key = c->asked.in.integ_key = c->asked.out.encr_key = c->asked.out.integ_key = BYTES_NONE;
+	c->asked.local_ts = c->asked.remote_ts = (struct ts_list){ 0 };
 	memcpy(c->keys, child->in.encr_key.p, child->in.encr_key.n);
 	memcpy(c->keys + 128, child->out.encr_key.p, child->out.encr_key.n);
 	c->n_keys = child->in.encr_key.n;
@@ -511,6 +523,11 @@ uint64_t lab_seq_out(const struct child_sa *c)
 	return ((const struct lab_child *)c->handle)->seq_out;
 }
 
+const struct kernel_child *lab_asked(const struct child_sa *c)
+{
+	return &((const struct lab_child *)c->handle)->asked;
+}
+
 void lab_kernel_complete(struct lab_end *e, enum kernel_status status)
 {
 	struct errtext err = { "told to fail" };
@@ -573,7 +590,9 @@ static struct crypto_registry *lab_registry(void)
 
 static void lab_load(struct lab_end *e, const char *text)
 {
-	struct conn_env env = { .have = crypto_have, .have_arg = lab_registry(), .default_replay_window = 32 };
+	struct conn_env env = { .have = crypto_have, .have_arg = lab_registry(), .default_replay_window = 32,
+				.backend = { .name = "mock", .transport = true, .beet = true, .scope = true,
+					     .hw_offload = true, .tfc = true } };
 	struct errtext err = { "" };
 
 	e->ctx.config = swanctl_text_load(text, e->name, &env, &err);
@@ -997,4 +1016,5 @@ void lab_check(struct lab *lab)
 		ck_assert_uint_eq(e->kernel_children, with_handle);
 		ck_assert_uint_eq(e->kernel_spis, with_spi);
 	}
+	lab_check_modes(lab);
 }

@@ -139,6 +139,8 @@ void lab_choose(struct lab *lab, size_t i);
 const struct addr *lab_sent_to(const struct child_sa *c);
 /* How far the outbound sequence numbers of an installed child were made to jump. */
 uint64_t lab_seq_out(const struct child_sa *c);
+/* What the backend was asked for with an installed child: pointers and keys are gone. */
+const struct kernel_child *lab_asked(const struct child_sa *c);
 
 /* Aborts the test when an invariant is broken: backend and SAs agree, nothing leaks. */
 void lab_check(struct lab *lab);

@@ -13,6 +13,7 @@ test_exchange_SOURCES = \
 	testing/exchange/test_ike_rekey.c \
 	testing/exchange/test_backend.c \
 	testing/exchange/test_nat.c \
+	testing/exchange/test_modes.c \
 	testing/exchange/test_odd.c \
 	testing/exchange/test_peer.c \
 	testing/exchange/test_qcd.c \

@@ -14,6 +14,7 @@ int main(void)
 	srunner_add_suite(r, ike_rekey_suite());
 	srunner_add_suite(r, nat_suite());
 	srunner_add_suite(r, backend_suite());
+	srunner_add_suite(r, modes_suite());
 	srunner_add_suite(r, odd_suite());
 	srunner_add_suite(r, child_rekey_suite());
 	srunner_add_suite(r, peer_suite());

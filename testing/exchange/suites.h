@@ -12,6 +12,7 @@ Suite *fuzz_suite(void);
 Suite *ike_rekey_suite(void);
 Suite *nat_suite(void);
 Suite *backend_suite(void);
+Suite *modes_suite(void);
 Suite *odd_suite(void);
 Suite *child_rekey_suite(void);
 Suite *peer_suite(void);

@@ -67,8 +67,28 @@ struct proposal_list negotiate_proposals(struct ike_sa *sa, const struct child_n
 void negotiate_selectors(struct ike_sa *sa, const struct child_negotiation *n, const struct child_conf *conf,
 			 struct ts_list *ret_local, struct ts_list *ret_remote);
 
+/* ---- tunnel, transport or BEET mode (child_mode.c) ---- */
+
+/* The mode that we want: that of the one to be replaced, else the configured one. */
+enum ipsec_mode negotiate_mode(struct ike_sa *sa, const struct child_negotiation *n);
+/* Narrows selectors to what the mode can carry; false: nothing is left. */
+bool negotiate_mode_selectors(struct ike_sa *sa, const struct child_negotiation *n, enum ipsec_mode mode, struct ts_list *local,
+			      struct ts_list *remote);
+void negotiate_build_mode(struct ike_sa *sa, const struct child_sa *c, struct builder *b);
+/* Initiator: the configured selectors do not suit the mode. */
+enum outcome negotiate_mode_impossible(struct ike_sa *sa, struct child_negotiation *n);
+/* Initiator: what the peer made of our wish. Why it is not acceptable, or NULL. */
+const char *negotiate_take_mode(struct ike_sa *sa, const struct child_negotiation *n, const struct payload_list *in);
+/* Responder: the mode for the peer's wish, the selectors narrowed to it; false: the wish is to be refused. */
+bool negotiate_answer_mode(struct ike_sa *sa, const struct child_negotiation *n, const struct payload_list *in,
+			   struct ts_list *local, struct ts_list *remote, enum ipsec_mode *ret_mode);
+
 /* initiator */
 enum outcome negotiate_prepare(struct ike_sa *sa, struct child_negotiation *n); /* the new CHILD_SA and its SPI */
+/* It is not to be, before anything was sent: the request goes out without it, which an IKE_AUTH request may only do if the peer says
+ * so (RFC 6023). */
+enum outcome negotiate_without(struct ike_sa *sa, struct child_negotiation *n, enum cause cause, const char *why,
+			       const char *why_fatal);
 enum outcome negotiate_build_request(struct ike_sa *sa, struct child_negotiation *n, struct builder *b);
 enum outcome negotiate_process_response(struct ike_sa *sa, struct child_negotiation *n, const struct payload_list *in);
 enum outcome negotiate_resume(struct ike_sa *sa, struct child_negotiation *n, enum kernel_status status,

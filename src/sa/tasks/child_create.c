@@ -161,8 +161,6 @@ static enum outcome create_process_request(struct ike_sa *sa, struct task *t, co
 		return negotiate_answer_refusal(sa, n, CAUSE_POLICY, why, notify);
 	if (negotiate_check_request(sa, n, in) != OUTCOME_DONE)
 		return OUTCOME_IKE_FATAL;
-	if (payload_notify(in, NOTIFY_USE_TRANSPORT_MODE))
-		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "the peer prefers transport mode, tunnel mode is answered");
 	n->conf = create_choose(sa, tsi->ts, tsr->ts, &local, &remote);
 	if (!n->conf) {
 		create_log_selectors(sa, tsi->ts, tsr->ts);

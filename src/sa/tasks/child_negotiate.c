@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sa/address.h"
+#include "sa/deadline.h"
 #include "sa/tasks/child.h"
 
 /* What both roles of a negotiation share: how it ends, keys and installation, what we offer. */
@@ -78,7 +79,7 @@ enum outcome negotiate_install(struct ike_sa *sa, struct child_negotiation *n, s
 enum outcome negotiate_installed(struct ike_sa *sa, struct child_negotiation *n, enum kernel_status status,
 				 const struct errtext *err)
 {
-	struct child_sa *c = negotiate_sa(sa, n);
+	struct child_sa *c = negotiate_sa(sa, n), *old = negotiate_old(sa, n);
 
 	if (!c) {
 		task_request_done(sa, &n->task, CAUSE_CLOSED, "the peer closed it at once");
@@ -94,6 +95,8 @@ enum outcome negotiate_installed(struct ike_sa *sa, struct child_negotiation *n,
 					NOTIFY_NO_ADDITIONAL_SAS);
 	}
 	/* of a successor more is told when it is clear that it stays */
+	if (old)
+		deadline_idle_follows(c, old);
 	if (n->old_id)
 		child_sa_installed(c);
 	else

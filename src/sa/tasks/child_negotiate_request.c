@@ -8,13 +8,16 @@ enum outcome negotiate_prepare(struct ike_sa *sa, struct child_negotiation *n)
 	struct sa_ctx *ctx = sa->ctx;
 	struct child_sa *old = negotiate_old(sa, n);
 	struct errtext err = { "" };
+	struct ts_list local, remote;
 	struct child_sa *c;
 	enum kernel_status status;
 
-	c = child_sa_new(sa, n->conn, n->conf);
-	if (old)
-		c->reqid = old->reqid;
+	c = child_sa_new(sa, n->conn, n->conf, old);
+	c->mode = (uint8_t)negotiate_mode(sa, n);
 	n->child_id = c->id;
+	negotiate_selectors(sa, n, n->conf, &local, &remote);
+	if (!negotiate_mode_selectors(sa, n, (enum ipsec_mode)c->mode, &local, &remote))
+		return negotiate_mode_impossible(sa, n);
 	n->stage = NEGOTIATE_SPI;
 	status = ctx->kernel_ops->spi_alloc(ctx->kernel, ctx->options.segment,
 					    ctx->ops->kernel_done(ctx->host, sa, c->id), &c->spi_in, &err);
@@ -23,16 +26,22 @@ enum outcome negotiate_prepare(struct ike_sa *sa, struct child_negotiation *n)
 	return negotiate_resume(sa, n, status, &err);
 }
 
-/* No SPI: the request goes out without the child, which an IKE_AUTH request may only do if the peer says so (RFC 6023). */
+enum outcome negotiate_without(struct ike_sa *sa, struct child_negotiation *n, enum cause cause, const char *why,
+			       const char *why_fatal)
+{
+	(void)negotiate_failed(sa, n, cause, why, 0);
+	if (sa->state != IKE_STATE_CONNECTING || sa->childless)
+		return OUTCOME_CHILD_FAILED;
+	sa->cause = (uint8_t)cause;
+	sa->why = why_fatal;
+	return OUTCOME_IKE_FATAL;
+}
+
 static enum outcome negotiate_no_spi(struct ike_sa *sa, struct child_negotiation *n, const struct errtext *err)
 {
 	LOG_SA(&sa->log, KNL, LOG_LEVEL_CONTROL, "no SPI for CHILD_SA %s: %s", n->conf->name, err ? err->s : "");
-	(void)negotiate_failed(sa, n, CAUSE_KERNEL, "the IPsec backend gave no SPI", 0);
-	if (sa->state != IKE_STATE_CONNECTING || sa->childless)
-		return OUTCOME_CHILD_FAILED;
-	sa->cause = CAUSE_KERNEL;
-	sa->why = "the IPsec backend gave no SPI for the first CHILD_SA, and the peer does not take an IKE_SA without one";
-	return OUTCOME_IKE_FATAL;
+	return negotiate_without(sa, n, CAUSE_KERNEL, "the IPsec backend gave no SPI",
+				 "the IPsec backend gave no SPI for the first CHILD_SA, and the peer does not take an IKE_SA without one");
 }
 
 /* The proposals with the SPI; in IKE_AUTH without key exchange methods (RFC 7296, 1.2). */
@@ -92,7 +101,9 @@ enum outcome negotiate_build_request(struct ike_sa *sa, struct child_negotiation
 		child_sa_move(c, CHILD_EVENT_RETRIED);
 	n->in_auth = sa->state == IKE_STATE_CONNECTING;
 	negotiate_selectors(sa, n, n->conf, &local, &remote);
+	(void)negotiate_mode_selectors(sa, n, (enum ipsec_mode)c->mode, &local, &remote);
 	child_sa_set_ts(c, local, remote);
+	negotiate_build_mode(sa, c, b);
 	builder_sa(b, negotiate_offer(sa, n, c->spi_in));
 	if (!n->in_auth)
 		o = negotiate_build_ke(sa, n, b);
@@ -189,6 +200,7 @@ enum outcome negotiate_process_response(struct ike_sa *sa, struct child_negotiat
 	const struct payload *pn = payload_find(in, PAYLOAD_NONCE, NULL);
 	const struct payload *tsi = payload_find(in, PAYLOAD_TSI, NULL);
 	const struct payload *tsr = payload_find(in, PAYLOAD_TSR, NULL);
+	const char *why;
 	struct reader r;
 	enum outcome o;
 
@@ -212,6 +224,9 @@ enum outcome negotiate_process_response(struct ike_sa *sa, struct child_negotiat
 		return negotiate_bad_answer(sa, n, CAUSE_PROPOSAL, "the peer chose a proposal that we did not offer");
 	if (!negotiate_selectors_fit(c, tsi->ts, tsr->ts))
 		return negotiate_bad_answer(sa, n, CAUSE_SELECTORS, "the peer widened the traffic selectors");
+	why = negotiate_take_mode(sa, n, in);
+	if (why)
+		return negotiate_bad_answer(sa, n, CAUSE_PEER_ERROR, why);
 	o = negotiate_take_ke(sa, n, &c->suite, in);
 	if (o != OUTCOME_DONE)
 		return o;

@@ -84,12 +84,11 @@ static enum outcome negotiate_answer_install(struct ike_sa *sa, struct child_neg
 static struct child_sa *negotiate_answer_child(struct ike_sa *sa, struct child_negotiation *n, const struct suite *suite,
 					       const struct proposal *theirs, struct bytes nonce)
 {
-	struct child_sa *c = child_sa_new(sa, n->conn, n->conf), *old = negotiate_old(sa, n);
+	struct child_sa *old = negotiate_old(sa, n), *c = child_sa_new(sa, n->conn, n->conf, old);
 	struct reader r = reader_of(bytes_of(theirs->spi, 4));
 
 	n->child_id = c->id;
 	if (old) {
-		c->reqid = old->reqid;
 		c->out_waits = true;
 	} else if (reauth_may_overlap(sa)) {
 		/* the peer cannot take what comes by this one before it has our answer */
@@ -116,8 +115,12 @@ enum outcome negotiate_answer(struct ike_sa *sa, struct child_negotiation *n, co
 	struct suite suite;
 	struct errtext err = { "" };
 	enum kernel_status status;
+	enum ipsec_mode mode;
 	size_t index;
 
+	if (!negotiate_answer_mode(sa, n, in, &local, &remote, &mode))
+		return negotiate_answer_refusal(sa, n, CAUSE_POLICY, "it is to be rekeyed in another mode than it has",
+						NOTIFY_NO_PROPOSAL_CHOSEN);
 	if (!proposal_select(ours, psa->sa,
 			     (n->in_auth ? PROPOSAL_SKIP_KE : 0) |
 				     (sa->ctx->options.prefer_peer_proposals ? PROPOSAL_PREFER_PEER : 0),
@@ -130,6 +133,8 @@ enum outcome negotiate_answer(struct ike_sa *sa, struct child_negotiation *n, co
 	if (negotiate_answer_ke(sa, n, &suite, payload_find(in, PAYLOAD_KE, NULL)) != OUTCOME_DONE || n->failed)
 		return OUTCOME_DONE;
 	c = negotiate_answer_child(sa, n, &suite, &psa->sa.p[index], pn ? pn->nonce : BYTES_NONE);
+	c->mode = (uint8_t)mode;
+	c->peer_no_tfc = payload_notify(in, NOTIFY_ESP_TFC_PADDING_NOT_SUPPORTED) != NULL;
 	child_sa_set_ts(c, local, remote);
 	negotiate_log_suite(sa, c);
 	n->stage = NEGOTIATE_SPI;
@@ -168,6 +173,7 @@ enum outcome negotiate_build_response(struct ike_sa *sa, struct child_negotiatio
 		negotiate_build_refusal(n, b);
 		return OUTCOME_CHILD_FAILED;
 	}
+	negotiate_build_mode(sa, c, b);
 	p = proposal_from_suite(&sa->ctx->arena, &c->suite);
 	p.spi_len = 4;
 	for (unsigned i = 0; i < 4; i++)

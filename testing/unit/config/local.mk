@@ -6,6 +6,7 @@ test_config_SOURCES = \
 	testing/unit/config/test_conn.c \
 	testing/unit/config/test_fuzz_corpus.c \
 	testing/unit/config/test_main.c \
+	testing/unit/config/test_scope.c \
 	testing/unit/config/test_settings.c \
 	testing/unit/config/test_store.c \
 	testing/unit/config/test_tree.c \

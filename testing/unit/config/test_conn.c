@@ -6,7 +6,7 @@
 #include "config/conn.h"
 #include "proto/limits.h"
 
-static const struct conn_env env = { .default_replay_window = 32 };
+static const struct conn_env env = { .default_replay_window = 32, .backend = { .name = "kernel-mock" } };
 
 /* Lists are written in the text with commas under these names, as clients turn them into lists. */
 static const char *const list_keys[] = {
@@ -404,8 +404,8 @@ static const struct {
 	{ { 'c', "ppk_id", "a" }, "unsupported: ppk_id = a (post-quantum preshared keys are not supported yet)" },
 	{ { 'c', "ppk_required", "yes" },
 	  "unsupported: ppk_required = yes (post-quantum preshared keys are not supported yet)" },
-	{ { 'c', "if_id_in", "7" }, "unsupported: if_id_in = 7 (interface ids are not supported yet)" },
-	{ { 'c', "if_id_out", "%unique" }, "unsupported: if_id_out = %unique (interface ids are not supported yet)" },
+	{ { 'c', "if_id_in", "7" }, "unsupported: if_id_in = 7 (kernel-mock cannot do it)" },
+	{ { 'c', "if_id_out", "%unique" }, "unsupported: if_id_out = %unique (kernel-mock cannot do it)" },
 	{ { 'c', "mediation", "yes" }, "unsupported: mediation = yes (the mediation extension is not supported)" },
 	{ { 'c', "mediated_by", "m" }, "unsupported: mediated_by = m (the mediation extension is not supported)" },
 	{ { 'c', "mediation_peer", "m" },
@@ -429,44 +429,35 @@ static const struct {
 	{ { 'r', "revocation", "strict" }, "unsupported: revocation = strict (certificates are not supported yet)" },
 	{ { 'k', "ah_proposals", "sha256" }, "unsupported: ah_proposals = sha256 (AH is not supported)" },
 	{ { 'k', "updown", "/bin/true" }, "unsupported: updown = /bin/true (updown scripts are not supported yet)" },
-	{ { 'k', "hostaccess", "yes" }, "unsupported: hostaccess = yes (updown scripts are not supported yet)" },
 	{ { 'k', "mode", "transport" },
-	  "unsupported: mode = transport (the data plane in use has tunnel mode only)" },
+	  "unsupported: mode = transport (kernel-mock carries tunnel mode only)" },
 	{ { 'k', "mode", "transport_proxy" },
-	  "unsupported: mode = transport_proxy (the data plane does not support it yet)" },
-	{ { 'k', "mode", "beet" }, "unsupported: mode = beet (the data plane does not support it yet)" },
-	{ { 'k', "mode", "iptfs" }, "unsupported: mode = iptfs (the data plane does not support it yet)" },
-	{ { 'k', "mode", "pass" }, "unsupported: mode = pass (the data plane does not support it yet)" },
-	{ { 'k', "mode", "drop" }, "unsupported: mode = drop (the data plane does not support it yet)" },
-	{ { 'k', "policies", "no" }, "unsupported: policies = no (SAs without policies are not supported yet)" },
-	{ { 'k', "policies_fwd_out", "yes" },
-	  "unsupported: policies_fwd_out = yes (the data plane does not support it yet)" },
+	  "unsupported: mode = transport_proxy (this mode is not supported)" },
+	{ { 'k', "mode", "beet" }, "unsupported: mode = beet (kernel-mock does not carry BEET mode)" },
+	{ { 'k', "mode", "iptfs" }, "unsupported: mode = iptfs (this mode is not supported)" },
+	{ { 'k', "mode", "pass" }, "unsupported: mode = pass (this mode is not supported)" },
+	{ { 'k', "mode", "drop" }, "unsupported: mode = drop (this mode is not supported)" },
+	{ { 'k', "policies", "no" }, "unsupported: policies = no (kernel-mock cannot do it)" },
 	{ { 'k', "dpd_action", "trap" }, "unsupported: dpd_action = trap (trap policies are not supported yet)" },
 	{ { 'k', "start_action", "route" }, "unsupported: start_action = route (trap policies are not supported yet)" },
 	{ { 'k', "start_action", "trap|start" },
 	  "unsupported: start_action = trap|start (trap policies are not supported yet)" },
 	{ { 'k', "close_action", "trap" }, "unsupported: close_action = trap (trap policies are not supported yet)" },
-	{ { 'k', "ipcomp", "yes" }, "unsupported: ipcomp = yes (the data plane does not support it yet)" },
-	{ { 'k', "inactivity", "1h" }, "unsupported: inactivity = 1h (closing idle SAs is not supported yet)" },
-	{ { 'k', "inactivity", "64" }, "unsupported: inactivity = 64 (closing idle SAs is not supported yet)" },
-	{ { 'k', "interface", "eth0" }, "unsupported: interface = eth0 (the data plane does not support it yet)" },
-	{ { 'k', "mark_in", "42/0xff" }, "unsupported: mark_in = 42/0xff (marks are not supported yet)" },
-	{ { 'k', "mark_in", "0/0xff" }, "unsupported: mark_in = 0/0xff (marks are not supported yet)" },
-	{ { 'k', "mark_out", "%unique-dir" }, "unsupported: mark_out = %unique-dir (marks are not supported yet)" },
-	{ { 'k', "mark_in_sa", "yes" }, "unsupported: mark_in_sa = yes (marks are not supported yet)" },
-	{ { 'k', "set_mark_in", "%same" }, "unsupported: set_mark_in = %same (marks are not supported yet)" },
-	{ { 'k', "set_mark_out", "1" }, "unsupported: set_mark_out = 1 (marks are not supported yet)" },
-	{ { 'k', "if_id_in", "1" }, "unsupported: if_id_in = 1 (interface ids are not supported yet)" },
-	{ { 'k', "if_id_out", "%unique-dir" },
-	  "unsupported: if_id_out = %unique-dir (interface ids are not supported yet)" },
-	{ { 'k', "label", "x" }, "unsupported: label = x (security labels are not supported yet)" },
-	{ { 'k', "label_mode", "simple" }, "unsupported: label_mode = simple (security labels are not supported yet)" },
-	{ { 'k', "tfc_padding", "mtu" }, "unsupported: tfc_padding = mtu (the data plane does not support it yet)" },
-	{ { 'k', "tfc_padding", "100" }, "unsupported: tfc_padding = 100 (the data plane does not support it yet)" },
-	{ { 'k', "hw_offload", "packet" }, "unsupported: hw_offload = packet (the data plane does not support it yet)" },
-	{ { 'k', "copy_dscp", "in" }, "unsupported: copy_dscp = in (the data plane does not support it yet)" },
-	{ { 'k', "per_cpu_sas", "encap" }, "unsupported: per_cpu_sas = encap (the data plane does not support it yet)" },
-	{ { 'k', "icmp", "yes" }, "unsupported: icmp = yes (the data plane does not support it yet)" },
+	{ { 'k', "ipcomp", "yes" }, "unsupported: ipcomp = yes (compression (IPComp) is not supported)" },
+	{ { 'k', "interface", "eth0" }, "unsupported: interface = eth0 (kernel-mock cannot do it)" },
+	{ { 'k', "mark_in", "42/0xff" }, "unsupported: mark_in = 42/0xff (kernel-mock cannot do it)" },
+	{ { 'k', "mark_in", "0/0xff" }, "unsupported: mark_in = 0/0xff (kernel-mock cannot do it)" },
+	{ { 'k', "mark_out", "%unique-dir" }, "unsupported: mark_out = %unique-dir (kernel-mock cannot do it)" },
+	{ { 'k', "mark_in_sa", "yes" }, "unsupported: mark_in_sa = yes (kernel-mock cannot do it)" },
+	{ { 'k', "set_mark_in", "%same" }, "unsupported: set_mark_in = %same (kernel-mock cannot do it)" },
+	{ { 'k', "set_mark_out", "1" }, "unsupported: set_mark_out = 1 (kernel-mock cannot do it)" },
+	{ { 'k', "label", "x" }, "unsupported: label = x (security labels are not supported)" },
+	{ { 'k', "label_mode", "simple" }, "unsupported: label_mode = simple (security labels are not supported)" },
+	{ { 'k', "tfc_padding", "mtu" }, "unsupported: tfc_padding = mtu (kernel-mock cannot do it)" },
+	{ { 'k', "tfc_padding", "100" }, "unsupported: tfc_padding = 100 (kernel-mock cannot do it)" },
+	{ { 'k', "hw_offload", "packet" }, "unsupported: hw_offload = packet (kernel-mock cannot do it)" },
+	{ { 'k', "per_cpu_sas", "encap" }, "unsupported: per_cpu_sas = encap (an SA per CPU (RFC 9611) is not supported)" },
+	{ { 'k', "icmp", "yes" }, "unsupported: icmp = yes (ICMP errors from outside of the selectors are not supported)" },
 };
 
 START_TEST(test_refused)
@@ -621,7 +612,7 @@ static bool have_nothing(void *arg, const struct transform *t)
 
 START_TEST(test_env)
 {
-	struct conn_env e = { .have = have_little, .default_replay_window = 64, .transport_mode = true };
+	struct conn_env e = { .have = have_little, .default_replay_window = 64, .backend = { .transport = true } };
 	struct errtext err = { "" };
 	struct conn *c = parse_env("c { " PSK " children { k { mode = transport } } }", &e, &err);
 

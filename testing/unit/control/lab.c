@@ -37,7 +37,7 @@ void lab_open(struct lab *lab)
 		.settings_file = "/some/where.conf",
 		.plugins = plugins,
 		.n_plugins = 2,
-		.env = { .transport_mode = true },
+		.env = { .backend = { "mock", .transport = true } },
 		.settings = { .reuse_ikesa = true, .replay_window = 32 },
 		.each_algorithm = lab_algorithms,
 		.reload = lab_reload,
