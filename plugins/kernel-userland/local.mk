@@ -30,7 +30,7 @@ kernel_userland_sources = \
 	plugins/kernel-userland/userland.c \
 	plugins/kernel-userland/userland.h
 
-EXTRA_LTLIBRARIES = libkernel-userland.la
+EXTRA_LTLIBRARIES += libkernel-userland.la
 # automake cleans only what it always builds
 CLEANFILES += libkernel-userland.la
 libkernel_userland_la_SOURCES = $(kernel_userland_sources)

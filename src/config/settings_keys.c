@@ -48,6 +48,7 @@ static const char *const used_keys[] = {
 	"syslog.daemon,auth.default,ike_name,log_level,map_level," SUBSYSTEMS,
 	/* plugins */
 	"plugins.*.load",
+	"plugins.kernel-netlink.receive_buffer_size,retries,timeout",
 	"plugins.kernel-userland.device,mtu",
 	"plugins.socket-default.fwmark,use_ipv4,use_ipv6",
 	"plugins.vici.socket",
@@ -104,10 +105,10 @@ static const char *const unused_keys[] = {
 	"crypto_test,leak_detective.**",
 	/* plugins */
 	"plugins.socket-default.set_source,set_sourceif",
-	"plugins.kernel-netlink.buflen,fwmark,mtu,mss,receive_buffer_size,force_receive_buffer_size",
+	"plugins.kernel-netlink.buflen,fwmark,mtu,mss,force_receive_buffer_size",
 	"plugins.kernel-netlink.parallel_route,parallel_xfrm,policy_update,process_rules",
 	"plugins.kernel-netlink.install_routes_xfrmi,set_proto_port_transport_sa",
-	"plugins.kernel-netlink.ignore_retransmit_errors,port_bypass,roam_events,retries,timeout",
+	"plugins.kernel-netlink.ignore_retransmit_errors,port_bypass,roam_events",
 	"plugins.kernel-netlink.xfrm_acq_expires,hw_offload_feature_interface",
 	"plugins.kernel-netlink.spdh_thresh.ipv4,ipv6.lbits,rbits",
 	"plugins.kernel-libipsec.allow_peer_ts,raw_esp,fwmark",

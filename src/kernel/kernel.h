@@ -135,6 +135,7 @@ struct kernel_ops {
 	bool supports_scope;      /* struct ipsec_scope, copy_dscp, fwd_out, no_policies */
 	bool supports_hw_offload;
 	bool supports_tfc;        /* kernel_child.tfc */
+	bool udp_encap; /* the kernel carries ESP in UDP: the NAT-T sockets are to hand it over */
 	/* Whether it could work here; err says why not. */
 	bool (*probe)(const struct settings *settings, struct errtext *err);
 	struct kernel *(*start)(const struct kernel_env *env, struct errtext *err);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -106,12 +107,16 @@ static bool socket_set_family_options(int fd, int family, const char **step)
 	return socket_set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
 }
 
-static bool socket_set_options(int fd, int family, const struct net_options *o, const char **step)
+static bool socket_set_options(int fd, int family, uint16_t port, const struct net_options *o, const char **step)
 {
 	if (!socket_set_family_options(fd, family, step))
 		return false;
 	*step = "SO_MARK";
 	if (o->mark && !socket_set(fd, SOL_SOCKET, SO_MARK, (int)o->mark))
+		return false;
+	/* what has no non-ESP marker never comes to us then, and keepalives end there, too */
+	*step = "UDP_ENCAP";
+	if (o->udp_encap && port == o->port_nat_t && !socket_set(fd, IPPROTO_UDP, UDP_ENCAP, UDP_ENCAP_ESPINUDP))
 		return false;
 	socket_set_rcvbuf(fd, o->rcvbuf);
 	*step = "SO_REUSEPORT";
@@ -126,7 +131,7 @@ int socket_open(int family, uint16_t port, const struct net_options *options, co
 		*ret_step = "socket";
 		return -1;
 	}
-	if (!socket_set_options(fd, family, options, ret_step)) {
+	if (!socket_set_options(fd, family, port, options, ret_step)) {
 		socket_close(fd);
 		return -1;
 	}

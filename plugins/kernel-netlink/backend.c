@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "config/settings.h"
+#include "policy.h"
+#include "probe.h"
+#include "sa.h"
+
+#define OWNER_TAG 0x42570000u /* "BW", and the IKE port */
+#define TIMEOUT_MS 5000
+#define TIMEOUT_MAX_MS 600000
+#define RECEIVE_BUFFER (8 << 20)
+#define COUNTERS_AGE_MS 500
+
+/* ---- start and stop ---- */
+
+static bool backend_settings(struct kernel *k, const struct settings *s, struct errtext *err)
+{
+	int64_t timeout = settings_int(s, SETTING "timeout", 0), retries = settings_int(s, SETTING "retries", 1);
+	int64_t buffer = settings_int(s, SETTING "receive_buffer_size", RECEIVE_BUFFER);
+
+	if (timeout < 0 || timeout > TIMEOUT_MAX_MS || retries < 0 || retries > 100 || buffer < 0 || buffer > INT32_MAX) {
+		errtext_set(err, SETTING "timeout, retries or receive_buffer_size is out of range");
+		return false;
+	}
+	k->nl_options = (struct nl_options){ timeout ? (unsigned)timeout : TIMEOUT_MS, (unsigned)retries, (int)buffer };
+	k->owner = OWNER_TAG | ((uint32_t)settings_int(s, "port", 500) & 0xffff);
+	return true;
+}
+
+static void backend_stop(struct kernel *k)
+{
+	service_stop(k);
+	if (k->policies_open)
+		policies_close(k);
+	nl_free(k->nl);
+	nl_free(k->events);
+	/* those whose last request had no answer */
+	LIST_FOREACH_SAFE(it, &k->children) {
+		struct kernel_handle *h = list_entry(it, struct kernel_handle, link);
+
+		list_del(&h->link);
+		handle_free(h);
+	}
+	hashtab_clear(&k->sas);
+	loop_free(k->loop);
+	if (k->box)
+		mailbox_free(k->box);
+	spi_pool_free(k->spis);
+	free(k);
+}
+
+static bool backend_open(struct kernel *k, const struct kernel_env *env, struct errtext *err)
+{
+	k->box = mailbox_new();
+	k->loop = loop_new();
+	if (!k->box || !k->loop) {
+		errtext_set(err, "cannot make an event loop: %s", strerror(errno));
+		return false;
+	}
+	/* events first: what happens after the dump must not be missed */
+	if (!events_open(k, err) || !(k->nl = nl_open(NETLINK_XFRM, &k->nl_options, err)))
+		return false;
+	k->policies_open = policies_open(k, env->settings, err);
+	if (!k->policies_open)
+		return false;
+	policies_flush(k);
+	return owner_flush(k, err) && service_start(k, err);
+}
+
+static struct kernel *backend_start(const struct kernel_env *env, struct errtext *err)
+{
+	struct kernel *k = xcalloc(1, sizeof(*k));
+	uint64_t seed[3];
+
+	if (getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
+		seed[0] = seed[1] = seed[2] = env->generation_seed;
+	list_init(&k->children);
+	list_init(&k->queries);
+	k->event = env->event;
+	k->event_arg = env->event_arg;
+	k->spis = spi_pool_new(seed[0]);
+	k->hash_key = (struct hash_key){ seed[1], seed[2] };
+	if (backend_settings(k, env->settings, err) && backend_open(k, env, err))
+		return k;
+	backend_stop(k);
+	return NULL;
+}
+
+/* ---- requests of workers ---- */
+
+static enum kernel_status backend_spi_alloc(struct kernel *k, uint8_t segment, struct kernel_done done,
+					    uint32_t *ret_spi, struct errtext *err)
+{
+	if (spi_pool_take(k->spis, segment, ret_spi))
+		return KERNEL_OK;
+	errtext_set(err, "all inbound SPIs of segment %u are in use", segment);
+	return KERNEL_FAILED;
+}
+
+static void backend_spi_free(struct kernel *k, uint32_t spi)
+{
+	spi_pool_give(k->spis, spi);
+}
+
+/* Mail that nobody reads any more: what it is about was freed by the stop. */
+static void backend_drop_mail(struct mail *m)
+{
+}
+
+static enum kernel_status backend_install(struct kernel *k, const struct kernel_child *conf, struct kernel_done done,
+					  struct kernel_handle **ret_handle, struct errtext *err)
+{
+	struct kernel_handle *h = handle_new(k, conf, err);
+
+	if (!h)
+		return KERNEL_FAILED;
+	if (h->conf.in.spi)
+		spi_pool_mark(k->spis, h->conf.in.spi);
+	h->done = done;
+	h->install_mail = (struct mail){ .kind = SERVICE_INSTALL, .drop = backend_drop_mail };
+	*ret_handle = h;
+	mailbox_post(k->box, &h->install_mail);
+	return KERNEL_PENDING;
+}
+
+static void backend_remove(struct kernel *k, struct kernel_handle *h)
+{
+	h->remove_mail = (struct mail){ .kind = SERVICE_REMOVE, .drop = backend_drop_mail };
+	mailbox_post(k->box, &h->remove_mail);
+}
+
+static void backend_drop_carry(struct mail *m)
+{
+	free(container_of(m, struct service_carry, mail));
+}
+
+static void backend_carry(struct kernel *k, struct kernel_handle *h, bool on)
+{
+	struct service_carry *c = xcalloc(1, sizeof(*c));
+
+	*c = (struct service_carry){ .mail = { .kind = SERVICE_CARRY, .drop = backend_drop_carry }, .h = h, .on = on };
+	mailbox_post(k->box, &c->mail);
+}
+
+static struct kernel_usage backend_usage(struct sa *sa)
+{
+	return (struct kernel_usage){
+		.bytes = atomic_load_explicit(&sa->bytes, memory_order_relaxed),
+		.packets = atomic_load_explicit(&sa->packets, memory_order_relaxed),
+		.last_use_ms = atomic_load_explicit(&sa->last_use_ms, memory_order_relaxed),
+	};
+}
+
+/* One question per child at a time is under way: its mail is in the handle. */
+static bool backend_query(struct kernel *k, struct kernel_handle *h, struct kernel_usage *ret_in,
+			  struct kernel_usage *ret_out)
+{
+	uint64_t now = clock_monotonic_ms(), asked = atomic_load_explicit(&h->asked_ms, memory_order_acquire);
+
+	*ret_in = backend_usage(&h->in);
+	*ret_out = backend_usage(&h->out);
+	if (handle_has_sas(h) && asked != QUERY_POSTED && now - asked >= COUNTERS_AGE_MS &&
+	    atomic_compare_exchange_strong(&h->asked_ms, &asked, QUERY_POSTED)) {
+		h->query_mail = (struct mail){ .kind = SERVICE_QUERY, .drop = backend_drop_mail };
+		mailbox_post(k->box, &h->query_mail);
+	}
+	return handle_has_sas(h);
+}
+
+static void backend_drop_move(struct mail *m)
+{
+	free(container_of(m, struct move, mail));
+}
+
+static enum kernel_status backend_update(struct kernel *k, struct kernel_handle *h, const struct kernel_move *where,
+					 struct kernel_done done, struct errtext *err)
+{
+	struct move *m = xcalloc(1, sizeof(*m));
+
+	*m = (struct move){ .mail = { .kind = SERVICE_MOVE, .drop = backend_drop_move }, .h = h,
+			    .to_elsewhere = true, .where = *where, .done = done };
+	mailbox_post(k->box, &m->mail);
+	return KERNEL_PENDING;
+}
+
+static void backend_advance(struct kernel *k, struct kernel_handle *h, uint64_t delta)
+{
+	struct move *m = xcalloc(1, sizeof(*m));
+
+	*m = (struct move){ .mail = { .kind = SERVICE_MOVE, .drop = backend_drop_move }, .h = h, .delta = delta };
+	mailbox_post(k->box, &m->mail);
+}
+
+const struct kernel_ops netlink_ops = {
+	.name = "kernel-netlink",
+	.supports_transport = true,
+	.supports_beet = true,
+	.supports_scope = true,
+	.supports_hw_offload = true,
+	.udp_encap = true,
+	.probe = netlink_probe,
+	.start = backend_start,
+	.stop = backend_stop,
+	.spi_alloc = backend_spi_alloc,
+	.spi_free = backend_spi_free,
+	.install = backend_install,
+	.remove = backend_remove,
+	.carry = backend_carry,
+	.query = backend_query,
+	.update = backend_update,
+	.advance = backend_advance,
+};

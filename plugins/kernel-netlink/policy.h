@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KERNEL_NETLINK_POLICY_H
+#define KERNEL_NETLINK_POLICY_H
+
+#include "internal.h"
+
+/*
+ * Policies, routes and interfaces of children: the service thread's, but open and close. Policies of ours have
+ * kernel.owner in their selector's `user`.
+ */
+
+/* Before the service thread runs; k->nl works (nl_drain). */
+bool policies_open(struct kernel *k, const struct settings *settings, struct errtext *err);
+void policies_flush(struct kernel *k); /* removes what a dead predecessor left (only ours); after open */
+void policies_close(struct kernel *k); /* after the service thread; all children are removed */
+
+/* Queues what h needs. False: it cannot be, and txn_fail was told why. Undone by policies_remove in any case. */
+bool policies_add(struct kernel *k, struct kernel_handle *h, struct txn *t);
+void policies_remove(struct kernel *k, struct kernel_handle *h); /* no-op if not there; h may be freed afterwards */
+void policies_move(struct kernel *k, struct kernel_handle *h, struct txn *t); /* h->conf has the new addresses */
+void policies_carry(struct kernel *k, struct kernel_handle *h, bool on);
+void policies_event_acquire(struct kernel *k, const struct nlmsghdr *m); /* XFRM_MSG_ACQUIRE; checked to be long enough */
+
+#endif
