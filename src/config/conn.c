@@ -109,16 +109,27 @@ static int endpoint_match(const struct endpoint *e, const struct addr *a)
 {
 	switch (e->kind) {
 	case ENDPOINT_ANY:
+		return !e->addr.family || e->addr.family == a->family;
 	case ENDPOINT_NAME:
 		return 1;
 	case ENDPOINT_ADDR:
-		return addr_equal_ip(&e->addr, a) ? 3 : 0;
+		return addr_equal_ip(&e->addr, a) && (!e->addr.scope || e->addr.scope == a->scope) ? 3 : 0;
 	case ENDPOINT_PREFIX:
 		return prefix_contains(&e->prefix, a) ? 2 : 0;
 	case ENDPOINT_RANGE:
 		return range_contains(e, a) ? 2 : 0;
 	}
 	return 0;
+}
+
+bool endpoint_is_one(const struct endpoint *e)
+{
+	return e->kind == ENDPOINT_ADDR || e->kind == ENDPOINT_NAME;
+}
+
+bool endpoint_fits(const struct endpoint *e, const struct addr *a)
+{
+	return endpoint_match(e, a) > 0;
 }
 
 int endpoints_match(const struct endpoint *e, size_t n, const struct addr *a)

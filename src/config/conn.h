@@ -21,7 +21,7 @@
 enum endpoint_kind { ENDPOINT_ANY, ENDPOINT_ADDR, ENDPOINT_PREFIX, ENDPOINT_RANGE, ENDPOINT_NAME };
 struct endpoint {
 	enum endpoint_kind kind;
-	struct addr addr;     /* ADDR; RANGE: first */
+	struct addr addr;     /* ADDR; RANGE: first; ANY: of this family, 0 both */
 	struct addr addr_to;  /* RANGE: last */
 	struct prefix prefix; /* PREFIX */
 	const char *text;     /* as configured; NAME: to be resolved */
@@ -95,7 +95,7 @@ struct conn {
 	int version; /* 0 or 2 */
 	size_t n_local, n_remote;
 	const struct endpoint *local_addrs, *remote_addrs; /* at least one each */
-	uint16_t local_port, remote_port; /* 500 unless configured */
+	uint16_t local_port, remote_port; /* 500 unless configured; local 4500: NAT-T from the beginning, remote too then */
 	struct proposal_list proposals;
 	bool encap, mobike;
 	uint64_t dpd_delay;   /* s, 0 off */
@@ -148,6 +148,10 @@ EXPORT const struct child_conf *conn_child(const struct conn *c, const char *nam
 EXPORT bool conn_ike_equal(const struct conn *a, const struct conn *b);
 EXPORT bool child_conf_equal(const struct conn *a, const struct child_conf *ca, const struct conn *b,
 			     const struct child_conf *cb);
+/* Whether it names one host that can be called: an address or a name. */
+EXPORT bool endpoint_is_one(const struct endpoint *e);
+/* Names fit everything. */
+EXPORT bool endpoint_fits(const struct endpoint *e, const struct addr *a);
 /* How well an address fits the entries: 0 not, 1 any or a name (which nobody resolves here), 2
  * prefix or range, 3 exactly. */
 EXPORT int endpoints_match(const struct endpoint *e, size_t n, const struct addr *a);

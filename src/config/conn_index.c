@@ -76,6 +76,7 @@ static bool class_list_has(const struct class_list *l, size_t n, const struct ad
 static void key_add_addr(struct buf *key, const struct addr *a)
 {
 	buf_add_u8(key, a->family);
+	buf_add_u32(key, a->scope);
 	buf_add(key, a->ip, addr_len(a));
 }
 

@@ -216,16 +216,22 @@ static void conn_default_times(struct conn *c)
 		c->rand_time = c->over_time < smaller / 2 ? c->over_time : smaller / 2;
 }
 
-static bool conn_check_port(struct conn_parse *p, const struct conn *c)
+static bool conn_check_port(struct conn_parse *p, struct conn *c)
 {
 	uint16_t port = p->env->port ? p->env->port : 500;
 	uint16_t natt = p->env->port_nat_t ? p->env->port_nat_t : 4500;
 	char text[8];
 
-	if (c->local_port == port || c->local_port == natt)
-		return true;
+	if (!c->remote_port)
+		c->remote_port = c->local_port == natt ? 4500 : 500;
 	snprintf(text, sizeof(text), "%u", c->local_port);
-	return conn_fail_unsupported(p, "local_port", bytes_str(text), "the daemon has no socket on this port");
+	if (c->local_port != port && c->local_port != natt)
+		return conn_fail_unsupported(p, "local_port", bytes_str(text), "the daemon has no socket on this port");
+	/* RFC 7296, 2.23: port 500 does not know the marker that all from the NAT-T port have */
+	if (c->local_port == natt && c->remote_port == 500)
+		return conn_fail_unsupported(p, "remote_port", bytes_str("500"),
+					     "what is sent from the NAT-T port can not go to port 500");
+	return true;
 }
 
 static bool conn_finish(struct conn_parse *p, struct conn *c)
@@ -274,7 +280,6 @@ struct conn *conn_parse(const struct tree *section, const struct conn_env *env, 
 
 	atomic_init(&c->refs, 1);
 	c->mobike = true;
-	c->remote_port = 500;
 	c->keyingtries = 1;
 	c->reauth_time = c->rekey_time = c->over_time = c->rand_time = CONN_UNSET;
 	ok = name_is_good(section) ? parse_conn(&p, section, c) : fail_section(&p, section);

@@ -261,7 +261,8 @@ static bool endpoint_parse_range(struct bytes text, struct endpoint *e)
 static bool endpoint_parse(struct bytes text, struct endpoint *e)
 {
 	if (bytes_equal_str(text, "%any") || bytes_equal_str(text, "%any4") || bytes_equal_str(text, "%any6")) {
-		e->kind = ENDPOINT_ANY;
+		*e = (struct endpoint){ .kind = ENDPOINT_ANY };
+		e->addr.family = text.n < 5 ? AF_UNSPEC : text.p[4] == '4' ? AF_INET : AF_INET6;
 		return true;
 	}
 	if (addr_parse(text, &e->addr)) {

@@ -2,6 +2,7 @@ libbewick_la_SOURCES += \
 	src/net/net.c \
 	src/net/net.h \
 	src/net/net_worker.h \
+	src/net/own_address.c \
 	src/net/receiver.c \
 	src/net/sender.c \
 	src/net/socket.c \

@@ -64,6 +64,13 @@ EXPORT int net_esp_fd(const struct net *net, int family, unsigned index);
 EXPORT MUST_CHECK struct result net_source_address(const struct net *net, const struct addr *remote,
 						   struct addr *ret_local);
 
+/*
+ * The first address of an interface that is up, of the family of `remote`, that `fits` says yes to; link-local ones only on the
+ * interface of a link-local `remote`. Port 0. Any thread; a few system calls.
+ */
+EXPORT bool net_own_address(const struct addr *remote, bool (*fits)(const void *arg, const struct addr *a), const void *arg,
+			    struct addr *ret_local);
+
 /* ---- one worker's side: its thread only ---- */
 
 /* Places of a worker's sockets, always the same; also bits of net_flush's answer. */

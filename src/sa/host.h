@@ -124,6 +124,8 @@ struct sa_host_ops {
 	bool (*resolve)(void *host, struct ike_sa *sa, const char *name, int family);
 	/* The source address for a destination; port untouched. */
 	bool (*source_address)(void *host, const struct addr *remote, struct addr *ret_local);
+	/* An address of this host that the entry of local_addrs allows, of the family of `remote`; port untouched. */
+	bool (*own_address)(void *host, const struct endpoint *e, const struct addr *remote, struct addr *ret_local);
 	/* Brings up a child (NULL: only the IKE_SA) of a connection again, on any thread. */
 	void (*reinitiate)(void *host, const struct conn *conn, const struct child_conf *child);
 };

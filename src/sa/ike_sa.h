@@ -12,6 +12,12 @@
 struct fragment_set;
 struct task;
 
+/* An address of a name in local_addrs. */
+struct initiate_name {
+	struct addr addr;
+	uint32_t entry;
+};
+
 /* Only while IKE_SA_INIT and IKE_AUTH run; freed when the SA is established. */
 struct ike_setup {
 	struct secret ni, nr;
@@ -27,7 +33,15 @@ struct ike_setup {
 	uint16_t error_notify;
 	uint8_t error_repeats;
 	uint8_t n_answers; /* log limits of what is not authenticated */
-	bool resolving;    /* the peer's name is being looked up, or waits to be: nothing is sent */
+	/* sa/initiate.h */
+	bool resolving;    /* a name is being looked up, or waits to be: nothing is sent */
+	bool others;       /* more than one entry of remote_addrs can be called */
+	uint32_t entry;    /* of remote_addrs: called, or looked at */
+	uint32_t left;     /* how many are still to be looked at */
+	uint32_t local_entry; /* of local_addrs: its name is being looked up */
+	uint32_t n_names;
+	struct initiate_name *names; /* of local_addrs */
+	const char *unresolved;      /* of remote_addrs, in conn */
 };
 
 /* A request of ours that is under way. Exists only then. */

@@ -30,6 +30,8 @@ libbewick_la_SOURCES += \
 	src/sa/init_variant.c \
 	src/sa/init_variant.h \
 	src/sa/initiate.c \
+	src/sa/initiate.h \
+	src/sa/initiate_addr.c \
 	src/sa/nat.c \
 	src/sa/nat.h \
 	src/sa/orders.c \

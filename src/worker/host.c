@@ -338,6 +338,17 @@ static bool host_source_address(void *host, const struct addr *remote, struct ad
 	return result_is_ok(net_source_address(((struct worker *)host)->pool->options.net, remote, ret_local));
 }
 
+static bool host_endpoint_fits(const void *arg, const struct addr *a)
+{
+	return endpoint_fits(arg, a);
+}
+
+static bool host_own_address(void *host, const struct endpoint *e, const struct addr *remote, struct addr *ret_local)
+{
+	(void)host;
+	return net_own_address(remote, host_endpoint_fits, e, ret_local);
+}
+
 static void host_reinitiate(void *host, const struct conn *conn, const struct child_conf *child)
 {
 	struct worker *w = host;
@@ -375,5 +386,6 @@ const struct sa_host_ops worker_host_ops = {
 	.moved = host_moved,
 	.resolve = host_resolve,
 	.source_address = host_source_address,
+	.own_address = host_own_address,
 	.reinitiate = host_reinitiate,
 };

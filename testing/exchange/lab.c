@@ -276,6 +276,16 @@ static bool lab_source_address(void *host, const struct addr *remote, struct add
 	return true;
 }
 
+static bool lab_own_address(void *host, const struct endpoint *e, const struct addr *remote, struct addr *ret_local)
+{
+	struct lab_end *end = host;
+
+	if (end->addr.family != remote->family || !endpoint_fits(e, &end->addr))
+		return false;
+	*ret_local = end->addr;
+	return true;
+}
+
 static void lab_reinitiate(void *host, const struct conn *conn, const struct child_conf *child)
 {
 	struct lab_end *e = host;
@@ -309,6 +319,7 @@ static const struct sa_host_ops lab_host_ops = {
 	.moved = lab_ignore,
 	.resolve = lab_resolve,
 	.source_address = lab_source_address,
+	.own_address = lab_own_address,
 	.reinitiate = lab_reinitiate,
 };
 
