@@ -306,10 +306,10 @@ void worker_clear(struct worker *w)
 				ike_sa_finish(sa, IKE_EVENT_DESTROY, CAUSE_SHUTDOWN, "the daemon is shutting down");
 		}
 		free(ids);
-		/* what is left has closed and lingered */
-		for (size_t i = 0; i < w->by_id.size; i++)
-			while (w->by_id.size > i && w->by_id.buckets[i])
-				ike_sa_finish(container_of(w->by_id.buckets[i], struct ike_sa, by_id),
+		/* what is left has closed and lingered; the table shrinks meanwhile, and moves what is in it */
+		for (size_t i = 0; w->by_id.count; i++)
+			while (w->by_id.count && w->by_id.buckets[i % w->by_id.size])
+				ike_sa_finish(container_of(w->by_id.buckets[i % w->by_id.size], struct ike_sa, by_id),
 					      IKE_EVENT_DESTROY, CAUSE_NONE, NULL);
 		net_flush(w->net);
 		sa_table_free_dead(w);

@@ -88,7 +88,7 @@ void side_start(struct side *s, const struct side_setup *setup, const char *conf
 	sa_options_default(&o->sa);
 	o->sa.port = net_port(s->net);
 	o->sa.port_nat_t = net_port_nat_t(s->net);
-	o->sa.closed_linger = 0;
+	o->sa.closed_linger = setup->closed_linger;
 	o->sa.qcd_secrets.count = setup->qcd_generations;
 	for (unsigned i = 0; i < setup->qcd_generations; i++)
 		memset(o->sa.qcd_secrets.secret[i], (int)i + 1, QCD_SECRET_LEN);

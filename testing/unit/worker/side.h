@@ -28,6 +28,7 @@ struct side_setup {
 	bool no_steer;
 	unsigned cookie_threshold, cookie_threshold_ip, block_threshold, ikesa_limit;
 	bool initiator_only;
+	unsigned closed_linger; /* s */
 	unsigned qcd_generations; /* of secrets, the same for all sides */
 };
 

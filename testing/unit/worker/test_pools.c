@@ -96,6 +96,25 @@ START_TEST(stop)
 }
 END_TEST
 
+/* What the peer closed and only lingers goes at the end, too (a sanitizer sees what does not). */
+START_TEST(stop_with_closed)
+{
+	struct worker_select all = { 0 };
+	struct side_setup setup = { .workers = 1, .closed_linger = 60 };
+	struct side a, b;
+
+	side_start(&b, &setup, SIDE_B, 0);
+	side_start(&a, &setup, SIDE_A, side_port(&b));
+	workers_want_events(b.w, EVENT(IKE_DOWN));
+	side_up(&a, "load", "net", MANY);
+	ck_assert_uint_eq(side_terminate(&a, &all, false), MANY);
+	side_events(&b, SA_EVENT_IKE_DOWN, MANY);
+	ck_assert_uint_ge(side_stats(&b).timers, MANY);
+	side_stop(&b, 2000);
+	side_stop(&a, 2000);
+}
+END_TEST
+
 /* Who waits for a set-up hears of its end, whatever comes. */
 START_TEST(stop_while_connecting)
 {
@@ -237,6 +256,7 @@ TCase *test_pools(void)
 	tcase_add_loop_test(t, many, 0, 5);
 	tcase_add_test(t, memory);
 	tcase_add_loop_test(t, stop, 0, 2);
+	tcase_add_test(t, stop_with_closed);
 	tcase_add_loop_test(t, stop_while_connecting, 0, 3);
 	tcase_add_test(t, config_change);
 	tcase_add_test(t, initial_contact);
