@@ -8,6 +8,7 @@ EXTRA_DIST += \
 	testing/interop/test_fragments.py \
 	testing/interop/test_ike_rekey.py \
 	testing/interop/test_matrix.py \
+	testing/interop/test_modes.py \
 	testing/interop/test_reauth.py \
 	testing/interop/test_strongswan.py \
 	testing/interop/test_sync.py \
@@ -42,6 +43,7 @@ EXTRA_DIST += \
 	testing/scenarios/test_ike_rekey.py \
 	testing/scenarios/test_life.py \
 	testing/scenarios/test_losses.py \
+	testing/scenarios/test_modes.py \
 	testing/scenarios/test_reauth.py \
 	testing/scenarios/test_retry.py \
 	testing/scenarios/test_rekey_vici.py \

@@ -74,7 +74,7 @@ enum ipsec_mode negotiate_mode(struct ike_sa *sa, const struct child_negotiation
 /* Narrows selectors to what the mode can carry; false: nothing is left. */
 bool negotiate_mode_selectors(struct ike_sa *sa, const struct child_negotiation *n, enum ipsec_mode mode, struct ts_list *local,
 			      struct ts_list *remote);
-void negotiate_build_mode(struct ike_sa *sa, const struct child_sa *c, struct builder *b);
+void negotiate_build_mode(const struct child_sa *c, struct builder *b);
 /* Initiator: the configured selectors do not suit the mode. */
 enum outcome negotiate_mode_impossible(struct ike_sa *sa, struct child_negotiation *n);
 /* Initiator: what the peer made of our wish. Why it is not acceptable, or NULL. */

@@ -17,6 +17,12 @@ static const struct {
 	{ IPSEC_MODE_BEET, NOTIFY_USE_BEET_MODE, "beet" },
 };
 
+/*
+ * There is no notify of the IANA for BEET mode. The number is one that others use for it, too; as it is private to vendors (RFC 7296,
+ * 3.10.1), it counts only in a message that says whose it is.
+ */
+static const char mode_vendor[] = "Bewick: BEET mode";
+
 static const char *mode_name(enum ipsec_mode mode)
 {
 	for (size_t i = 0; i < ARRAY_LEN(modes); i++)
@@ -47,10 +53,19 @@ enum ipsec_mode negotiate_mode(struct ike_sa *sa, const struct child_negotiation
 	return old ? (enum ipsec_mode)old->mode : mode_of_conf(n->conf);
 }
 
+static bool mode_is_of_vendor(const struct payload_list *in)
+{
+	for (size_t i = 0; i < in->count; i++)
+		if (in->p[i].type == PAYLOAD_VENDOR && bytes_equal(in->p[i].vendor, bytes_str(mode_vendor)))
+			return true;
+	return false;
+}
+
 static enum ipsec_mode mode_of_message(const struct payload_list *in)
 {
 	for (size_t i = 0; i < ARRAY_LEN(modes); i++)
-		if (modes[i].notify && payload_notify(in, modes[i].notify))
+		if (modes[i].notify && payload_notify(in, modes[i].notify) &&
+		    (modes[i].mode != IPSEC_MODE_BEET || mode_is_of_vendor(in)))
 			return modes[i].mode;
 	return IPSEC_MODE_TUNNEL;
 }
@@ -112,12 +127,13 @@ enum outcome negotiate_mode_impossible(struct ike_sa *sa, struct child_negotiati
 	return negotiate_without(sa, n, CAUSE_SELECTORS, why, why);
 }
 
-void negotiate_build_mode(struct ike_sa *sa, const struct child_sa *c, struct builder *b)
+void negotiate_build_mode(const struct child_sa *c, struct builder *b)
 {
-	(void)sa;
 	for (size_t i = 0; i < ARRAY_LEN(modes); i++)
 		if (modes[i].notify && modes[i].mode == (enum ipsec_mode)c->mode)
 			builder_notify(b, PROTOCOL_NONE, BYTES_NONE, modes[i].notify, BYTES_NONE);
+	if (c->mode == IPSEC_MODE_BEET)
+		builder_vendor(b, bytes_str(mode_vendor));
 }
 
 const char *negotiate_take_mode(struct ike_sa *sa, const struct child_negotiation *n, const struct payload_list *in)

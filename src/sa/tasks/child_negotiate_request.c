@@ -103,7 +103,7 @@ enum outcome negotiate_build_request(struct ike_sa *sa, struct child_negotiation
 	negotiate_selectors(sa, n, n->conf, &local, &remote);
 	(void)negotiate_mode_selectors(sa, n, (enum ipsec_mode)c->mode, &local, &remote);
 	child_sa_set_ts(c, local, remote);
-	negotiate_build_mode(sa, c, b);
+	negotiate_build_mode(c, b);
 	builder_sa(b, negotiate_offer(sa, n, c->spi_in));
 	if (!n->in_auth)
 		o = negotiate_build_ke(sa, n, b);

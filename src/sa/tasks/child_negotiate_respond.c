@@ -173,7 +173,7 @@ enum outcome negotiate_build_response(struct ike_sa *sa, struct child_negotiatio
 		negotiate_build_refusal(n, b);
 		return OUTCOME_CHILD_FAILED;
 	}
-	negotiate_build_mode(sa, c, b);
+	negotiate_build_mode(c, b);
 	p = proposal_from_suite(&sa->ctx->arena, &c->suite);
 	p.spi_len = 4;
 	for (unsigned i = 0; i < 4; i++)
