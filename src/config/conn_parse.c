@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
 #include "config/conn_rules.h"
 #include "config/value.h"
-#include "util/log.h"
 #include "util/mem.h"
 
 #define WHY_AUTH "only pre-shared keys are supported yet: auth = psk"
@@ -273,7 +271,6 @@ static bool parse_conn(struct conn_parse *p, const struct tree *section, struct 
 
 struct conn *conn_parse(const struct tree *section, const struct conn_env *env, struct errtext *err)
 {
-	static atomic_flag mobike_told = ATOMIC_FLAG_INIT;
 	struct conn *c = xcalloc(1, sizeof(*c));
 	struct conn_parse p = { .env = env, .arena = &c->arena, .err = err };
 	bool ok;
@@ -290,7 +287,5 @@ struct conn *conn_parse(const struct tree *section, const struct conn_env *env, 
 	c->name = arena_printf(&c->arena, "%s", section->name);
 	c->source = tree_dup(section);
 	c->counters = conn_counters_new();
-	if (c->mobike && !atomic_flag_test_and_set(&mobike_told))
-		LOG(CFG, 2, "connections ask for MOBIKE, which this version does not announce yet");
 	return c;
 }

@@ -123,6 +123,8 @@ void events_update(struct control *c)
 		mask |= 1u << SA_EVENT_IKE_REKEY;
 	if (c->wanted[CONTROL_EVENT_CHILD_REKEY])
 		mask |= 1u << SA_EVENT_CHILD_REKEY;
+	if (c->wanted[CONTROL_EVENT_IKE_UPDATE])
+		mask |= 1u << SA_EVENT_IKE_UPDATE;
 	if (c->workers)
 		workers_want_events(c->workers, mask);
 	events_update_log(c);
@@ -157,6 +159,7 @@ static const enum control_event events_of_sas[] = {
 	[SA_EVENT_IKE_UP] = CONTROL_EVENT_IKE_UPDOWN,	  [SA_EVENT_IKE_DOWN] = CONTROL_EVENT_IKE_UPDOWN,
 	[SA_EVENT_CHILD_UP] = CONTROL_EVENT_CHILD_UPDOWN, [SA_EVENT_CHILD_DOWN] = CONTROL_EVENT_CHILD_UPDOWN,
 	[SA_EVENT_IKE_REKEY] = CONTROL_EVENT_IKE_REKEY,	  [SA_EVENT_CHILD_REKEY] = CONTROL_EVENT_CHILD_REKEY,
+	[SA_EVENT_IKE_UPDATE] = CONTROL_EVENT_IKE_UPDATE,
 };
 
 void events_sa(struct control *c, const struct worker_reply *r)
@@ -184,6 +187,9 @@ void events_sa(struct control *c, const struct worker_reply *r)
 		break;
 	case SA_EVENT_IKE_REKEY:
 		sa_message_ike_rekey(&w, r->info, r->info_new);
+		break;
+	case SA_EVENT_IKE_UPDATE:
+		sa_message_ike_update(&w, r->info, &r->local, &r->remote);
 		break;
 	case SA_EVENT_CHILD_REKEY:
 		sa_message_child_rekey(&w, r->info, r->info_new);

@@ -226,6 +226,8 @@ void events_log(struct control *c, const struct log_mail *m);
 
 /* ---- messages ---- */
 void sa_message_ike(struct vici_writer *w, const struct ike_info *info, bool children);
+/* The event ike-update: where it goes, and the section of where it was. */
+void sa_message_ike_update(struct vici_writer *w, const struct ike_info *info, const struct addr *local, const struct addr *remote);
 /* The sections of the events ike-rekey, and child-rekey (both with the one child that they are about). */
 void sa_message_ike_rekey(struct vici_writer *w, const struct ike_info *old, const struct ike_info *new);
 void sa_message_child_rekey(struct vici_writer *w, const struct ike_info *old, const struct ike_info *new);

@@ -221,6 +221,15 @@ void sa_message_ike(struct vici_writer *w, const struct ike_info *info, bool chi
 	vici_write_section_end(w);
 }
 
+void sa_message_ike_update(struct vici_writer *w, const struct ike_info *info, const struct addr *local, const struct addr *remote)
+{
+	vici_write_str(w, "local-host", addr_format(local).s);
+	vici_write_fmt(w, "local-port", "%u", local->port);
+	vici_write_str(w, "remote-host", addr_format(remote).s);
+	vici_write_fmt(w, "remote-port", "%u", remote->port);
+	sa_message_ike(w, info, false);
+}
+
 void sa_message_ike_rekey(struct vici_writer *w, const struct ike_info *old, const struct ike_info *new)
 {
 	vici_write_section(w, old->name);

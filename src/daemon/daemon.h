@@ -52,6 +52,7 @@ struct daemon {
 	unsigned n_workers;
 	struct helper_pool *helpers; /* for names */
 	struct workers *workers;
+	struct net_watch *watch; /* NULL: not possible here */
 	/* Guards events_to: the backend's threads read it, start and stop write. */
 	pthread_rwlock_t events_lock;
 	struct workers *events_to; /* NULL: events are dropped */
@@ -84,6 +85,10 @@ void daemon_stop_kernel(struct daemon *d);
 MUST_CHECK bool daemon_open_loop(struct daemon *d, struct errtext *err);
 void daemon_close_loop(struct daemon *d);
 void daemon_wake(struct daemon *d); /* any thread */
+
+/* roam.c: changes of addresses and routes go to the workers, from now on and by the settings in force. */
+void daemon_watch(struct daemon *d);
+void daemon_unwatch(struct daemon *d);
 
 /* reload.c */
 void daemon_reload(struct daemon *d);

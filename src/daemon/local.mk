@@ -17,6 +17,7 @@ libbewickd_la_SOURCES = \
 	src/daemon/qcd.c \
 	src/daemon/qcd.h \
 	src/daemon/reload.c \
+	src/daemon/roam.c \
 	src/daemon/scripts.c \
 	src/daemon/scripts.h \
 	src/daemon/signals.c \

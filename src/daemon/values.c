@@ -75,6 +75,8 @@ static void values_sa(const struct settings *s, struct sa_options *o)
 	both = values_int(s, "fragment_size", 0, 65535, 1280);
 	o->fragment_size_v4 = values_fragment_size(s, "fragment_size_v4", both, 576);
 	o->fragment_size_v6 = values_fragment_size(s, "fragment_size_v6", both, 1280);
+	o->prefer_best_path = settings_bool(s, "prefer_best_path", false);
+	o->mobike_return_check = settings_bool(s, "mobike_return_check", true);
 	o->make_before_break = settings_bool(s, "make_before_break", false);
 	o->keep_alive = (uint32_t)settings_time(s, "keep_alive", 20);
 	o->keep_alive_dpd_margin = (uint32_t)settings_time(s, "keep_alive_dpd_margin", 0);

@@ -1,11 +1,16 @@
 libbewick_la_SOURCES += \
+	src/net/locals.c \
+	src/net/locals.h \
 	src/net/net.c \
 	src/net/net.h \
 	src/net/net_worker.h \
 	src/net/own_address.c \
 	src/net/receiver.c \
+	src/net/route.c \
 	src/net/sender.c \
 	src/net/socket.c \
 	src/net/socket.h \
 	src/net/steer.c \
-	src/net/steer.h
+	src/net/steer.h \
+	src/net/watch.c \
+	src/net/watch.h

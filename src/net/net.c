@@ -334,3 +334,10 @@ struct result net_source_address(const struct net *net, const struct addr *remot
 		       ? result_ok()
 		       : result_fail(RESULT_SYSTEM, "no route to the remote address");
 }
+
+struct result net_route(const struct net *net, const struct addr *local, const struct addr *remote, unsigned *ret_ifindex)
+{
+	return local->family == remote->family && route_link(local, remote, net->options.mark, ret_ifindex)
+		       ? result_ok()
+		       : result_fail(RESULT_SYSTEM, "no route to the remote address");
+}

@@ -70,6 +70,9 @@ EXPORT MUST_CHECK struct result net_source_address(const struct net *net, const 
  */
 EXPORT bool net_own_address(const struct addr *remote, bool (*fits)(const void *arg, const struct addr *a), const void *arg,
 			    struct addr *ret_local);
+/* Which link packets from `local` to `remote` leave by. RESULT_SYSTEM: no route, or the address is not ours. As above. */
+EXPORT MUST_CHECK struct result net_route(const struct net *net, const struct addr *local, const struct addr *remote,
+					  unsigned *ret_ifindex);
 
 /* ---- one worker's side: its thread only ---- */
 

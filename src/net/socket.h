@@ -22,5 +22,7 @@ MUST_CHECK int socket_open(int family, uint16_t port, const struct net_options *
 
 /* Source address for a destination; its port is 0. False: errno. */
 MUST_CHECK bool socket_source(const struct addr *remote, uint32_t mark, struct addr *ret_local);
+/* The link that packets with this source leave by; false: none (route.c). */
+MUST_CHECK bool route_link(const struct addr *local, const struct addr *remote, uint32_t mark, unsigned *ret_ifindex);
 
 #endif

@@ -52,6 +52,9 @@
 #define LIMIT_IDLE_LOOK_MS 1000       /* before an idle CHILD_SA is closed the backend has so long to look for traffic */
 #define LIMIT_CHILDREN 4096           /* CHILD_SAs of one IKE_SA */
 #define LIMIT_WINDOW 1                /* our own window; larger ones of the peer are used up to this */
+#define LIMIT_MOBIKE_ADDRS 16         /* additional addresses that are told to a peer, or kept of one (RFC 4555, 3.4) */
+#define LIMIT_MOBIKE_PATHS 32         /* pairs of addresses that one request is tried on */
+#define LIMIT_MOBIKE_TRIES 5          /* times that UNACCEPTABLE_ADDRESSES or UNEXPECTED_NAT_DETECTED is answered by asking again */
 
 /* control socket */
 /* LIMIT_VICI_SEGMENT and LIMIT_VICI_DEPTH: vici/message.h, the public client library knows no proto */

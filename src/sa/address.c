@@ -27,7 +27,7 @@ void child_sa_follow(struct child_sa *c)
 	enum kernel_status status = KERNEL_FAILED;
 
 	/* one that is being installed comes here when it is (child_sa_installed) */
-	if (!c->handle || c->state == CHILD_STATE_INSTALLING || c->place == sa->place)
+	if (!c->handle || c->state == CHILD_STATE_INSTALLING || c->place == sa->place || sa->unchecked)
 		return;
 	c->place = sa->place;
 	c->encap = move.encap;
@@ -47,10 +47,17 @@ void ike_sa_move_to(struct ike_sa *sa, const struct addr *local, const struct ad
 		return;
 	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "IKE_SA moves from %s...%s to %s...%s", addr_format_port(&from).s,
 	       addr_format_port(&to).s, addr_format_port(local).s, addr_format_port(remote).s);
+	if (sa->announced && !(addr_equal(local, &from) && addr_equal(remote, &to)))
+		sa->ctx->ops->moving(sa->ctx->host, sa, local, remote);
 	sa->local = *local;
 	sa->remote = *remote;
 	sa->place++;
 	sa->ctx->ops->moved(sa->ctx->host, sa);
+	ike_sa_lead_children(sa);
+}
+
+void ike_sa_lead_children(struct ike_sa *sa)
+{
 	for (struct child_sa *c = sa->children, *next; c; c = next) {
 		next = c->next;
 		child_sa_follow(c);

@@ -14,6 +14,8 @@
  * and nat_fake say already what is true of the new path. Nothing happens if all is as before. Only for what is authenticated.
  */
 EXPORT void ike_sa_move_to(struct ike_sa *sa, const struct addr *local, const struct addr *remote);
+/* Its children that are not where it is follow. */
+void ike_sa_lead_children(struct ike_sa *sa);
 /* Whether ESP of its children is to be in UDP, by the NATs found and the configuration. */
 bool ike_sa_wants_encap(const struct ike_sa *sa);
 /* A child that was being installed while its IKE_SA moved is brought to where that is. */

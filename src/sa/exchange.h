@@ -26,6 +26,8 @@ bool exchange_is_sync(const struct ike_sa *sa);
 void outstanding_free(struct ike_sa *sa);
 /* Sends a request and keeps repeating it. */
 void outstanding_send(struct ike_sa *sa, unsigned exchange, uint32_t message_id, struct bytes msg);
+/* Repeats it now, as if it had not been sent before: on a path where it was not. */
+void outstanding_restart(struct ike_sa *sa);
 /* Repeats it now, when there is reason to believe that an answer can be had. */
 void outstanding_nudge(struct ike_sa *sa);
 /* The same again under the next id, as if it had not been sent before. False: it could not be sealed. */

@@ -124,6 +124,7 @@ static bool exchange_rekeys_ike(const struct payload_list *in)
 static void exchange_make_passive(struct ike_sa *sa, const struct ike_header *h, const struct payload_list *in)
 {
 	const struct payload *d = NULL;
+	bool mobike_all;
 
 	switch (h->exchange) {
 	case EXCHANGE_IKE_SA_INIT:
@@ -153,8 +154,11 @@ static void exchange_make_passive(struct ike_sa *sa, const struct ike_header *h,
 			exchange_add_passive(sa, task_new(sa, TASK_IKE_MID_SYNC));
 		else if (payload_notify(in, NOTIFY_IPSEC_REPLAY_COUNTER_SYNC) && !sync_is_request(in))
 			exchange_add_passive(sa, task_new(sa, TASK_IKE_MID_SYNC));
-		else
+		else if (!mobike_concerns(sa, in, &mobike_all) || !mobike_all)
 			exchange_add_passive(sa, task_new(sa, TASK_IKE_DPD));
+		/* RFC 4555 4.2.5 MUST: COOKIE2 is answered in any INFORMATIONAL exchange */
+		if (mobike_concerns(sa, in, &mobike_all))
+			exchange_add_passive(sa, task_new(sa, TASK_IKE_MOBIKE));
 		break;
 	default:
 		break;

@@ -6,6 +6,7 @@
 #include "crypto/crypto.h"
 #include "kernel/kernel.h"
 #include "loop/wheel.h"
+#include "net/locals.h"
 #include "sa/outcome.h"
 #include "util/addr.h"
 #include "util/arena.h"
@@ -23,6 +24,7 @@ enum sa_event {
 	SA_EVENT_CHILD_DOWN,
 	SA_EVENT_IKE_REKEY,   /* told by sa_host_ops.rekeyed */
 	SA_EVENT_CHILD_REKEY, /* likewise */
+	SA_EVENT_IKE_UPDATE,  /* told by sa_host_ops.moving */
 };
 
 /* Kinds of numbers that are unique in the process. */
@@ -118,6 +120,8 @@ struct sa_host_ops {
 	struct kernel_done (*kernel_done)(void *host, struct ike_sa *sa, uint32_t child_id);
 	/* Likewise of a move of the child: comes back as child_sa_moved, or not at all when the child is gone. */
 	struct kernel_done (*move_done)(void *host, struct child_sa *child);
+	/* The SA is about to move there (the event tells both). */
+	void (*moving)(void *host, const struct ike_sa *sa, const struct addr *local, const struct addr *remote);
 	/* The SA's addresses are others now: the tables follow. */
 	void (*moved)(void *host, struct ike_sa *sa);
 	/* Addresses of a name: come back as ike_sa_resolved. False: at once not possible. */
@@ -126,6 +130,8 @@ struct sa_host_ops {
 	bool (*source_address)(void *host, const struct addr *remote, struct addr *ret_local);
 	/* An address of this host that the entry of local_addrs allows, of the family of `remote`; port untouched. */
 	bool (*own_address)(void *host, const struct endpoint *e, const struct addr *remote, struct addr *ret_local);
+	/* Which link packets with this source to remote leave by; false: none. A few system calls. */
+	bool (*route)(void *host, const struct addr *local, const struct addr *remote, unsigned *ret_ifindex);
 	/* Brings up a child (NULL: only the IKE_SA) of a connection again, on any thread. */
 	void (*reinitiate)(void *host, const struct conn *conn, const struct child_conf *child);
 };
@@ -160,6 +166,8 @@ struct sa_options {
 	bool message_id_sync; /* RFC 6311: announced and answered */
 	bool qcd;             /* RFC 6290 */
 	struct qcd_secrets qcd_secrets;
+	bool prefer_best_path;     /* RFC 4555: to the address that the routes prefer, even if the present one works */
+	bool mobike_return_check;  /* RFC 4555, 3.7: as responder, before CHILD_SAs follow a peer */
 };
 
 EXPORT void sa_options_default(struct sa_options *o);
@@ -180,6 +188,7 @@ struct sa_ctx {
 	struct hash_key hash;
 	struct arena arena; /* of the message at work */
 	uint8_t *out;       /* LIMIT_MESSAGE bytes to build payloads in, and SA_PACKET_MAX to seal them to */
+	struct local_addrs *locals; /* of this host: the host's reference; NULL: not known, all is taken to be as it was */
 	struct ratelimit noise; /* log lines about what is not authenticated */
 	uint64_t counters[SA_COUNTERS];
 	unsigned shard; /* this thread's, of counters of connections */

@@ -7,6 +7,7 @@
 #include "sa/deadline.h"
 #include "sa/exchange.h"
 #include "sa/fragment.h"
+#include "sa/mobike.h"
 #include "sa/reauth.h"
 #include "sa/scope.h"
 #include "sa/successor.h"
@@ -29,6 +30,7 @@ void sa_options_default(struct sa_options *o)
 		.reuse_ikesa = true,
 		.message_id_sync = true,
 		.qcd = true,
+		.mobike_return_check = true,
 	};
 }
 
@@ -171,6 +173,7 @@ static void ike_sa_strip(struct ike_sa *sa)
 	memset(&sa->protect, 0, sizeof(sa->protect));
 	id_free(&sa->local_id);
 	id_free(&sa->remote_id);
+	mobike_clear(sa);
 }
 
 void ike_sa_free(struct ike_sa *sa)

@@ -10,6 +10,7 @@
 #include "wire/message.h"
 
 struct fragment_set;
+struct mobike_addrs;
 struct task;
 
 /* An address of a name in local_addrs. */
@@ -52,6 +53,7 @@ struct outstanding {
 	uint32_t message_id;
 	uint8_t exchange;
 	uint8_t tries; /* retransmissions made */
+	bool probed;   /* it went out on other paths, too (sa/mobike.h) */
 };
 
 /* A request of the peer that is being answered; outlives its message when parked. */
@@ -124,6 +126,10 @@ struct ike_sa {
 	uint64_t hint_ms;      /* when a hint of who has no keys last made us probe (sa/hint.h) */
 	uint32_t sync_floor;   /* RFC 6311: below this the peer must not synchronize again */
 	uint8_t qcd_digest[16]; /* of the peer's token (sa/qcd.h) */
+	/* sa/mobike.h */
+	struct mobike_addrs *peer_addrs; /* additional ones of the peer, NULL none */
+	uint64_t told_addrs;   /* of which addresses of our own the peer knows */
+	uint64_t mapping;      /* the address that the peer sees us at, as its NAT detection hash begins; 0 not known */
 	struct suite suite;
 	uint8_t state;    /* enum ike_state */
 	uint8_t park;     /* enum park */
@@ -137,7 +143,6 @@ struct ike_sa {
 	bool initiator : 1;
 	bool half_open : 1;
 	bool nat_local : 1, nat_remote : 1, nat_fake : 1;
-	bool mobike : 1;     /* agreed (RFC 4555) */
 	bool fragmentation : 1; /* both sides announced it (RFC 7383, 2.3) */
 	bool childless : 1;  /* the peer allows IKE_AUTH without a child (RFC 6023) */
 	bool init_contact : 1; /* the peer said so */
@@ -154,6 +159,10 @@ struct ike_sa {
 	bool sync_ids : 1, sync_replay : 1; /* RFC 6311: agreed on; as initiator before the answer: announced */
 	bool delete_later : 1; /* REKEYED: ours to close, when the peer has closed its redundant successor */
 	bool qcd_taken : 1;  /* qcd_digest is set */
+	bool mobike : 1;     /* RFC 4555: both sides announced it */
+	bool nat_t : 1;      /* the peer detects NATs: ports may float, ESP may be in UDP */
+	bool unchecked : 1;  /* the peer has not shown yet that it gets packets where it says it is: CHILD_SAs wait */
+	bool offline : 1;    /* no path to the peer is known: requests wait for one */
 };
 
 /* ---- life ---- */
@@ -214,6 +223,8 @@ EXPORT void ike_sa_set_reauth_time(struct ike_sa *sa, uint64_t seconds);
 EXPORT void ike_sa_sync_ids(struct ike_sa *sa);
 /* Likewise, and the sequence numbers that the peer sends with are to jump by delta (0: not). False: it was a no-op. */
 EXPORT bool ike_sa_sync(struct ike_sa *sa, uint64_t delta);
+/* This host's addresses (sa_ctx.locals) or routes are others now; what is not pressing comes at random times within spread_ms. */
+EXPORT void ike_sa_roam(struct ike_sa *sa, uint64_t spread_ms);
 
 /* ---- questions ---- */
 /* The IKE_SA that stands for the tunnel: the last successor of a replaced one, else itself. */

@@ -32,6 +32,8 @@ libbewick_la_SOURCES += \
 	src/sa/initiate.c \
 	src/sa/initiate.h \
 	src/sa/initiate_addr.c \
+	src/sa/mobike.c \
+	src/sa/mobike.h \
 	src/sa/nat.c \
 	src/sa/nat.h \
 	src/sa/orders.c \
@@ -39,6 +41,7 @@ libbewick_la_SOURCES += \
 	src/sa/outcome.h \
 	src/sa/outstanding.c \
 	src/sa/reauth.c \
+	src/sa/roam.c \
 	src/sa/reauth.h \
 	src/sa/qcd.c \
 	src/sa/qcd.h \
@@ -68,6 +71,7 @@ libbewick_la_SOURCES += \
 	src/sa/tasks/ike_dpd.c \
 	src/sa/tasks/ike_init.c \
 	src/sa/tasks/ike_reauth.c \
+	src/sa/tasks/ike_mobike.c \
 	src/sa/tasks/ike_notify.c \
 	src/sa/tasks/message_id_sync.c \
 	src/sa/tasks/ike_rekey.c \

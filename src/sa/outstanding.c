@@ -3,6 +3,10 @@
 
 #include "sa/exchange.h"
 #include "sa/fragment.h"
+#include "sa/mobike.h"
+
+/* Retransmits after which the path is suspected, and others are tried. */
+#define OUTSTANDING_OTHER_PATHS 2
 
 /* n-th wait of a request in ms: timeout * base^n, capped, less a random part (RFC 7296, 2.4). */
 static uint64_t outstanding_wait(struct ike_sa *sa, unsigned n)
@@ -66,6 +70,10 @@ static void outstanding_timer(struct timer *t)
 	struct outstanding *o = container_of(t, struct outstanding, timer);
 	struct ike_sa *sa = o->sa;
 
+	if (mobike_waits(sa)) {
+		timer_start(sa->ctx->wheel, &o->timer, sa_now(sa->ctx) + outstanding_wait(sa, o->tries), outstanding_timer);
+		return;
+	}
 	if (o->tries >= sa->ctx->options.retransmit_tries) {
 		outstanding_silent(sa);
 		return;
@@ -74,7 +82,19 @@ static void outstanding_timer(struct timer *t)
 	sa->ctx->counters[SA_COUNTER_RETRANSMIT]++;
 	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "retransmit %u of request with message ID %u", o->tries, o->message_id);
 	fragment_send(sa, &sa->local, &sa->remote, buf_bytes(&o->data), LOG_LEVEL_CONTROL);
+	if (sa->mobike && o->tries >= OUTSTANDING_OTHER_PATHS)
+		mobike_try_paths(sa);
 	timer_start(sa->ctx->wheel, &o->timer, sa_now(sa->ctx) + outstanding_wait(sa, o->tries), outstanding_timer);
+}
+
+void outstanding_restart(struct ike_sa *sa)
+{
+	struct outstanding *o = sa->outstanding;
+
+	o->tries = 0;
+	o->probed = false;
+	fragment_send(sa, &sa->local, &sa->remote, buf_bytes(&o->data), LOG_LEVEL_CONTROL);
+	timer_start(sa->ctx->wheel, &o->timer, sa_now(sa->ctx) + outstanding_wait(sa, 0), outstanding_timer);
 }
 
 void outstanding_send(struct ike_sa *sa, unsigned exchange, uint32_t message_id, struct bytes msg)

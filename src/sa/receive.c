@@ -5,6 +5,7 @@
 #include "sa/fragment.h"
 #include "sa/hint.h"
 #include "sa/init_variant.h"
+#include "sa/mobike.h"
 #include "sa/nat.h"
 #include "sa/sync.h"
 
@@ -369,6 +370,8 @@ static void receive_response(struct ike_sa *sa, const struct ike_header *h, cons
 	} else {
 		sa->last_in_ms = sa_now(ctx);
 		nat_follow(sa, local, remote);
+		if (o->probed)
+			mobike_answered(sa, local, remote);
 	}
 	exchange_response(sa, h, &in);
 }

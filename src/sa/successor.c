@@ -6,6 +6,7 @@
 #include "sa/collision.h"
 #include "sa/deadline.h"
 #include "sa/exchange.h"
+#include "sa/mobike.h"
 #include "sa/reauth.h"
 #include "sa/sync.h"
 #include "sa/task.h"
@@ -89,6 +90,7 @@ static void successor_inherit(struct ike_sa *sa, const struct ike_sa *old)
 	sync_inherit(sa, old);
 	sa->if_id_in = old->if_id_in;
 	sa->if_id_out = old->if_id_out;
+	mobike_inherit(sa, old);
 	sa->origin_id = old->origin_id;
 	sa->was_id = old->log.id;
 }

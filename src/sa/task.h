@@ -2,7 +2,7 @@
 #ifndef BEWICK_SA_TASK_H
 #define BEWICK_SA_TASK_H
 
-#include "sa/ike_sa.h"
+#include "sa/mobike.h"
 #include "wire/builder.h"
 
 /*
@@ -16,6 +16,7 @@
 	X(IKE_AUTH)                                                                                \
 	X(IKE_DELETE)                                                                              \
 	X(IKE_DPD)                                                                                 \
+	X(IKE_MOBIKE)                                                                              \
 	X(IKE_REAUTH)                                                                              \
 	X(IKE_AUTH_LIFETIME)                                                                       \
 	X(IKE_MID_SYNC)                                                                            \
@@ -95,6 +96,10 @@ struct task *message_id_sync_new(struct ike_sa *sa, uint64_t delta);
 /* Tells the peer something by one notify in an INFORMATIONAL exchange: enum notify_type, of which ike_notify.c knows what goes
  * into it; INVALID_SPI: value is the SPI. */
 struct task *ike_notify_new(struct ike_sa *sa, unsigned type, uint32_t value);
+/* RFC 4555: a request of its own (sa/mobike.h). */
+struct task *ike_mobike_new(struct ike_sa *sa, enum mobike_kind kind);
+/* Which one a task of type IKE_MOBIKE is; MOBIKE_NOTHING: it only answers. */
+enum mobike_kind ike_mobike_kind(const struct task *t);
 /* The configuration a queued or active child_create is for; NULL for other tasks. */
 const struct child_conf *child_create_conf(const struct task *t);
 /* The id of the CHILD_SA that a task works at, 0 if none. */

@@ -58,7 +58,7 @@ static int task_priority(const struct task *t)
 		[TASK_IKE_INIT] = 0,  [TASK_IKE_AUTH] = 1,	[TASK_IKE_DELETE] = 2,
 		[TASK_CHILD_DELETE] = 3, [TASK_IKE_REKEY] = 4, [TASK_CHILD_REKEY] = 4, [TASK_CHILD_CREATE] = 5,
 		[TASK_IKE_DPD] = 6, [TASK_IKE_REAUTH] = 2, [TASK_IKE_AUTH_LIFETIME] = 6,
-		[TASK_IKE_MID_SYNC] = 0, [TASK_IKE_NOTIFY] = 6,
+		[TASK_IKE_MID_SYNC] = 0, [TASK_IKE_NOTIFY] = 6, [TASK_IKE_MOBIKE] = 1,
 	};
 
 	return priority[t->type];

@@ -48,6 +48,21 @@ static void host_rekeyed(void *host, const struct ike_sa *sa, const struct child
 	mailbox_post(w->pool->options.events, &r->mail);
 }
 
+static void host_moving(void *host, const struct ike_sa *sa, const struct addr *local, const struct addr *remote)
+{
+	struct worker *w = host;
+	struct worker_reply *r;
+
+	if (!(atomic_load_explicit(&w->pool->events, memory_order_relaxed) & 1u << SA_EVENT_IKE_UPDATE))
+		return;
+	r = request_reply(NULL, WORKER_EVENT, 0);
+	r->event = SA_EVENT_IKE_UPDATE;
+	r->info = ike_info_new(sa, NULL, true);
+	r->local = *local;
+	r->remote = *remote;
+	mailbox_post(w->pool->options.events, &r->mail);
+}
+
 static void host_random(void *arg, void *out, size_t n)
 {
 	crypto_random(((struct worker *)arg)->ctx.crypto, out, n);
@@ -349,6 +364,11 @@ static bool host_own_address(void *host, const struct endpoint *e, const struct 
 	return net_own_address(remote, host_endpoint_fits, e, ret_local);
 }
 
+static bool host_route(void *host, const struct addr *local, const struct addr *remote, unsigned *ret_ifindex)
+{
+	return result_is_ok(net_route(((struct worker *)host)->pool->options.net, local, remote, ret_ifindex));
+}
+
 static void host_reinitiate(void *host, const struct conn *conn, const struct child_conf *child)
 {
 	struct worker *w = host;
@@ -383,9 +403,11 @@ const struct sa_host_ops worker_host_ops = {
 	.request_done = host_request_done,
 	.kernel_done = host_kernel_done,
 	.move_done = host_move_done,
+	.moving = host_moving,
 	.moved = host_moved,
 	.resolve = host_resolve,
 	.source_address = host_source_address,
 	.own_address = host_own_address,
+	.route = host_route,
 	.reinitiate = host_reinitiate,
 };

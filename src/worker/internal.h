@@ -30,6 +30,7 @@ enum worker_mail_kind {
 	WORKER_MAIL_TRIMMED,
 	WORKER_MAIL_HINT,
 	WORKER_MAIL_SYNC_IDS,
+	WORKER_MAIL_ROAM,
 };
 
 /* Half-open IKE_SAs of all workers, in all and per source address (half_open.c). */
@@ -206,6 +207,10 @@ void host_resolved(struct worker *w, struct resolve_job *job);
 void host_replace(struct worker *w, const struct replace_mail *m);
 /* Mail that is one block of memory. */
 void mail_free(struct mail *m);
+
+/* ---- roam.c ---- */
+/* WORKER_MAIL_ROAM; takes the mail. */
+void roam_run(struct worker *w, struct mail *mail);
 
 /* ---- requests.c ---- */
 struct request_mail {

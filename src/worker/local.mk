@@ -7,6 +7,7 @@ libbewick_la_SOURCES += \
 	src/worker/pool.c \
 	src/worker/request_act.c \
 	src/worker/requests.c \
+	src/worker/roam.c \
 	src/worker/sa_table.c \
 	src/worker/uniqueness.c \
 	src/worker/unknown.c \

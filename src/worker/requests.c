@@ -393,6 +393,7 @@ void request_run(struct worker *w, struct request_mail *m)
 	case WORKER_MAIL_STOP:
 	case WORKER_MAIL_TRIMMED:
 	case WORKER_MAIL_HINT:
+	case WORKER_MAIL_ROAM:
 		break;
 	}
 	m->mail.drop(&m->mail);

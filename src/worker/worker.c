@@ -197,6 +197,9 @@ static void worker_run_mail(struct worker *w, struct mail *m)
 	case WORKER_MAIL_HINT:
 		unknown_hint(w, m);
 		return; /* goes on to the next */
+	case WORKER_MAIL_ROAM:
+		roam_run(w, m);
+		return; /* it may take several turns */
 	case WORKER_MAIL_TRIMMED:
 		break;
 	}
@@ -314,6 +317,7 @@ void worker_clear(struct worker *w)
 		net_flush(w->net);
 		sa_table_free_dead(w);
 		config_unref(w->ctx.config);
+		local_addrs_unref(w->ctx.locals);
 		crypto_ctx_free(w->ctx.crypto);
 		sa_ctx_clear(&w->ctx);
 	}

@@ -40,6 +40,8 @@ EXPORT void workers_kernel_event(void *workers, const struct kernel_event *ev);
 /* The next snapshot and options for all workers. Take a reference, copy. */
 EXPORT void workers_set_config(struct workers *w, struct config *config);
 EXPORT void workers_set_options(struct workers *w, const struct workers_options *options);
+/* This host's addresses are these now, or its routes changed: IKE_SAs follow. References are taken. Any thread. */
+EXPORT void workers_roam(struct workers *w, struct local_addrs *locals);
 /* Which events are mailed: bits 1 << enum sa_event. Nothing is made for those nobody wants. */
 EXPORT void workers_want_events(struct workers *w, unsigned mask);
 
@@ -62,6 +64,7 @@ struct worker_reply {
 	struct ike_info *info; /* SA, EVENT */
 	struct ike_info *info_new; /* EVENT of a rekeying: the successor; info is the old one */
 	enum sa_event event;   /* EVENT */
+	struct addr local, remote; /* EVENT of an update: where info is going to be */
 	/* FOUND */
 	uint32_t ike_id;
 	uint32_t origin_id; /* of the IKE_SA that was authenticated with its configuration: ike_id, but for a rekeyed one */

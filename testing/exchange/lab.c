@@ -15,6 +15,8 @@
 #include "testing/lib/swanctl_text.h"
 #include "wire/builder.h"
 
+static void lab_reap(struct lab_end *e);
+
 /* ---- the host ---- */
 
 /* RFC 7296, 2.1: a request is answered once; its repeats get the same bytes again. */
@@ -71,12 +73,15 @@ static void lab_put(struct lab_end *e, const struct addr *local, const struct ad
 {
 	struct lab *lab = e->lab;
 	struct lab_packet *p;
+	struct addr src = *local, dst = *remote;
 
+	if (lab->path && !lab->path(lab, e == &lab->a, &src, &dst))
+		return;
 	ck_assert_uint_lt(lab->n_packets, LAB_PACKETS);
 	p = &lab->packets[lab->n_packets];
 	p->to = e == &lab->a ? &lab->b : &lab->a;
-	p->local = *remote;
-	p->remote = *local;
+	p->local = dst;
+	p->remote = src;
 	if (!lab_translate(e, p))
 		return;
 	lab->n_packets++;
@@ -271,8 +276,26 @@ void lab_resolved(struct lab_end *e, const char *addrs)
 
 static bool lab_source_address(void *host, const struct addr *remote, struct addr *ret_local)
 {
-	(void)remote;
-	*ret_local = ((struct lab_end *)host)->addr;
+	struct lab_end *e = host;
+
+	for (size_t i = 0; i < e->n_locals; i++) {
+		if (e->locals[i].family != remote->family)
+			continue;
+		*ret_local = e->locals[i];
+		return true;
+	}
+	*ret_local = e->addr;
+	return !e->ctx.locals && remote->family == e->addr.family;
+}
+
+/* Each address is on a link of its own, which leads everywhere. */
+static bool lab_route(void *host, const struct addr *local, const struct addr *remote, unsigned *ret_ifindex)
+{
+	const struct local_addr *l = local_addrs_find(((struct lab_end *)host)->ctx.locals, local);
+
+	if (!l || local->family != remote->family)
+		return false;
+	*ret_ifindex = l->ifindex;
 	return true;
 }
 
@@ -280,10 +303,46 @@ static bool lab_own_address(void *host, const struct endpoint *e, const struct a
 {
 	struct lab_end *end = host;
 
-	if (end->addr.family != remote->family || !endpoint_fits(e, &end->addr))
+	for (size_t i = 0; i < end->n_locals; i++) {
+		if (end->locals[i].family != remote->family || !endpoint_fits(e, &end->locals[i]))
+			continue;
+		*ret_local = end->locals[i];
+		return true;
+	}
+	if (end->ctx.locals || end->addr.family != remote->family || !endpoint_fits(e, &end->addr))
 		return false;
 	*ret_local = end->addr;
 	return true;
+}
+
+void lab_roam(struct lab_end *e, const char *addrs)
+{
+	struct local_addr list[LAB_LOCALS] = { { { 0 } } };
+	size_t n = 0;
+
+	while (*addrs) {
+		size_t len = strcspn(addrs, " ");
+
+		ck_assert(n < LAB_LOCALS && addr_parse(bytes_of((const uint8_t *)addrs, len), &list[n].addr));
+		list[n].up = list[n].carrier = list[n].told = true;
+		list[n].ifindex = (unsigned)n + 1;
+		e->locals[n] = list[n].addr;
+		n++;
+		addrs += len + (addrs[len] == ' ');
+	}
+	e->n_locals = n;
+	local_addrs_unref(e->ctx.locals);
+	e->ctx.locals = local_addrs_new(list, n);
+	for (size_t i = 0; i < e->n_sas; i++)
+		ike_sa_roam(e->sas[i], 0);
+	lab_reap(e);
+	lab_check(e->lab);
+}
+
+static void lab_moving(void *host, const struct ike_sa *sa, const struct addr *local, const struct addr *remote)
+{
+	ck_assert(!addr_equal(&sa->local, local) || !addr_equal(&sa->remote, remote));
+	lab_event(host, SA_EVENT_IKE_UPDATE, sa, NULL);
 }
 
 static void lab_reinitiate(void *host, const struct conn *conn, const struct child_conf *child)
@@ -316,10 +375,12 @@ static const struct sa_host_ops lab_host_ops = {
 	.request_done = lab_request_done,
 	.kernel_done = lab_kernel_done,
 	.move_done = lab_move_done,
+	.moving = lab_moving,
 	.moved = lab_ignore,
 	.resolve = lab_resolve,
 	.source_address = lab_source_address,
 	.own_address = lab_own_address,
+	.route = lab_route,
 	.reinitiate = lab_reinitiate,
 };
 
@@ -333,7 +394,7 @@ struct lab_child {
 	uint8_t keys[256];
 	size_t n_keys;
 	uint64_t seq_out;
-	struct addr local, remote;
+	struct kernel_move place;
 	struct kernel_child asked; /* without what it points to */
 };
 
@@ -460,9 +521,8 @@ static enum kernel_status lab_install(struct kernel *k, const struct kernel_chil
 	memcpy(c->keys, child->in.encr_key.p, child->in.encr_key.n);
 	memcpy(c->keys + 128, child->out.encr_key.p, child->out.encr_key.n);
 	c->n_keys = child->in.encr_key.n;
+	c->place = (struct kernel_move){ child->in.dst, child->in.src, child->encap };
 	c->selectors = lab_selectors(child);
-	c->local = child->out.src;
-	c->remote = child->out.dst;
 	lab_place(e, c, child->out_waits);
 	*ret_handle = (struct kernel_handle *)c;
 	e->kernel_spis--;
@@ -496,14 +556,21 @@ static bool lab_query(struct kernel *k, struct kernel_handle *h, struct kernel_u
 static enum kernel_status lab_update(struct kernel *k, struct kernel_handle *h, const struct kernel_move *move,
 				     struct kernel_done done, struct errtext *err)
 {
-	struct lab_child *c = (struct lab_child *)h;
+	struct lab_end *e = (struct lab_end *)k;
 
 	(void)done;
-	(void)err;
-	((struct lab_end *)k)->kernel_moves++;
-	c->local = move->local;
-	c->remote = move->remote;
+	if (e->kernel_fail_move) {
+		errtext_set(err, "told to fail");
+		return KERNEL_FAILED;
+	}
+	((struct lab_child *)h)->place = *move;
+	e->kernel_moves++;
 	return KERNEL_OK;
+}
+
+const struct kernel_move *lab_place_of(const struct child_sa *c)
+{
+	return &((const struct lab_child *)c->handle)->place;
 }
 
 static void lab_kernel_advance(struct kernel *k, struct kernel_handle *h, uint64_t delta)
@@ -526,7 +593,7 @@ static const struct kernel_ops lab_kernel_ops = {
 
 const struct addr *lab_sent_to(const struct child_sa *c)
 {
-	return &((const struct lab_child *)c->handle)->remote;
+	return &((const struct lab_child *)c->handle)->place.remote;
 }
 
 uint64_t lab_seq_out(const struct child_sa *c)
@@ -722,6 +789,7 @@ static void lab_end_clear(struct lab_end *e)
 	for (uint64_t i = 1; i < LAB_REQUESTS; i++)
 		ck_assert_uint_le(e->requests[i].done, 1);
 	config_unref(e->ctx.config);
+	local_addrs_unref(e->ctx.locals);
 	wheel_free(e->ctx.wheel);
 	crypto_ctx_free(e->ctx.crypto);
 	sa_ctx_clear(&e->ctx);
@@ -1020,8 +1088,10 @@ void lab_check(struct lab *lab)
 				with_spi += !c->handle && c->spi_in;
 				/* traffic flows only with keys on both ways */
 				ck_assert(c->state != CHILD_STATE_INSTALLED || (c->handle && c->spi_out));
-				/* and goes where the IKE_SA goes */
-				ck_assert(c->state != CHILD_STATE_INSTALLED || addr_equal(lab_sent_to(c), &e->sas[k]->remote));
+				/* RFC 4555, 3.5: CHILD_SAs are where their IKE_SA is, unless the peer is being checked */
+				if (c->handle && c->state != CHILD_STATE_INSTALLING && !e->sas[k]->unchecked && !e->kernel_fail_move)
+					ck_assert(addr_equal(&lab_place_of(c)->local, &e->sas[k]->local) &&
+						  addr_equal(&lab_place_of(c)->remote, &e->sas[k]->remote));
 			}
 		}
 		ck_assert_uint_eq(e->kernel_children, with_handle);

@@ -17,6 +17,7 @@
 #define LAB_REQUESTS 64
 #define LAB_PENDING 64
 #define LAB_REPLIES 512
+#define LAB_LOCALS 8
 
 struct lab_child; /* of the mock backend */
 
@@ -61,6 +62,10 @@ struct lab_end {
 	struct kernel_usage usage_in, usage_out; /* what query says */
 	unsigned kernel_moves;                   /* children that were asked to move */
 	unsigned keepalives;
+	/* the host's addresses: lab_roam; none: `addr` is all there is, and nothing is watched */
+	struct addr locals[LAB_LOCALS];
+	size_t n_locals;
+	bool kernel_fail_move;
 };
 
 struct lab_packet {
@@ -83,6 +88,9 @@ struct lab {
 	uint64_t now;
 	/* a is behind a NAT: its ports 500 and 4500 are nat_port and the next of 198.51.100.1; what goes to others is lost */
 	uint16_t nat_port;
+	/* What is between: may change the addresses of a packet, or lose it (false). NULL: nothing. `out`: it comes from a. */
+	bool (*path)(struct lab *lab, bool out, struct addr *src, struct addr *dst);
+	struct addr nat; /* for path functions */
 };
 
 /* conf: text of swanctl.conf with sections connections and secrets. a is 192.0.2.1, b 192.0.2.2. */
@@ -137,6 +145,12 @@ void lab_choose(struct lab *lab, size_t i);
 
 /* Where the backend sends what an installed child carries. */
 const struct addr *lab_sent_to(const struct child_sa *c);
+/* The end has these addresses from now on, with blanks between them; its IKE_SAs look at that. */
+void lab_roam(struct lab_end *e, const char *addrs);
+
+/* Where the backend has a child. */
+const struct kernel_move *lab_place_of(const struct child_sa *c);
+
 /* How far the outbound sequence numbers of an installed child were made to jump. */
 uint64_t lab_seq_out(const struct child_sa *c);
 /* What the backend was asked for with an installed child: pointers and keys are gone. */

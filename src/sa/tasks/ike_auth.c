@@ -2,6 +2,7 @@
 #include "auth/psk.h"
 #include "sa/exchange.h"
 #include "sa/init_variant.h"
+#include "sa/mobike.h"
 #include "sa/reauth.h"
 #include "sa/qcd.h"
 #include "sa/sync.h"
@@ -112,6 +113,7 @@ static void auth_put_extensions(struct ike_sa *sa, struct builder *b)
 {
 	qcd_build(sa, b);
 	sync_build(sa, b);
+	mobike_build(sa, b);
 }
 
 static void auth_take_extensions(struct ike_sa *sa, const struct payload_list *in)
@@ -190,6 +192,7 @@ static enum outcome auth_process_response(struct ike_sa *sa, struct task *t, con
 		return auth_fatal(sa, CAUSE_AUTHENTICATION, "the peer could not be authenticated", 0);
 	}
 	auth_take_extensions(sa, in);
+	(void)mobike_take(sa, in);
 	ike_sa_established(sa);
 	reauth_take_lifetime(sa, in);
 	return OUTCOME_DONE;
@@ -274,6 +277,9 @@ static enum outcome auth_process_request(struct ike_sa *sa, struct task *t, cons
 		return auth_fatal(sa, CAUSE_POLICY, "the peer wants a CHILD_SA in IKE_AUTH and childless = force",
 				  NOTIFY_AUTHENTICATION_FAILED);
 	auth_take_extensions(sa, in);
+	if (!mobike_take(sa, in))
+		return auth_fatal(sa, CAUSE_POLICY, "there is a NAT between, which the peer does not allow (NO_NATS_ALLOWED)",
+				  NOTIFY_UNEXPECTED_NAT_DETECTED);
 	sa->overlaps = !sa->init_contact && sa->ctx->ops->has_other(sa->ctx->host, &sa->local_id, &sa->remote_id);
 	/* the key for our own AUTH is the one just used: nothing can go wrong with the answer any more */
 	ike_sa_established(sa);

@@ -1,17 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sa/hint.h"
+#include "sa/mobike.h"
+#include "sa/nat.h"
 #include "sa/qcd.h"
 #include "sa/tasks/tasks.h"
 
 /* Liveness check: an INFORMATIONAL exchange without payloads (RFC 7296, 2.4). As responder it also
  * answers INFORMATIONAL requests that carry only notifies we have no use for. */
 
-static enum outcome dpd_build(struct ike_sa *sa, struct task *t, struct builder *b)
+/* RFC 4555 3.8 SHOULD: who is behind a NAT sees in the answer whether that has changed its mapping. */
+static bool dpd_watches_nat(const struct ike_sa *sa)
 {
+	return sa->mobike && sa->origin && sa->nat_local;
+}
+
+static enum outcome dpd_build_request(struct ike_sa *sa, struct task *t, struct builder *b)
+{
+	if (dpd_watches_nat(sa))
+		nat_build(sa, b, &sa->local, &sa->remote, nat_forced(sa));
 	return OUTCOME_DONE;
 }
 
 static enum outcome dpd_process_response(struct ike_sa *sa, struct task *t, const struct payload_list *in)
+{
+	if (dpd_watches_nat(sa) && ike_sa_current(sa) == sa)
+		mobike_take_mapping(sa, in, true);
+	return OUTCOME_DONE;
+}
+
+static enum outcome dpd_build_response(struct ike_sa *sa, struct task *t, struct builder *b)
 {
 	return OUTCOME_DONE;
 }
@@ -21,7 +38,7 @@ static enum outcome dpd_process_request(struct ike_sa *sa, struct task *t, const
 	for (size_t i = 0; i < in->count; i++) {
 		const struct payload *p = &in->p[i];
 
-		if (p->type != PAYLOAD_NOTIFY)
+		if (p->type != PAYLOAD_NOTIFY || (sa->mobike && mobike_is_notify(p->notify.type)))
 			continue;
 		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "received %s notify from %s", notify_name(p->notify.type),
 		       addr_format_port(&sa->remote).s);
@@ -43,8 +60,8 @@ static enum outcome dpd_process_request(struct ike_sa *sa, struct task *t, const
 const struct task_ops task_ike_dpd = {
 	.size = sizeof(struct task),
 	.exchange = EXCHANGE_INFORMATIONAL,
-	.build_request = dpd_build,
+	.build_request = dpd_build_request,
 	.process_response = dpd_process_response,
 	.process_request = dpd_process_request,
-	.build_response = dpd_build,
+	.build_response = dpd_build_response,
 };

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "sa/mobike.h"
 #include "sa/nat.h"
 #include "sa/tasks/tasks.h"
 
@@ -256,7 +257,10 @@ static enum outcome init_process_response(struct ike_sa *sa, struct task *t, con
 	sa->childless = payload_notify(in, NOTIFY_CHILDLESS_IKEV2_SUPPORTED) != NULL;
 	init_take_fragmentation(sa, in);
 	/* RFC 7296, 2.23: with a NAT between (or to be believed so) all goes on on the NAT-T port */
-	if ((sa->nat_local || sa->nat_remote || sa->nat_fake) && sa->remote.port == IKE_PORT) {
+	sa->nat_t = payload_notify(in, NOTIFY_NAT_DETECTION_SOURCE_IP) != NULL;
+	mobike_take_mapping(sa, in, false);
+	/* RFC 4555 3.3 MUST: there, too, if both sides have MOBIKE (which is known later) and NAT traversal */
+	if ((sa->nat_local || sa->nat_remote || sa->nat_fake || (sa->conn->mobike && sa->nat_t)) && sa->remote.port == IKE_PORT) {
 		sa->remote.port = IKE_NATT_PORT;
 		sa->local.port = sa->ctx->options.port_nat_t;
 	}
@@ -341,6 +345,7 @@ static enum outcome init_process_request(struct ike_sa *sa, struct task *t, cons
 	}
 	init_log_proposal(sa);
 	nat_detect(sa, in, sa->spi_i, 0, &sa->local, &sa->remote);
+	sa->nat_t = payload_notify(in, NOTIFY_NAT_DETECTION_SOURCE_IP) != NULL;
 	init_take_fragmentation(sa, in);
 	init_of(t)->childless = conn->childless != CHILDLESS_NEVER;
 	return init_answer_key(sa, init_of(t), pke, pn->nonce);

@@ -7,6 +7,7 @@ const struct task_ops *const task_table[TASKS] = {
 	[TASK_IKE_AUTH] = &task_ike_auth,
 	[TASK_IKE_DELETE] = &task_ike_delete,
 	[TASK_IKE_DPD] = &task_ike_dpd,
+	[TASK_IKE_MOBIKE] = &task_ike_mobike,
 	[TASK_IKE_REAUTH] = &task_ike_reauth,
 	[TASK_IKE_AUTH_LIFETIME] = &task_ike_auth_lifetime,
 	[TASK_IKE_MID_SYNC] = &task_message_id_sync,
