@@ -244,6 +244,7 @@ static void mobike_move_one(struct ike_sa *sa, const struct ike_sa *from, const 
 	sa->nat_remote = from->nat_remote;
 	sa->nat_fake = from->nat_fake;
 	ike_sa_move_to(sa, local, remote);
+	ike_sa_schedule(sa); /* keepalives */
 	/* RFC 4555, 3.5: outstanding requests go on from the new addresses */
 	if (sa->outstanding && sa->place != place)
 		outstanding_restart(sa);
