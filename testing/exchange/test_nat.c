@@ -7,10 +7,10 @@
 #include "sa/nat.h"
 #include "suites.h"
 
-/* A NAT between the two: who keeps its mapping alive, who follows when it changes (RFC 7296, 2.23; RFC 3948, 4). */
+/* Without MOBIKE. A NAT between the two: who keeps its mapping alive, who follows when it changes (RFC 7296, 2.23; RFC 3948, 4). */
 
 #define CONF_NAT_B(IKE, CHILDREN)                                                                  \
-	"connections { net { version = 2\n local_addrs = 192.0.2.2\n remote_addrs = %any\n" IKE    \
+	"connections { net { version = 2\n local_addrs = 192.0.2.2\n remote_addrs = %any\n mobike = no\n" IKE \
 	"\n local { auth = psk\n id = b.test }\n remote { auth = psk\n id = a.test }\n"           \
 	" children { " CHILDREN " } } }\n" CONF_SECRET
 #define NAT_B CONF_NAT_B(CONF_IKE, CHILD_B("one", "1", ESP) CHILD_B("two", "2", ESP))
