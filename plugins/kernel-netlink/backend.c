@@ -67,8 +67,7 @@ static bool backend_open(struct kernel *k, const struct kernel_env *env, struct 
 	k->policies_open = policies_open(k, env->settings, err);
 	if (!k->policies_open)
 		return false;
-	policies_flush(k);
-	return owner_flush(k, err) && service_start(k, err);
+	return policies_flush(k, err) && owner_flush(k, err) && service_start(k, err);
 }
 
 static struct kernel *backend_start(const struct kernel_env *env, struct errtext *err)

@@ -3,24 +3,36 @@ kernel_netlink_sources = \
 	plugins/kernel-netlink/algorithms.c \
 	plugins/kernel-netlink/algorithms.h \
 	plugins/kernel-netlink/backend.c \
+	plugins/kernel-netlink/bypass.c \
 	plugins/kernel-netlink/child.c \
 	plugins/kernel-netlink/counters.c \
 	plugins/kernel-netlink/events.c \
+	plugins/kernel-netlink/iface.c \
+	plugins/kernel-netlink/iface.h \
 	plugins/kernel-netlink/internal.h \
 	plugins/kernel-netlink/move.c \
 	plugins/kernel-netlink/netlink.c \
 	plugins/kernel-netlink/netlink.h \
 	plugins/kernel-netlink/owner.c \
+	plugins/kernel-netlink/policies.h \
 	plugins/kernel-netlink/policy.c \
 	plugins/kernel-netlink/policy.h \
+	plugins/kernel-netlink/policy_message.c \
+	plugins/kernel-netlink/policy_message.h \
+	plugins/kernel-netlink/policy_table.c \
+	plugins/kernel-netlink/policy_table.h \
 	plugins/kernel-netlink/probe.c \
 	plugins/kernel-netlink/probe.h \
 	plugins/kernel-netlink/sa.c \
 	plugins/kernel-netlink/sa.h \
 	plugins/kernel-netlink/sa_message.c \
+	plugins/kernel-netlink/selectors.c \
+	plugins/kernel-netlink/selectors.h \
 	plugins/kernel-netlink/service.c \
+	plugins/kernel-netlink/sysctl.c \
 	plugins/kernel-netlink/txn.c \
-	plugins/kernel-netlink/txn.h
+	plugins/kernel-netlink/txn.h \
+	plugins/kernel-netlink/ways.c
 
 EXTRA_LTLIBRARIES += libkernel-netlink.la
 # automake cleans only what it always builds

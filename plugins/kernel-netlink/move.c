@@ -135,8 +135,7 @@ static void move_deleted(struct txn *t)
 		sa_add(k, &h->in, t);
 		sa_add(k, &h->out, t);
 	}
-	if (m->to_elsewhere && !h->conf.no_policies)
-		policies_move(k, h, t);
+	policies_move(k, h, t);
 	txn_close(t);
 }
 
@@ -170,6 +169,7 @@ void move_begin(struct kernel *k, struct kernel_handle *h)
 	move_listen(k, true);
 	txn_begin(&h->txn, k->nl, move_deleted);
 	if (h->in.ours && h->out.ours) {
+		policies_hold(k, h, &h->txn);
 		move_delete(h, &h->out);
 		move_delete(h, &h->in);
 	} else {

@@ -56,7 +56,7 @@ bool daemon_open_net(struct daemon *d, struct errtext *err)
 	values_net(d->settings, &o);
 	d->n_workers = o.workers = values_worker_count(d->settings);
 	o.esp_sockets = d->kernel_ops->esp_sockets;
-	o.udp_encap = d->kernel_ops->udp_encap;
+	o.udp_encap = o.bypass = d->kernel_ops->udp_encap;
 	o.mark = values_mark(d->settings, o.esp_sockets > 0);
 	backend_draw(d, &o.steer_secret, sizeof(o.steer_secret));
 	if (!result_is_ok(net_open(&o, &d->net, err)))

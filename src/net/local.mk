@@ -1,6 +1,7 @@
 libbewick_la_SOURCES += \
 	src/net/locals.c \
 	src/net/locals.h \
+	src/net/bypass.c \
 	src/net/net.c \
 	src/net/net.h \
 	src/net/net_worker.h \

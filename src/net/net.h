@@ -27,6 +27,7 @@ struct net_options {
 	unsigned workers; /* 1 to NET_MAX_WORKERS */
 	unsigned esp_sockets; /* per family, for ESP in user space; 0: the kernel has ESP */
 	bool udp_encap;	      /* ESP that comes to the NAT-T port is the kernel's */
+	bool bypass;	      /* IKE passes whatever the kernel's IPsec policies say */
 	bool ipv4, ipv6;
 	bool steer;	       /* attach the BPF program; needed with esp_sockets */
 	uint32_t mark;	       /* SO_MARK of all packets sent, 0: none */
@@ -73,6 +74,8 @@ EXPORT bool net_own_address(const struct addr *remote, bool (*fits)(const void *
 /* Which link packets from `local` to `remote` leave by. RESULT_SYSTEM: no route, or the address is not ours. As above. */
 EXPORT MUST_CHECK struct result net_route(const struct net *net, const struct addr *local, const struct addr *remote,
 					  unsigned *ret_ifindex);
+/* Packets of this socket pass in clear whatever the kernel's IPsec policies say. Needs CAP_NET_ADMIN; false: errno. */
+EXPORT MUST_CHECK bool net_bypass_policies(int fd, int family);
 
 /* ---- one worker's side: its thread only ---- */
 

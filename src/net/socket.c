@@ -118,6 +118,9 @@ static bool socket_set_options(int fd, int family, uint16_t port, const struct n
 	*step = "UDP_ENCAP";
 	if (o->udp_encap && port == o->port_nat_t && !socket_set(fd, IPPROTO_UDP, UDP_ENCAP, UDP_ENCAP_ESPINUDP))
 		return false;
+	*step = "IP_XFRM_POLICY";
+	if (o->bypass && !net_bypass_policies(fd, family))
+		return false;
 	socket_set_rcvbuf(fd, o->rcvbuf);
 	*step = "SO_REUSEPORT";
 	return socket_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);

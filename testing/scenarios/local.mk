@@ -16,6 +16,7 @@ EXTRA_DIST += \
 	testing/kernel/conftest.py \
 	testing/kernel/guest.py \
 	testing/kernel/states \
+	testing/kernel/test_policies.py \
 	testing/kernel/test_tunnels.py \
 	testing/peers/conftest.py \
 	testing/peers/peers.py \

@@ -184,7 +184,7 @@ START_TEST(test_keys)
 		"syslog.auth.cfg", "syslog.identifier", "start-scripts.any",
 	};
 	static const char *const unused[] = {
-		"spi_min", "journal.default", "threads", "processor.priority_threads.high", "plugins.kernel-netlink.spdh_thresh.ipv6.lbits",
+		"spi_min", "journal.default", "threads", "processor.priority_threads.high", "plugins.kernel-netlink.buflen",
 		"plugins.eap-radius.servers.main.preference", "crypto_test.bench", "leak_detective.a.b.c",
 		"plugins.load-tester.addrs.eth0", "plugins.attr.28672", "tls.suites",
 	};

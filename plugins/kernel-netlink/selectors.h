@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KERNEL_NETLINK_SELECTORS_H
+#define KERNEL_NETLINK_SELECTORS_H
+
+#include <linux/xfrm.h>
+
+#include "proto/ts.h"
+
+/*
+ * Traffic selectors as the kernel has them: prefixes and masks, so that a range becomes several. Pure functions.
+ */
+
+/* Of one child; selectors come from the peer, and each pair is three policies. */
+#define SELECTORS_MAX 1024
+
+struct selectors {
+	struct xfrm_selector *list; /* of outbound packets: from local to remote. Owned */
+	size_t n;
+};
+
+/* Every pair of a local and a remote selector that fit together. False: none do, or err says what the kernel cannot match. */
+MUST_CHECK bool selectors_make(struct ts_list local, struct ts_list remote, const char *name, struct selectors *ret,
+			       struct errtext *err);
+void selectors_free(struct selectors *s);
+struct xfrm_selector selector_reverse(const struct xfrm_selector *s);
+/* As one address, protocol and ports that an event names. */
+struct ts selector_ts(const struct xfrm_selector *s, bool src);
+
+/* In the order of precedence among equal selectors. */
+enum policy_class { POLICY_SHUNT, POLICY_SA, POLICY_TRAP, POLICY_TRANSIT };
+
+/*
+ * The kernel takes the lowest. Narrower comes first: longer prefixes (their sum), a device, a protocol and ports; then the
+ * class. Values begin at 200000: explicit ones below come before all of them, and from PRIORITY_LAST on behind.
+ */
+#define PRIORITY_FIRST 200000u
+#define PRIORITY_LAST 500000u
+uint32_t selector_priority(const struct xfrm_selector *s, enum policy_class class);
+
+#endif
