@@ -116,6 +116,23 @@ static enum drop in_check_inner(struct batch_in *b, struct kernel_handle *c, str
 	return DROP_NONE;
 }
 
+/* A DROP shunt comes before an SA of the same or wider selectors. */
+static bool in_is_shunted(const struct dataplane *dp, const struct kernel_handle *c, const struct flow *f)
+{
+	const struct kernel_handle *shunt;
+	struct flow back = *f;
+
+	if (policy_table_count(dp->drops_in) == 0)
+		return false;
+	memcpy(back.src, f->dst, sizeof(back.src));
+	memcpy(back.dst, f->src, sizeof(back.dst));
+	back.src_port = f->dst_port;
+	back.dst_port = f->src_port;
+	shunt = policy_find(dp->drops_in, &back);
+	return shunt && !(ts_list_within(shunt->local_ts, c->local_ts) && ts_list_within(shunt->remote_ts, c->remote_ts) &&
+			  !(ts_list_within(c->local_ts, shunt->local_ts) && ts_list_within(c->remote_ts, shunt->remote_ts)));
+}
+
 static enum drop in_packet(struct dataplane *dp, struct batch_in *b, const struct in_datagram *d, uint8_t *packet,
 			   size_t n, uint64_t now_ms)
 {
@@ -144,6 +161,8 @@ static enum drop in_packet(struct dataplane *dp, struct batch_in *b, const struc
 		in_check_peer(b, c, d, now_ms);
 	if (drop == DROP_NONE)
 		drop = in_check_inner(b, c, inner, next, d->tos, &f);
+	if (drop == DROP_NONE && in_is_shunted(dp, c, &f))
+		drop = DROP_SHUNT_IN;
 	if (drop != DROP_NONE)
 		return drop;
 	in_tell_limit(b, c, esp_in_count(&c->in, f.len, now_ms));

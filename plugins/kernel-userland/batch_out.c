@@ -6,6 +6,7 @@
 #include <netinet/udp.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "icmp.h"
 #include "loop/loop.h"
@@ -69,32 +70,51 @@ void batch_out_free(struct batch_out *b)
 	free(b);
 }
 
-static void out_tell(struct batch_out *b, const struct kernel_handle *c, enum kernel_event_kind kind,
-		     const struct flow *f)
+static void out_tell(struct batch_out *b, const struct kernel_handle *c, enum kernel_event_kind kind)
 {
 	struct kernel_event ev = child_event(c, kind);
 
-	if (f) {
-		ev.src = addr_from_ip(f->family, f->src);
-		ev.dst = addr_from_ip(f->family, f->dst);
-	}
 	event_list_add(&b->events, &ev);
 }
 
 static void out_tell_limit(struct batch_out *b, const struct kernel_handle *c, enum esp_limit limit)
 {
 	if (limit != ESP_LIMIT_NONE)
-		out_tell(b, c, limit == ESP_LIMIT_SOFT ? KERNEL_EVENT_EXPIRE_SOFT : KERNEL_EVENT_EXPIRE_HARD, NULL);
+		out_tell(b, c, limit == ESP_LIMIT_SOFT ? KERNEL_EVENT_EXPIRE_SOFT : KERNEL_EVENT_EXPIRE_HARD);
 }
 
-/* A trap met a packet: asks for the tunnel, once a second at most. */
-static enum drop out_acquire(struct batch_out *b, struct kernel_handle *c, const struct flow *f, uint64_t now_ms)
+/* What a packet says of itself: ports only where they mean something alone (RFC 4301, 4.4.1.1). */
+static struct ts out_packet_ts(const struct flow *f, const uint8_t *ip, uint16_t port)
 {
-	if (c->acquire_ms == 0 || now_ms - c->acquire_ms >= ACQUIRE_INTERVAL_MS) {
+	struct addr a = addr_from_ip(f->family, ip);
+	struct ts ts = ts_from_addr(&a);
+
+	ts.protocol = f->protocol;
+	if (f->has_ports)
+		ts.port_from = ts.port_to = port;
+	return ts;
+}
+
+/* A trap met a packet: the first ones wait for the tunnel, and each of them asks for it; others once a second. */
+static enum drop out_acquire(struct dataplane *dp, struct batch_out *b, struct kernel_handle *c, const struct flow *f,
+			     struct bytes packet, uint64_t now_ms)
+{
+	size_t expired = hold_expire(&dp->hold, now_ms);
+	bool held = hold_add(&dp->hold, c->child_id, packet, now_ms);
+
+	for (size_t i = 0; i < expired; i++)
+		drop_count(&dp->drops, DROP_ACQUIRE);
+	if (held || c->acquire_ms == 0 || now_ms - c->acquire_ms >= ACQUIRE_INTERVAL_MS) {
+		struct kernel_event ev = child_event(c, KERNEL_EVENT_ACQUIRE);
+
 		c->acquire_ms = now_ms;
-		out_tell(b, c, KERNEL_EVENT_ACQUIRE, f);
+		ev.src = c->dest.local;
+		ev.dst = c->dest.remote;
+		ev.packet_src = out_packet_ts(f, f->src, f->src_port);
+		ev.packet_dst = out_packet_ts(f, f->dst, f->dst_port);
+		event_list_add(&b->events, &ev);
 	}
-	return DROP_ACQUIRE;
+	return held ? DROP_HELD : DROP_ACQUIRE;
 }
 
 /* Whether it fits; decides on the outer "do not fragment". */
@@ -142,8 +162,10 @@ static enum drop out_packet(struct dataplane *dp, struct batch_out *b, uint8_t *
 	c = policy_find(dp->policies, &f);
 	if (!c)
 		return DROP_NO_POLICY;
+	if (child_is_shunt(c))
+		return c->mode == IPSEC_MODE_DROP ? DROP_SHUNT : DROP_PASS;
 	if (c->out.spi == 0)
-		return out_acquire(b, c, &f, now_ms);
+		return out_acquire(dp, b, c, &f, bytes_of(packet, f.len), now_ms);
 	drop = out_check_size(b, c, packet, &f, now_ms, &item->df);
 	if (drop != DROP_NONE)
 		return drop;
@@ -339,6 +361,48 @@ static void batch_out_send(struct dataplane *dp, struct batch_out *b)
 	tun_write(dp->tun_fd, dp->vnet, b->replies, b->n_replies, &dp->drops);
 }
 
+/* Packets that were held and have an SA now come into the buffers, up to a batch. Under the gate. */
+static void batch_out_take_held(struct dataplane *dp, struct batch_out *b, uint64_t now_ms)
+{
+	size_t expired = hold_expire(&dp->hold, now_ms);
+
+	for (size_t i = 0; i < expired; i++)
+		drop_count(&dp->drops, DROP_ACQUIRE);
+	tun_reader_reset(&b->in);
+	LIST_FOREACH_SAFE(it, &dp->hold.list) {
+		struct held_packet *p = list_entry(it, struct held_packet, link);
+		struct kernel_handle *c;
+		struct flow f;
+
+		if (!flow_parse(bytes_of(p->data, p->n), &f))
+			continue;
+		frag_cache_find(&b->frags, &f);
+		c = policy_find(dp->policies, &f);
+		if (!c || (c->out.spi == 0 && !child_is_shunt(c)))
+			continue;
+		if (!tun_reader_put(&b->in, bytes_of(p->data, p->n)))
+			break;
+		hold_remove(&dp->hold, p);
+	}
+}
+
+static void batch_out_begin(struct batch_out *b)
+{
+	b->n_items = b->n_replies = b->n_dests = 0;
+	b->dest_of = NULL;
+}
+
+/* The packets that were read. Under the gate. */
+static void batch_out_seal(struct dataplane *dp, struct batch_out *b, uint64_t now_ms)
+{
+	for (size_t i = 0; i < b->in.n; i++) {
+		enum drop drop = out_packet(dp, b, b->in.packets[i].p, b->in.packets[i].n, now_ms);
+
+		if (drop != DROP_NONE)
+			drop_count(&dp->drops, drop);
+	}
+}
+
 size_t batch_out_run(struct dataplane *dp, struct batch_out *b)
 {
 	size_t n = tun_read(&b->in, dp->tun_fd, dp->vnet, &dp->drops);
@@ -347,17 +411,26 @@ size_t batch_out_run(struct dataplane *dp, struct batch_out *b)
 	if (n == 0)
 		return 0;
 	atomic_fetch_add_explicit(&dp->batches_out, 1, memory_order_relaxed);
-	b->n_items = b->n_replies = b->n_dests = 0;
-	b->dest_of = NULL;
+	batch_out_begin(b);
 	pthread_mutex_lock(&dp->gate_out);
-	for (size_t i = 0; i < b->in.n; i++) {
-		enum drop drop = out_packet(dp, b, b->in.packets[i].p, b->in.packets[i].n, now_ms);
-
-		if (drop != DROP_NONE)
-			drop_count(&dp->drops, drop);
-	}
+	batch_out_seal(dp, b, now_ms);
 	pthread_mutex_unlock(&dp->gate_out);
 	event_list_tell(dp, &b->events);
 	batch_out_send(dp, b);
 	return n;
+}
+
+size_t batch_out_release(struct dataplane *dp, struct batch_out *b)
+{
+	uint64_t now_ms = clock_monotonic_ms(), count;
+
+	(void)!read(dp->release_fd, &count, sizeof(count));
+	batch_out_begin(b);
+	pthread_mutex_lock(&dp->gate_out);
+	batch_out_take_held(dp, b, now_ms);
+	batch_out_seal(dp, b, now_ms);
+	pthread_mutex_unlock(&dp->gate_out);
+	event_list_tell(dp, &b->events);
+	batch_out_send(dp, b);
+	return b->in.n;
 }

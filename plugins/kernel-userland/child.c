@@ -23,8 +23,14 @@ static struct ts_list ts_list_copy(struct ts_list list)
 /* What this backend does not do is refused by name. */
 static bool child_check(const struct kernel_child *conf, bool trap, struct errtext *err)
 {
-	if (conf->mode != IPSEC_MODE_TUNNEL) {
+	bool shunt = conf->mode == IPSEC_MODE_PASS || conf->mode == IPSEC_MODE_DROP;
+
+	if (conf->mode != IPSEC_MODE_TUNNEL && !shunt) {
 		errtext_set(err, "%s: kernel-userland carries tunnel mode only", conf->name);
+		return false;
+	}
+	if (shunt) {
+		errtext_set(err, "%s: kernel-userland has no shunts yet", conf->name);
 		return false;
 	}
 	if (policy_count(conf->local_ts, conf->remote_ts) == 0) {
@@ -38,6 +44,10 @@ static bool child_check(const struct kernel_child *conf, bool trap, struct errte
 	}
 	if (trap)
 		return true;
+	if (shunt) {
+		errtext_set(err, "%s: a shunt with SPIs", conf->name);
+		return false;
+	}
 	if (conf->protocol != PROTOCOL_ESP) {
 		errtext_set(err, "%s: kernel-userland carries ESP only", conf->name);
 		return false;
@@ -79,8 +89,11 @@ struct kernel_handle *child_new(const struct kernel_child *conf, struct errtext 
 	c->n_vips = conf->n_vips;
 	c->routes = (struct route_user){ .name = c->name, .local_ts = c->local_ts, .remote_ts = c->remote_ts,
 					 .vips = c->vips, .n_vips = c->n_vips };
-	c->place = trap ? POLICY_TRAP : conf->out_waits ? POLICY_WAITS : POLICY_NEWEST;
+	c->mode = conf->mode;
+	c->place = child_is_shunt(c) ? POLICY_SHUNT : trap ? POLICY_TRAP : conf->out_waits ? POLICY_WAITS : POLICY_NEWEST;
 	c->policies = policies_new(c->local_ts, c->remote_ts, conf->priority, c, &c->n_policies);
+	if (c->mode == IPSEC_MODE_DROP)
+		c->policies_in = policies_new(c->local_ts, c->remote_ts, conf->priority, c, &c->n_policies);
 	out_dest_set(&c->dest, &conf->out.src, &conf->out.dst);
 	c->peer = conf->out.dst;
 	if (!trap && (!esp_out_init(&c->out, conf) || !esp_in_init(&c->in, conf))) {
@@ -98,6 +111,7 @@ void child_free(struct kernel_handle *c)
 	esp_out_clear(&c->out);
 	esp_in_clear(&c->in);
 	free(c->policies);
+	free(c->policies_in);
 	free(c->vips);
 	free((void *)c->local_ts.p);
 	free((void *)c->remote_ts.p);

@@ -20,8 +20,10 @@ struct out_dest {
 
 void out_dest_set(struct out_dest *d, const struct addr *local, const struct addr *remote);
 
+struct shunt_rule;
+
 /*
- * A CHILD_SA, or with spi 0 a trap. What is not said to change is set before the service thread
+ * A CHILD_SA, or with spi 0 a trap or a shunt. What is not said to change is set before the service thread
  * hands it to the data plane.
  */
 struct kernel_handle {
@@ -35,6 +37,8 @@ struct kernel_handle {
 	struct policy *policies;
 	size_t n_policies;
 	enum policy_place place;
+	enum ipsec_mode mode; /* TUNNEL, or of a shunt PASS, DROP */
+	struct policy *policies_in; /* of a DROP shunt: n_policies */
 
 	struct hashnode spi_node; /* of the inbound table */
 	struct esp_in in;         /* the inbound thread's, usage apart */
@@ -48,7 +52,14 @@ struct kernel_handle {
 	bool in_tables;
 	bool carries;             /* its policies are in the table */
 	struct route_user routes;
+	struct shunt_rule *rules; /* n_rules */
+	size_t n_rules;
 };
+
+static inline bool child_is_shunt(const struct kernel_handle *c)
+{
+	return c->mode != IPSEC_MODE_TUNNEL;
+}
 
 static inline struct kernel_event child_event(const struct kernel_handle *c, enum kernel_event_kind kind)
 {

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -18,11 +19,18 @@ void dataplane_init(struct dataplane *dp)
 	pthread_mutex_init(&dp->gate_in, NULL);
 	pthread_mutex_init(&dp->gate_out, NULL);
 	dp->policies = policy_table_new(&dp->hash_key);
+	dp->drops_in = policy_table_new(&dp->hash_key);
+	hold_init(&dp->hold);
+	dp->release_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 }
 
 void dataplane_clear(struct dataplane *dp)
 {
 	policy_table_free(dp->policies);
+	policy_table_free(dp->drops_in);
+	hold_clear(&dp->hold);
+	if (dp->release_fd >= 0)
+		close(dp->release_fd);
 	hashtab_clear(&dp->spis);
 	pthread_mutex_destroy(&dp->gate_in);
 	pthread_mutex_destroy(&dp->gate_out);
@@ -55,8 +63,15 @@ bool dataplane_add(struct dataplane *dp, struct kernel_handle *c)
 	}
 	if (taken)
 		return false;
+	if (c->policies_in) {
+		pthread_mutex_lock(&dp->gate_in);
+		policies_add(dp->drops_in, c->policies_in, c->n_policies, c->place);
+		pthread_mutex_unlock(&dp->gate_in);
+	}
 	pthread_mutex_lock(&dp->gate_out);
 	policies_add(dp->policies, c->policies, c->n_policies, c->place);
+	if (c->out.spi && dp->hold.n)
+		(void)!write(dp->release_fd, &(uint64_t){ 1 }, sizeof(uint64_t));
 	pthread_mutex_unlock(&dp->gate_out);
 	c->in_tables = c->carries = true;
 	return true;
@@ -69,8 +84,15 @@ void dataplane_remove(struct dataplane *dp, struct kernel_handle *c)
 	pthread_mutex_lock(&dp->gate_out);
 	if (c->carries)
 		policies_remove(dp->policies, c->policies, c->n_policies);
+	if (c->out.spi == 0)
+		hold_forget(&dp->hold, c->child_id);
 	pthread_mutex_unlock(&dp->gate_out);
 	c->carries = false;
+	if (c->policies_in) {
+		pthread_mutex_lock(&dp->gate_in);
+		policies_remove(dp->drops_in, c->policies_in, c->n_policies);
+		pthread_mutex_unlock(&dp->gate_in);
+	}
 	if (c->in.spi) {
 		pthread_mutex_lock(&dp->gate_in);
 		hashtab_remove(&dp->spis, &c->spi_node);
@@ -137,13 +159,13 @@ static void *dataplane_out_main(void *arg)
 {
 	struct dataplane *dp = arg;
 	struct batch_out *batch = batch_out_new(dp);
-	struct pollfd fds[2] = { { dp->tun_fd, POLLIN, 0 }, { dp->stop_fd, POLLIN, 0 } };
+	struct pollfd fds[3] = { { dp->tun_fd, POLLIN, 0 }, { dp->stop_fd, POLLIN, 0 }, { dp->release_fd, POLLIN, 0 } };
 
 	for (;;) {
 		int n;
 
 		/* A busy device is read without asking; the stop is still seen between batches. */
-		while ((n = poll(fds, 2, -1)) < 0 && errno == EINTR)
+		while ((n = poll(fds, 3, -1)) < 0 && errno == EINTR)
 			;
 		if (n < 0 || fds[1].revents)
 			break;
@@ -151,6 +173,9 @@ static void *dataplane_out_main(void *arg)
 			dataplane_dead(dp, "the TUN device");
 			break;
 		}
+		/* what came first goes first */
+		while (fds[2].revents && batch_out_release(dp, batch) > 0)
+			;
 		for (int turn = 0; turn < 16 && batch_out_run(dp, batch) > 0; turn++)
 			;
 	}

@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "child.h"
+#include "hold.h"
 
 /*
  * The tables the two packet threads look into and the threads themselves. Each thread holds
@@ -28,8 +29,11 @@ struct dataplane {
 
 	pthread_mutex_t gate_in; /* spis, and esp_in and selectors of all in it */
 	struct hashtab spis;
+	struct policy_table *drops_in; /* what DROP shunts are about */
 	pthread_mutex_t gate_out; /* policies, and esp_out and dest of all in them */
 	struct policy_table *policies;
+	struct hold hold;
+	int release_fd; /* readable when held packets may have a way */
 
 	pthread_t thread_in, thread_out;
 	bool running;
@@ -74,6 +78,8 @@ struct batch_in *batch_in_new(const struct dataplane *dp);
 void batch_in_free(struct batch_in *b);
 /* Reads what is there, up to a batch, carries it on; how many packets were read. 0: nothing there. */
 size_t batch_out_run(struct dataplane *dp, struct batch_out *b);
+/* The same with packets that were held and have an SA now. */
+size_t batch_out_release(struct dataplane *dp, struct batch_out *b);
 size_t batch_in_run(struct dataplane *dp, struct batch_in *b, int fd);
 
 #endif

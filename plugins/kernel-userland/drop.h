@@ -21,7 +21,11 @@
 	X(DROP_EXPIRED_IN, "drop-in-expired")        /* a hard limit was reached */                 \
 	X(DROP_BAD_INNER, "drop-out-malformed")      /* from the TUN device */                      \
 	X(DROP_NO_POLICY, "drop-out-no-policy")                                                     \
-	X(DROP_ACQUIRE, "drop-out-acquire")          /* a trap: the tunnel is being set up */       \
+	X(DROP_ACQUIRE, "drop-out-acquire")          /* a trap: too many, or too long, wait for the tunnel */ \
+	X(DROP_HELD, "out-held")                     /* a trap: waits for the tunnel; not a fault */ \
+	X(DROP_SHUNT, "drop-out-shunt")              /* mode = drop */                              \
+	X(DROP_PASS, "drop-out-pass")                /* mode = pass, but it was routed here */      \
+	X(DROP_SHUNT_IN, "drop-in-shunt")            /* mode = drop: came through a tunnel */       \
 	X(DROP_TOO_BIG, "drop-out-too-big")                                                         \
 	X(DROP_SEQUENCE, "drop-out-sequence-exhausted")                                             \
 	X(DROP_EXPIRED_OUT, "drop-out-expired")                                                     \

@@ -12,6 +12,8 @@ kernel_userland_sources = \
 	plugins/kernel-userland/esp.h \
 	plugins/kernel-userland/flow.c \
 	plugins/kernel-userland/flow.h \
+	plugins/kernel-userland/hold.c \
+	plugins/kernel-userland/hold.h \
 	plugins/kernel-userland/icmp.c \
 	plugins/kernel-userland/icmp.h \
 	plugins/kernel-userland/offload.c \

@@ -27,8 +27,10 @@ struct policy {
 	void *child;
 	uint32_t priority;
 	uint8_t local_len, remote_len;
-	bool trap;
+	uint8_t order; /* among those of equal rank */
 };
+
+enum policy_order { POLICY_ORDER_SHUNT, POLICY_ORDER_SA, POLICY_ORDER_TRAP };
 
 struct policy_family {
 	struct policy_class **classes;
@@ -272,10 +274,24 @@ static bool policy_same(const struct policy *a, const struct policy *b)
 /* Where a policy that waits goes: behind the first with its selectors. Else it need not wait. */
 static struct policy **pair_waiting_place(struct policy **at, const struct policy *p)
 {
-	for (struct policy **it = at; *it && policy_compare(*it, p) == 0 && !(*it)->trap; it = &(*it)->next)
+	for (struct policy **it = at; *it && policy_compare(*it, p) == 0 && (*it)->order == POLICY_ORDER_SA; it = &(*it)->next)
 		if (policy_same(*it, p))
 			return &(*it)->next;
 	return at;
+}
+
+static uint8_t policy_order(enum policy_place place)
+{
+	switch (place) {
+	case POLICY_SHUNT:
+		return POLICY_ORDER_SHUNT;
+	case POLICY_NEWEST:
+	case POLICY_WAITS:
+		return POLICY_ORDER_SA;
+	case POLICY_TRAP:
+		return POLICY_ORDER_TRAP;
+	}
+	return POLICY_ORDER_SA;
 }
 
 static void pair_insert(struct policy_pair *pair, struct policy *p, enum policy_place place)
@@ -284,11 +300,11 @@ static void pair_insert(struct policy_pair *pair, struct policy *p, enum policy_
 
 	while (*at && policy_compare(*at, p) < 0)
 		at = &(*at)->next;
+	p->order = policy_order(place);
+	while (*at && policy_compare(*at, p) == 0 && ((*at)->order < p->order || place == POLICY_TRAP))
+		at = &(*at)->next;
 	if (place == POLICY_WAITS)
 		at = pair_waiting_place(at, p);
-	while (place == POLICY_TRAP && *at && policy_compare(*at, p) == 0)
-		at = &(*at)->next;
-	p->trap = place == POLICY_TRAP;
 	p->pair = pair;
 	p->next = *at;
 	*at = p;

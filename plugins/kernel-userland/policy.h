@@ -26,6 +26,7 @@ enum policy_place {
 	POLICY_NEWEST, /* before those of equal rank */
 	POLICY_WAITS,  /* the same, but behind the first that has the same selectors and is no trap */
 	POLICY_TRAP,   /* behind all of equal rank */
+	POLICY_SHUNT,  /* before all of equal rank, also those that come later */
 };
 
 struct policy_table *policy_table_new(const struct hash_key *key);

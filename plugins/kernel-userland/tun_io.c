@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "util/mem.h"
@@ -52,11 +53,27 @@ static bool tun_take(struct tun_reader *r, const struct virtio_net_hdr *h, uint8
 	return true;
 }
 
+void tun_reader_reset(struct tun_reader *r)
+{
+	r->n = r->n_cut = 0;
+}
+
+bool tun_reader_put(struct tun_reader *r, struct bytes packet)
+{
+	uint8_t *p = r->buffers + r->n * STRIDE + PACKET_HEADROOM;
+
+	if (r->n == TUN_BATCH || packet.n > OFFLOAD_PACKET_MAX)
+		return false;
+	memcpy(p, packet.p, packet.n);
+	r->packets[r->n++] = (struct tun_packet){ p, packet.n };
+	return true;
+}
+
 size_t tun_read(struct tun_reader *r, int fd, bool vnet, struct drop_counters *drops)
 {
 	size_t reads = 0;
 
-	r->n = r->n_cut = 0;
+	tun_reader_reset(r);
 	while (reads < TUN_BATCH && r->n < TUN_PACKETS_ENOUGH && r->n_cut + CUT_PIECE <= CUT_MAX) {
 		uint8_t *p = r->buffers + reads * STRIDE + PACKET_HEADROOM;
 		struct virtio_net_hdr h = { 0 };

@@ -32,6 +32,9 @@ void tun_reader_init(struct tun_reader *r);
 void tun_reader_clear(struct tun_reader *r);
 /* Reads what is there, up to a batch: r->packets are valid until the next call. How many reads; 0: nothing is there. */
 size_t tun_read(struct tun_reader *r, int fd, bool vnet, struct drop_counters *drops);
+/* Packets that were read before, one by one, in place of reading. False: it is full. */
+void tun_reader_reset(struct tun_reader *r);
+bool tun_reader_put(struct tun_reader *r, struct bytes packet);
 /* Writes packets in their order; those that cannot be written are counted. Their bytes may be changed. */
 void tun_write(int fd, bool vnet, const struct bytes *packets, size_t n, struct drop_counters *drops);
 

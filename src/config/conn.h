@@ -87,6 +87,12 @@ struct child_conf {
 	const char *updown, *interface; /* NULL: none */
 };
 
+/* Packets between the selectors pass in clear or are dropped: it is installed, and never negotiated. */
+static inline bool child_conf_is_shunt(const struct child_conf *c)
+{
+	return c->mode == CHILD_PASS || c->mode == CHILD_DROP;
+}
+
 struct conn {
 	atomic_uint refs;
 	struct arena arena; /* owns everything below */

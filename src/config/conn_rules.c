@@ -30,7 +30,6 @@
 #define WHY_MEDIATION "the mediation extension is not supported"
 #define WHY_LABEL "security labels are not supported"
 #define WHY_UPDOWN "updown scripts are not supported yet"
-#define WHY_TRAP "trap policies are not supported yet"
 
 static const char *const words_fragmentation[] = { "yes", "accept", "no", "force", NULL };
 static const char *const words_childless[] = { "allow", "never", "force", "prefer", NULL };
@@ -126,11 +125,11 @@ static const struct conn_rule child_keys[] = {
 	REFUSED("updown", scalar_text, 0, WHY_UPDOWN),
 	VALUE("hostaccess", scalar_bool, CHILD(hostaccess)),
 	VALUE("mode", scalar_word, .words = words_mode, CHILD(mode), .refusal = "this mode is not supported",
-	      .obeyed = 1 << CHILD_TUNNEL | 1 << CHILD_TRANSPORT | 1 << CHILD_BEET),
+	      .obeyed = 1 << CHILD_TUNNEL | 1 << CHILD_TRANSPORT | 1 << CHILD_BEET | 1 << CHILD_PASS |
+			1 << CHILD_DROP),
 	NEEDS("policies", scalar_bool, 1, SCOPE, CHILD(policies)),
 	NEEDS("policies_fwd_out", scalar_bool, 0, SCOPE, CHILD(policies_fwd_out)),
-	VALUE("dpd_action", scalar_action, CHILD(dpd_action), .refusal = WHY_TRAP,
-	      .obeyed = 1 << ACTION_NONE | 1 << ACTION_START),
+	VALUE("dpd_action", scalar_action, CHILD(dpd_action)),
 	REFUSED("ipcomp", scalar_bool, 0, "compression (IPComp) is not supported"),
 	VALUE("inactivity", scalar_time, CHILD(inactivity)),
 	VALUE("reqid", scalar_uint, .max = UINT32_MAX, CHILD(reqid)),
@@ -157,10 +156,8 @@ static const struct conn_rule child_keys[] = {
 	NEEDS("copy_dscp", scalar_word, COPY_DSCP_OUT, SCOPE, CHILD(copy_dscp), .words = words_copy_dscp),
 	REFUSED("per_cpu_sas", scalar_per_cpu, 0, "an SA per CPU (RFC 9611) is not supported"),
 	REFUSED("icmp", scalar_bool, 0, "ICMP errors from outside of the selectors are not supported"),
-	VALUE("start_action", scalar_action, CHILD(start_action), .refusal = WHY_TRAP,
-	      .obeyed = 1 << ACTION_NONE | 1 << ACTION_START),
-	VALUE("close_action", scalar_action, CHILD(close_action), .refusal = WHY_TRAP,
-	      .obeyed = 1 << ACTION_NONE | 1 << ACTION_START),
+	VALUE("start_action", scalar_action, CHILD(start_action)),
+	VALUE("close_action", scalar_action, CHILD(close_action)),
 };
 
 const struct conn_rules conn_rules_conn = { conn_keys, ARRAY_LEN(conn_keys) };

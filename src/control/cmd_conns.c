@@ -97,7 +97,7 @@ static size_t conn_changed_starts(const struct conn *a, const struct conn *b, co
 		const struct child_conf *mine = &a->children[i];
 		const struct child_conf *other = b ? conn_child(b, mine->name) : NULL;
 
-		if (mine->start_action & ACTION_START && !(other && child_conf_equal(a, mine, b, other)))
+		if (mine->start_action & ACTION_START && !child_conf_is_shunt(mine) && !(other && child_conf_equal(a, mine, b, other)))
 			ret_names[n++] = mine->name;
 	}
 	return n;
@@ -119,6 +119,7 @@ static void conn_loaded(struct control *c, const struct conn *conn, struct conn 
 		workers_set_reauth_time(c->workers, conn->name, conn->reauth_time);
 	if (old)
 		reinit_config_changed(c, old, conn);
+	traps_conn_changed(c, old, conn);
 	start_actions(c, conn->name, undo, n_undo, updated && n_start > 0, conn, start, n_start);
 	free((void *)start);
 	free((void *)undo);
@@ -215,6 +216,7 @@ void cmd_unload_conn(struct command *cmd)
 	generation_forget(c, name);
 	undo = xcalloc(old->n_children + 1, sizeof(*undo));
 	n = conn_changed_starts(old, NULL, undo);
+	traps_conn_changed(c, old, NULL);
 	start_actions(c, name, undo, n, false, NULL, NULL, 0);
 	free((void *)undo);
 	conn_unref(old);

@@ -22,7 +22,7 @@ static int control_level(struct bytes message)
 
 /* ---- initiate ---- */
 
-static const struct conn *initiate_conn(struct control *c, const char *ike, const char *child)
+const struct conn *control_find_conn(struct control *c, const char *ike, const char *child)
 {
 	const struct config *config = control_snapshot(c);
 
@@ -45,7 +45,7 @@ static void initiate_parsed(struct command *cmd, const char *ike, const char *ch
 	struct control *c = cmd->control;
 	struct bytes message = command_request(cmd);
 	struct initiate_how how = { .cmd = cmd, .timeout_ms = control_timeout(message) };
-	const struct conn *conn = initiate_conn(c, ike, child);
+	const struct conn *conn = control_find_conn(c, ike, child);
 
 	if (!conn) {
 		command_fail(cmd, "%s config '%s' not found", child ? "CHILD_SA" : "IKE_SA", child ? child : ike);
@@ -204,6 +204,9 @@ static void terminate_mail(struct waiter *w, const struct worker_reply *r)
 	case WORKER_REPLY_FOUND:
 	case WORKER_EVENT:
 	case WORKER_REINITIATE:
+	case WORKER_RETRAP:
+	case WORKER_ACQUIRE:
+	case WORKER_REPLY_TRAP:
 		return;
 	}
 	terminate_check(t);

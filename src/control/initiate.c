@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "control/internal.h"
+#include "worker/trap.h"
 
 /*
  * Bringing up a child or an IKE_SA: for the command, for start actions, and again after a loss.
@@ -26,6 +27,8 @@ struct initiate {
 	bool start_action;
 	bool forgotten; /* not repeated if it fails */
 	struct reinit *reinit;
+	struct child_acquire acquire;
+	uint32_t trap_id; /* 0: not for a packet */
 	/* the best one found, then the one in use */
 	uint32_t ike_id;
 	unsigned worker;
@@ -87,6 +90,8 @@ static void initiate_end(struct initiate *job, enum cause cause, const char *lim
 		command_fail(cmd, "establishing %s '%s' failed", initiate_kind(job), initiate_what(job));
 	else if (cmd)
 		command_ok(cmd);
+	if (job->trap_id && c->workers)
+		workers_trap_ended(c->workers, job->trap_id, cause);
 	initiate_free(job);
 	if (reinit)
 		reinit_done(c, reinit, cause);
@@ -133,7 +138,8 @@ static void initiate_run(struct initiate *job)
 	if (job->cmd)
 		command_log(job->cmd, job->cmd->log_level, job->ike_id);
 	waiter_start(c, &job->waiter, initiate_mail);
-	workers_initiate(c->workers, job->waiter.id, c->box, job->conn, job->child, job->ike_id, job->worker);
+	workers_acquire(c->workers, job->waiter.id, c->box, job->conn, job->child, job->trap_id ? &job->acquire : NULL,
+			job->ike_id, job->worker);
 }
 
 static void initiate_find(struct initiate *job)
@@ -214,6 +220,9 @@ static void initiate_mail(struct waiter *w, const struct worker_reply *r)
 	case WORKER_REPLY_MATCHES:
 	case WORKER_EVENT:
 	case WORKER_REINITIATE:
+	case WORKER_RETRAP:
+	case WORKER_ACQUIRE:
+	case WORKER_REPLY_TRAP:
 		return;
 	}
 }
@@ -243,6 +252,9 @@ void initiate_start(struct control *c, const struct conn *conn, const char *chil
 	job->timeout_ms = how->timeout_ms;
 	job->start_action = how->start_action;
 	job->reinit = how->reinit;
+	job->trap_id = how->trap_id;
+	if (how->acquire)
+		job->acquire = *how->acquire;
 	list_add_tail(&c->initiates, &job->link);
 	if (job->cmd && job->timeout_ms > 0)
 		timer_start(loop_wheel(c->loop), &job->timeout, loop_now(c->loop) + (uint64_t)job->timeout_ms,

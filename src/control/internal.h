@@ -130,6 +130,7 @@ struct control {
 	struct config *config; /* the snapshot that the workers have */
 	bool config_changed;   /* the store has more than that */
 	struct hashtab generations;
+	bool has_traps; /* one was installed at some time */
 
 	struct list clients, dirty, dead;
 	unsigned n_clients;
@@ -244,6 +245,8 @@ struct initiate_how {
 	bool init_limits;
 	bool start_action;
 	struct reinit *reinit; /* is told how it ended */
+	const struct child_acquire *acquire; /* for the packet that met this trap, which is told how it ended */
+	uint32_t trap_id;
 };
 void initiate_start(struct control *c, const struct conn *conn, const char *child, const struct initiate_how *how);
 void initiate_abort_all(struct control *c); /* at the end */
@@ -267,12 +270,22 @@ void reinit_config_changed(struct control *c, const struct conn *old, const stru
 void start_actions(struct control *c, const char *name, const char *const *undo, size_t n_undo, bool keep_ike,
 		   const struct conn *conn, const char *const *start, size_t n_start);
 
+/* ---- traps.c ---- */
+/* Policies of children that are no more, or are different now, are removed, new ones installed. Either may be NULL. */
+void traps_conn_changed(struct control *c, const struct conn *old, const struct conn *conn);
+void traps_again(struct control *c, const struct worker_reply *r);    /* RETRAP */
+void traps_acquired(struct control *c, const struct worker_reply *r); /* ACQUIRE */
+
 /* Jobs that are freed when control ends. */
 struct job {
 	struct list link;
 	void (*free)(struct control *c, struct job *job);
 };
 void jobs_free(struct control *c);
+
+/* ---- cmd_control.c ---- */
+/* The connection (ike NULL: the first) that has the child (NULL: any); NULL: none. */
+const struct conn *control_find_conn(struct control *c, const char *ike, const char *child);
 
 /* ---- cmd_conns.c ---- */
 uint32_t generation_min(struct control *c, const char *conn);
@@ -295,6 +308,7 @@ command_fn cmd_get_keys, cmd_get_authorities, cmd_get_pools, cmd_no_certificates
 command_fn cmd_list_nothing;
 command_fn cmd_list_sas;
 command_fn cmd_initiate, cmd_terminate, cmd_rekey, cmd_sync_ids;
+command_fn cmd_install, cmd_uninstall, cmd_list_policies;
 command_fn cmd_get_algorithms;
 command_fn cmd_get_counters, cmd_reset_counters;
 void cmd_reloaded(struct control *c, bool ok);

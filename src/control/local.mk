@@ -21,5 +21,6 @@ control_sources = \
 	src/control/reinit.c \
 	src/control/sa_message.c \
 	src/control/server.c \
-	src/control/start_actions.c
+	src/control/start_actions.c \
+	src/control/traps.c
 libbewick_la_SOURCES += $(control_sources)

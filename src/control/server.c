@@ -103,6 +103,7 @@ static void server_worker_mail(struct control *c, struct worker_reply *r)
 	case WORKER_REPLY_MATCHES:
 	case WORKER_REPLY_ENDED:
 	case WORKER_REPLY_DONE:
+	case WORKER_REPLY_TRAP:
 		waiter_deliver(c, r);
 		break;
 	case WORKER_EVENT:
@@ -110,6 +111,12 @@ static void server_worker_mail(struct control *c, struct worker_reply *r)
 		break;
 	case WORKER_REINITIATE:
 		reinit_request(c, r);
+		break;
+	case WORKER_RETRAP:
+		traps_again(c, r);
+		break;
+	case WORKER_ACQUIRE:
+		traps_acquired(c, r);
 		break;
 	}
 	worker_reply_free(r);

@@ -7,11 +7,41 @@
 #include "sa/deadline.h"
 #include "sa/scope.h"
 
-static uint32_t child_sa_reqid(struct sa_ctx *ctx, const struct child_conf *conf, const struct child_sa *old)
+/* The replaced one's; the configured one; the trap's, so that the backend sees what the trap waited for; or a new one. */
+static void child_sa_set_reqid(struct child_sa *c, const struct child_sa *old)
 {
-	if (old)
-		return old->reqid;
-	return conf->reqid ? conf->reqid : ctx->ops->next_number(ctx->host, SA_NUMBER_REQID);
+	struct sa_ctx *ctx = c->ike->ctx;
+
+	c->reqid = old ? old->reqid : c->conf->reqid;
+	if (!c->reqid) {
+		c->reqid = ctx->ops->trap_reqid(ctx->host, c->conn, c->conf);
+		c->of_trap = c->reqid != 0;
+	}
+	if (!c->reqid)
+		c->reqid = ctx->ops->next_number(ctx->host, SA_NUMBER_REQID);
+}
+
+/* One that the peer narrowed is not all that its trap is for, and not the only one: it has a number of its own. */
+static void child_sa_leave_trap(struct child_sa *c)
+{
+	struct sa_ctx *ctx = c->ike->ctx;
+	struct ts_list local = ts_resolve(&ctx->arena, c->conf->local_ts, &c->ike->local, 1);
+	struct ts_list remote = ts_resolve(&ctx->arena, c->conf->remote_ts, &c->ike->remote, 1);
+
+	if (ts_list_within(child_sa_local_ts(c), local) && ts_list_within(child_sa_remote_ts(c), remote))
+		return;
+	c->of_trap = false;
+	c->reqid = ctx->ops->next_number(ctx->host, SA_NUMBER_REQID);
+}
+
+void child_sa_act(const struct child_sa *c, unsigned action)
+{
+	struct sa_ctx *ctx = c->ike->ctx;
+
+	if (action & ACTION_TRAP)
+		ctx->ops->retrap(ctx->host, c->conn, c->conf);
+	if (action & ACTION_START)
+		ctx->ops->reinitiate(ctx->host, c->conn, c->conf);
 }
 
 struct child_sa *child_sa_new(struct ike_sa *ike, const struct conn *conn, const struct child_conf *conf,
@@ -24,7 +54,7 @@ struct child_sa *child_sa_new(struct ike_sa *ike, const struct conn *conn, const
 	c->conn = conn_ref(conn);
 	c->conf = conf;
 	c->id = ctx->ops->next_number(ctx->host, SA_NUMBER_CHILD);
-	c->reqid = child_sa_reqid(ctx, conf, old);
+	child_sa_set_reqid(c, old);
 	c->scope = scope_new(ike, conf, old ? old->scope : NULL);
 	c->next = ike->children;
 	ike->children = c;
@@ -107,6 +137,10 @@ enum kernel_status child_sa_install(struct child_sa *c, struct bytes keymat, con
 	struct ike_sa *ike = c->ike;
 	const struct child_conf *conf = c->conf;
 	struct sa_ctx *ctx = ike->ctx;
+
+	if (c->of_trap)
+		child_sa_leave_trap(c);
+
 	struct kernel_child k = {
 		.unique_id = c->id,
 		.ike_id = ike->log.id,

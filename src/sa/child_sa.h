@@ -35,6 +35,7 @@ struct child_sa {
 	bool superseded; /* another one does its work: late packets are taken after its end */
 	bool peer_deletes; /* REKEYED: closing it is the peer's */
 	bool over;         /* REKEYING: its hard limit is reached */
+	bool of_trap;      /* reqid is the trap's, which has the configured selectors */
 	uint8_t rekey_failures;
 	uint8_t place;   /* of the IKE_SA when it was installed or moved last */
 	uint32_t successor; /* id of what the peer made to replace it, or of what replaced it; 0 none */
@@ -60,6 +61,8 @@ static inline struct ts_list child_sa_remote_ts(const struct child_sa *c)
 {
 	return (struct ts_list){ c->n_remote, c->ts ? c->ts + c->n_local : NULL };
 }
+/* What the configuration wants of a child that has gone: up again, or trapped (enum child_action). */
+void child_sa_act(const struct child_sa *c, unsigned action);
 /* Hands keys and policies to the backend. KEYMAT as keys_derive_child gives it. */
 enum kernel_status child_sa_install(struct child_sa *c, struct bytes keymat, const struct protect *protect,
 				    struct errtext *err);

@@ -134,6 +134,10 @@ struct sa_host_ops {
 	bool (*route)(void *host, const struct addr *local, const struct addr *remote, unsigned *ret_ifindex);
 	/* Brings up a child (NULL: only the IKE_SA) of a connection again, on any thread. */
 	void (*reinitiate)(void *host, const struct conn *conn, const struct child_conf *child);
+	/* Installs the child's trap (if it is not there): the next packet brings the child up again. */
+	void (*retrap)(void *host, const struct conn *conn, const struct child_conf *child);
+	/* The reqid of the child's trap: SAs with the trap's selectors have the same. 0: there is no trap. */
+	uint32_t (*trap_reqid)(void *host, const struct conn *conn, const struct child_conf *child);
 };
 
 /* The secrets of our tokens (RFC 6290, 5.1), the newest first; older ones are there for IKE_SAs made under them. */

@@ -254,8 +254,8 @@ static void ike_sa_reinitiate(struct ike_sa *sa, unsigned (*action)(const struct
 	if (sa->state == IKE_STATE_DELETING || sa->reauth_break)
 		return;
 	for (struct child_sa *c = sa->children; c; c = c->next)
-		if (c->announced && c->state != CHILD_STATE_DELETING && (action(c->conf) & ACTION_START))
-			sa->ctx->ops->reinitiate(sa->ctx->host, c->conn, c->conf);
+		if (c->announced && c->state != CHILD_STATE_DELETING)
+			child_sa_act(c, action(c->conf));
 }
 
 void ike_sa_child_wanted(struct ike_sa *sa, const struct conn *conn, const struct child_conf *conf)

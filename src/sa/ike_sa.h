@@ -165,6 +165,11 @@ struct ike_sa {
 	bool offline : 1;    /* no path to the peer is known: requests wait for one */
 };
 
+/* A packet that met a trap: what the CHILD_SA is wanted for (RFC 7296, 2.9). */
+struct child_acquire {
+	struct ts src, dst; /* ours, the peer's: one address, protocol and ports as far as known */
+};
+
 /* ---- life ---- */
 
 /* A responder's SA for a new IKE_SA_INIT request. Pass the message by ike_sa_receive next. */
@@ -176,6 +181,9 @@ EXPORT struct ike_sa *ike_sa_new_responder(struct sa_ctx *ctx, uint64_t spi_i, c
  */
 EXPORT struct ike_sa *ike_sa_new_initiator(struct sa_ctx *ctx, const struct conn *conn, uint32_t id);
 EXPORT void ike_sa_initiate(struct ike_sa *sa, const struct child_conf *child, struct sa_request request);
+/* Likewise, for the packet that a trap met. */
+EXPORT void ike_sa_initiate_for(struct ike_sa *sa, const struct child_conf *child, const struct child_acquire *acquire,
+				struct sa_request request);
 /* One that follows another, whose keys the caller sets; with the SPIs of the exchange that made it. */
 struct ike_sa *ike_sa_new_successor(struct sa_ctx *ctx, bool initiator, uint64_t own_spi, uint64_t peer_spi);
 /* Frees everything, tells nobody. Only the host calls it, after finished (or at its own end). */
@@ -198,6 +206,9 @@ EXPORT void ike_sa_child_expired(struct ike_sa *sa, struct child_sa *child, bool
 /* Another child on an established (or connecting) SA. */
 EXPORT void ike_sa_add_child(struct ike_sa *sa, const struct conn *conn, const struct child_conf *child,
 			     struct sa_request request);
+/* Likewise, for the packet that a trap met. */
+EXPORT void ike_sa_add_child_for(struct ike_sa *sa, const struct conn *conn, const struct child_conf *child,
+				 const struct child_acquire *acquire, struct sa_request request);
 /* A successor for it (RFC 7296, 2.8); nothing when that is under way, or when it is not up. */
 EXPORT void ike_sa_rekey_child(struct ike_sa *sa, struct child_sa *child);
 /* With all that replaces it, or that it replaced. */

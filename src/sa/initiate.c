@@ -5,10 +5,16 @@
 
 void ike_sa_initiate(struct ike_sa *sa, const struct child_conf *child, struct sa_request request)
 {
+	ike_sa_initiate_for(sa, child, NULL, request);
+}
+
+void ike_sa_initiate_for(struct ike_sa *sa, const struct child_conf *child, const struct child_acquire *acquire,
+			 struct sa_request request)
+{
 	ike_sa_queue(sa, task_new(sa, TASK_IKE_INIT));
 	ike_sa_queue(sa, task_new(sa, TASK_IKE_AUTH));
 	if (child)
-		ike_sa_queue(sa, child_create_new(sa, sa->conn, child, request));
+		ike_sa_queue(sa, child_create_for(child_create_new(sa, sa->conn, child, request), acquire));
 	else
 		sa->init_request = request;
 	initiate_attempt(sa);

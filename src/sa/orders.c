@@ -10,12 +10,18 @@
 void ike_sa_add_child(struct ike_sa *sa, const struct conn *conn, const struct child_conf *child,
 		      struct sa_request request)
 {
+	ike_sa_add_child_for(sa, conn, child, NULL, request);
+}
+
+void ike_sa_add_child_for(struct ike_sa *sa, const struct conn *conn, const struct child_conf *child,
+			  const struct child_acquire *acquire, struct sa_request request)
+{
 	sa = ike_sa_current(sa);
 	if (sa->finished || sa->state == IKE_STATE_REKEYED || sa->state == IKE_STATE_DELETING || sa->state == IKE_STATE_CLOSED) {
 		sa->ctx->ops->request_done(sa->ctx->host, request, CAUSE_CLOSED, "the IKE_SA is being closed");
 		return;
 	}
-	ike_sa_queue(sa, child_create_new(sa, conn, child, request));
+	ike_sa_queue(sa, child_create_for(child_create_new(sa, conn, child, request), acquire));
 	ike_sa_run_queue(sa);
 }
 
@@ -120,8 +126,8 @@ static void ike_sa_child_over(struct ike_sa *sa, struct child_sa *child)
 		/* the peer is told, start actions bring up a new one */
 		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "CHILD_SA %s{%u} reached its limit and is closed", child->conf->name,
 		       child->id);
-		if (child->announced && (child->conf->start_action & ACTION_START))
-			sa->ctx->ops->reinitiate(sa->ctx->host, child->conn, child->conf);
+		if (child->announced)
+			child_sa_act(child, child->conf->start_action & ACTION_START);
 		child_delete_this(sa, child->id);
 		break;
 	case CHILD_STATE_REKEYING:

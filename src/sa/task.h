@@ -75,6 +75,8 @@ EXPORT const char *task_name(enum task_type type);
 /* conf NULL: childless, only as part of the first exchanges. */
 struct task *child_create_new(struct ike_sa *sa, const struct conn *conn, const struct child_conf *conf,
 			      struct sa_request request);
+/* Makes it one for the packet that a trap met (copied); returns the task. */
+struct task *child_create_for(struct task *t, const struct child_acquire *acquire);
 /* A successor for a CHILD_SA; NULL: there is none with this id. */
 struct task *child_rekey_new(struct ike_sa *sa, uint32_t child_id);
 /* Whether it is being rekeyed by us, or waits for its turn. */

@@ -369,17 +369,31 @@ static bool host_route(void *host, const struct addr *local, const struct addr *
 	return result_is_ok(net_route(((struct worker *)host)->pool->options.net, local, remote, ret_ifindex));
 }
 
-static void host_reinitiate(void *host, const struct conn *conn, const struct child_conf *child)
+static void host_ask_control(struct worker *w, unsigned kind, const struct conn *conn, const struct child_conf *child)
 {
-	struct worker *w = host;
 	struct worker_reply *r;
 
 	if (w->stopping)
 		return;
-	r = request_reply(NULL, WORKER_REINITIATE, 0);
+	r = request_reply(NULL, kind, 0);
 	r->conn = conn_ref(conn);
 	r->child = child ? child->name : NULL;
 	mailbox_post(w->pool->options.events, &r->mail);
+}
+
+static void host_reinitiate(void *host, const struct conn *conn, const struct child_conf *child)
+{
+	host_ask_control(host, WORKER_REINITIATE, conn, child);
+}
+
+static void host_retrap(void *host, const struct conn *conn, const struct child_conf *child)
+{
+	host_ask_control(host, WORKER_RETRAP, conn, child);
+}
+
+static uint32_t host_trap_reqid(void *host, const struct conn *conn, const struct child_conf *child)
+{
+	return trap_reqids_find(((struct worker *)host)->pool->trap_reqids, conn->name, child->name);
 }
 
 const struct sa_host_ops worker_host_ops = {
@@ -410,4 +424,6 @@ const struct sa_host_ops worker_host_ops = {
 	.own_address = host_own_address,
 	.route = host_route,
 	.reinitiate = host_reinitiate,
+	.retrap = host_retrap,
+	.trap_reqid = host_trap_reqid,
 };

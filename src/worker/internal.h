@@ -31,12 +31,16 @@ enum worker_mail_kind {
 	WORKER_MAIL_HINT,
 	WORKER_MAIL_SYNC_IDS,
 	WORKER_MAIL_ROAM,
+	WORKER_MAIL_TRAP,
 };
 
 /* Half-open IKE_SAs of all workers, in all and per source address (half_open.c). */
 struct half_open;
 /* How many IKE_SAs each pair of identities has, over all workers (uniqueness.c). */
 struct uniqueness;
+/* Traps and shunts (trap.c); the numbers of traps, for all workers (trap_reqids.c). */
+struct traps;
+struct trap_reqids;
 
 struct worker_socket {
 	struct worker *worker;
@@ -64,6 +68,7 @@ struct worker {
 	bool running; /* its thread; start-up and stop only */
 	struct ratelimit answers; /* to packets that are not authenticated */
 	struct unknown_limits *unknown;
+	struct traps *traps; /* the first worker's */
 	atomic_uint_least64_t n_sas; /* of by_spi, for other threads */
 	atomic_bool config_posted; /* a mail says that there is a new snapshot */
 };
@@ -83,6 +88,7 @@ struct workers {
 	} limits;
 	struct half_open *half_open;
 	struct uniqueness *uniqueness;
+	struct trap_reqids *trap_reqids;
 	pthread_mutex_t config_lock; /* guards `config` */
 	struct config *config;	     /* the latest snapshot */
 	uint8_t cookie_secret[32];
@@ -174,6 +180,19 @@ void uniqueness_remove(struct uniqueness *u, uint64_t hash);
 unsigned uniqueness_count(struct uniqueness *u, uint64_t hash);
 uint64_t uniqueness_hash(const struct hash_key *key, const struct id *local, const struct id *remote);
 
+/* ---- trap.c: the first worker ---- */
+struct traps *traps_new(struct worker *w);
+void traps_free(struct traps *t); /* removes them from the backend */
+void traps_mail(struct worker *w, struct mail *m); /* WORKER_MAIL_TRAP; takes the mail */
+void traps_acquire(struct worker *w, const struct kernel_event *ev);
+
+/* ---- trap_reqids.c: any worker ---- */
+struct trap_reqids *trap_reqids_new(void);
+void trap_reqids_free(struct trap_reqids *t);
+uint32_t trap_reqids_find(struct trap_reqids *t, const char *conn, const char *child); /* 0: none */
+/* The one there is, or `fresh` from now on: SAs outlive traps that are installed again. */
+uint32_t trap_reqids_get(struct trap_reqids *t, const char *conn, const char *child, uint32_t fresh);
+
 /* ---- host.c ---- */
 extern const struct sa_host_ops worker_host_ops;
 struct kernel_done_mail {
@@ -224,6 +243,8 @@ struct request_mail {
 	uint64_t delta; /* of sync_ids */
 	uint64_t seconds; /* of reauth_time */
 	bool found; /* initiate: ike_id was found, it is not a new one's */
+	bool acquired; /* initiate: for the packet in acquire */
+	struct child_acquire acquire;
 	const struct conn *conn; /* a reference, of initiate */
 	struct request_gather *gather; /* list, find, stats: shared by the workers */
 	/* list: what is left of this worker's share */

@@ -9,6 +9,12 @@ libbewick_la_SOURCES += \
 	src/worker/requests.c \
 	src/worker/roam.c \
 	src/worker/sa_table.c \
+	src/worker/trap.c \
+	src/worker/trap.h \
+	src/worker/trap_acquire.c \
+	src/worker/trap_install.c \
+	src/worker/trap_reqids.c \
+	src/worker/trap_table.h \
 	src/worker/uniqueness.c \
 	src/worker/unknown.c \
 	src/worker/worker.c \

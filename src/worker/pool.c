@@ -10,6 +10,7 @@ static void pool_free(struct workers *pool)
 	free(pool->workers);
 	half_open_free(pool->half_open);
 	uniqueness_free(pool->uniqueness);
+	trap_reqids_free(pool->trap_reqids);
 	config_unref(pool->config);
 	pthread_mutex_destroy(&pool->config_lock);
 	secret_wipe(&pool->options.sa.qcd_secrets, sizeof(pool->options.sa.qcd_secrets));
@@ -48,6 +49,7 @@ struct workers *workers_start(const struct workers_options *options, struct errt
 	pool->workers = xcalloc(options->count, sizeof(*pool->workers));
 	pool->half_open = half_open_new();
 	pool->uniqueness = uniqueness_new();
+	pool->trap_reqids = trap_reqids_new();
 	pool_seed(pool);
 	pool_set_limits(pool, options);
 	pool->count = options->count;
@@ -103,8 +105,9 @@ void workers_kernel_event(void *workers, const struct kernel_event *ev)
 {
 	struct workers *pool = workers;
 
-	if (ev->kind == KERNEL_EVENT_INVALID_SPI) {
-		kernel_event_post(&pool->workers[0], ev); /* and on from there: one of them is to act */
+	/* one of them is to act, to which it goes on from there; traps are the first one's */
+	if (ev->kind == KERNEL_EVENT_INVALID_SPI || ev->kind == KERNEL_EVENT_ACQUIRE) {
+		kernel_event_post(&pool->workers[0], ev);
 		return;
 	}
 	for (unsigned i = 0; i < pool->count; i++)

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "worker/internal.h"
+#include "worker/trap.h"
 
 /* What control asks: how it comes to the workers and back, who waits for an end, and what only looks. */
 
@@ -24,6 +25,7 @@ void worker_reply_free(struct worker_reply *r)
 	ike_info_free(r->info);
 	ike_info_free(r->info_new);
 	conn_unref(r->conn);
+	trap_info_free(r->trap);
 	free(r->stats);
 	free(r);
 }
@@ -204,11 +206,20 @@ void workers_set_reauth_time(struct workers *w, const char *conn, uint64_t secon
 void workers_initiate(struct workers *w, uint64_t request, struct mailbox *reply_to, const struct conn *conn,
 		      const char *child, uint32_t ike_id, unsigned worker)
 {
+	workers_acquire(w, request, reply_to, conn, child, NULL, ike_id, worker);
+}
+
+void workers_acquire(struct workers *w, uint64_t request, struct mailbox *reply_to, const struct conn *conn,
+		     const char *child, const struct child_acquire *acquire, uint32_t ike_id, unsigned worker)
+{
 	struct worker_select sel = { .child = child, .ike_id = ike_id };
 	struct request_mail *m = request_new(WORKER_MAIL_INITIATE, request, reply_to, &sel, NULL);
 
 	m->conn = conn_ref(conn);
 	m->found = worker < w->count;
+	m->acquired = acquire != NULL;
+	if (acquire)
+		m->acquire = *acquire;
 	if (worker >= w->count)
 		worker = atomic_fetch_add(&w->next_worker, 1) % w->count;
 	mailbox_post(w->workers[worker].box, &m->mail);
@@ -329,6 +340,7 @@ static void request_initiate(struct worker *w, struct request_mail *m)
 {
 	const struct child_conf *child = m->child ? conn_child(m->conn, m->child) : NULL;
 	struct sa_request waiter = request_waiter(m->request, m->reply_to);
+	const struct child_acquire *acquire = m->acquired ? &m->acquire : NULL;
 	struct ike_sa *sa = request_found(w, m);
 
 	if (w->stopping) {
@@ -339,11 +351,15 @@ static void request_initiate(struct worker *w, struct request_mail *m)
 		request_waiter_done(waiter, CAUSE_POLICY, "the configuration has no such child");
 		return;
 	}
+	if (child && child_conf_is_shunt(child)) {
+		request_waiter_done(waiter, CAUSE_POLICY, "it has mode pass or drop: it is installed, not initiated");
+		return;
+	}
 	if (!sa || sa->state == IKE_STATE_DELETING || sa->state == IKE_STATE_CLOSED) {
 		sa = ike_sa_new_initiator(&w->ctx, m->conn, sa || m->found ? 0 : m->ike_id);
-		ike_sa_initiate(sa, child, waiter);
+		ike_sa_initiate_for(sa, child, acquire, waiter);
 	} else if (child) {
-		ike_sa_add_child(sa, m->conn, child, waiter);
+		ike_sa_add_child_for(sa, m->conn, child, acquire, waiter);
 	} else if (sa->state == IKE_STATE_ESTABLISHED || sa->state == IKE_STATE_REKEYING || sa->init_request.id) {
 		/* it is up, or someone else is told when it is: nothing more to wait for */
 		request_waiter_done(waiter, CAUSE_NONE, NULL);
@@ -394,6 +410,7 @@ void request_run(struct worker *w, struct request_mail *m)
 	case WORKER_MAIL_TRIMMED:
 	case WORKER_MAIL_HINT:
 	case WORKER_MAIL_ROAM:
+	case WORKER_MAIL_TRAP:
 		break;
 	}
 	m->mail.drop(&m->mail);

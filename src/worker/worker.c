@@ -105,6 +105,8 @@ static void worker_kernel_event(struct worker *w, const struct kernel_event *ev)
 
 	if (ev->kind == KERNEL_EVENT_INVALID_SPI)
 		unknown_esp(w, ev);
+	if (ev->kind == KERNEL_EVENT_ACQUIRE)
+		traps_acquire(w, ev);
 	if (c && (ev->kind == KERNEL_EVENT_EXPIRE_HARD || ev->kind == KERNEL_EVENT_EXPIRE_SOFT))
 		ike_sa_child_expired(c->ike, c, ev->kind == KERNEL_EVENT_EXPIRE_HARD);
 	if (c && ev->kind == KERNEL_EVENT_MAPPING)
@@ -200,6 +202,9 @@ static void worker_run_mail(struct worker *w, struct mail *m)
 	case WORKER_MAIL_ROAM:
 		roam_run(w, m);
 		return; /* it may take several turns */
+	case WORKER_MAIL_TRAP:
+		traps_mail(w, m);
+		return;
 	case WORKER_MAIL_TRIMMED:
 		break;
 	}
@@ -255,6 +260,7 @@ bool worker_init(struct worker *w, struct workers *pool, unsigned index, struct 
 	}
 	w->answers = (struct ratelimit){ .per_second = ANSWERS_PER_SECOND, .burst = ANSWERS_PER_SECOND };
 	w->unknown = unknown_limits_new();
+	w->traps = index == 0 ? traps_new(w) : NULL;
 	w->trim_timer.fn = worker_trim;
 	sa_ctx_init(&w->ctx);
 	w->ctx.ops = &worker_host_ops;
@@ -309,6 +315,7 @@ void worker_clear(struct worker *w)
 				ike_sa_finish(sa, IKE_EVENT_DESTROY, CAUSE_SHUTDOWN, "the daemon is shutting down");
 		}
 		free(ids);
+		traps_free(w->traps);
 		/* what is left has closed and lingered; the table shrinks meanwhile, and moves what is in it */
 		for (size_t i = 0; w->by_id.count; i++)
 			while (w->by_id.count && w->by_id.buckets[i % w->by_id.size])

@@ -55,6 +55,9 @@ enum worker_reply_kind {
 	WORKER_REPLY_DONE,    /* list, find, stats: all workers are through; the last mail of the request */
 	WORKER_EVENT,         /* to the events box, without a request */
 	WORKER_REINITIATE,    /* to the events box: bring up `conn`, `child` again */
+	WORKER_RETRAP,        /* to the events box: install the trap of `conn`, `child` again */
+	WORKER_ACQUIRE,       /* to the events box: a packet met the trap of `conn`, `child` (worker/trap.h) */
+	WORKER_REPLY_TRAP,    /* trap_list: one policy */
 };
 
 /* What comes back. The receiver frees it by worker_reply_free. */
@@ -75,9 +78,14 @@ struct worker_reply {
 	/* ENDED */
 	enum cause cause; /* CAUSE_NONE: as asked for */
 	const char *why;  /* constant */
-	/* REINITIATE: a reference, and the child's name in it (NULL: only the IKE_SA) */
+	/* REINITIATE, RETRAP, ACQUIRE: a reference, and the child's name in it (NULL: only the IKE_SA) */
 	const struct conn *conn;
 	const char *child;
+	/* ACQUIRE; answered by workers_trap_ended */
+	uint32_t trap_id;
+	struct child_acquire acquire;
+	/* TRAP */
+	struct trap_info *trap;
 	/* DONE of stats */
 	struct worker_stats *stats;
 };

@@ -184,6 +184,14 @@ static void load_reinitiate(void *host, const struct conn *conn, const struct ch
 	(void)child;
 }
 
+static uint32_t load_trap_reqid(void *host, const struct conn *conn, const struct child_conf *child)
+{
+	(void)host;
+	(void)conn;
+	(void)child;
+	return 0;
+}
+
 static const struct sa_host_ops load_host_ops = {
 	.send = load_send,
 	.keepalive = load_keepalive,
@@ -206,6 +214,8 @@ static const struct sa_host_ops load_host_ops = {
 	.resolve = load_resolve,
 	.source_address = load_source,
 	.reinitiate = load_reinitiate,
+	.retrap = load_reinitiate,
+	.trap_reqid = load_trap_reqid,
 };
 
 /* ---- no data plane ---- */

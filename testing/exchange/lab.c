@@ -354,6 +354,20 @@ static void lab_reinitiate(void *host, const struct conn *conn, const struct chi
 	e->reinitiated++;
 }
 
+static void lab_retrap(void *host, const struct conn *conn, const struct child_conf *child)
+{
+	(void)conn;
+	(void)child;
+	((struct lab_end *)host)->retrapped++;
+}
+
+static uint32_t lab_trap_reqid(void *host, const struct conn *conn, const struct child_conf *child)
+{
+	(void)conn;
+	(void)child;
+	return ((struct lab_end *)host)->trap_reqid;
+}
+
 static const struct sa_host_ops lab_host_ops = {
 	.send = lab_send,
 	.keepalive = lab_keepalive,
@@ -382,6 +396,8 @@ static const struct sa_host_ops lab_host_ops = {
 	.own_address = lab_own_address,
 	.route = lab_route,
 	.reinitiate = lab_reinitiate,
+	.retrap = lab_retrap,
+	.trap_reqid = lab_trap_reqid,
 };
 
 /* ---- the backend ---- */

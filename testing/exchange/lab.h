@@ -42,7 +42,8 @@ struct lab_end {
 	struct lab_event events[LAB_EVENTS];
 	size_t n_events;
 	struct lab_request requests[LAB_REQUESTS]; /* by sa_request.id */
-	unsigned half_open, reinitiated, replaced;
+	unsigned half_open, reinitiated, retrapped, replaced;
+	uint32_t trap_reqid; /* of the traps of all children; 0: there is none */
 	char reinitiated_child[32]; /* the last one */
 	unsigned resolves;	    /* names looked up; lab_resolved answers */
 	unsigned children; /* that the host knows of */

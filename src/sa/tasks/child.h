@@ -29,6 +29,9 @@ struct child_negotiation {
 	uint8_t ke_rounds;
 	uint8_t tries;  /* that were answered with TEMPORARY_FAILURE */
 	bool again;     /* it was: another task asks later */
+	bool acquired;  /* initiator: for the packet in acquire */
+	bool single_pair; /* the peer takes no more than the packet's addresses (RFC 7296, 2.9) */
+	struct child_acquire acquire;
 	uint8_t n_gone;
 	uint32_t gone[NEGOTIATE_GONE]; /* SPIs that the peer deleted before its answer named them */
 	uint16_t ke_id;

@@ -20,6 +20,16 @@ struct task *child_create_new(struct ike_sa *sa, const struct conn *conn, const 
 	return t;
 }
 
+struct task *child_create_for(struct task *t, const struct child_acquire *acquire)
+{
+	struct child_negotiation *n = negotiation_of(t);
+
+	n->acquired = acquire != NULL;
+	if (acquire)
+		n->acquire = *acquire;
+	return t;
+}
+
 const struct child_conf *child_create_conf(const struct task *t)
 {
 	return t->type == TASK_CHILD_CREATE ? ((const struct child_negotiation *)t)->conf : NULL;
@@ -32,13 +42,28 @@ uint32_t child_negotiation_id(const struct task *t)
 
 /* ---- initiator ---- */
 
+/* One that carries the packet of the trap already. */
+static bool create_has_carrier(const struct ike_sa *sa, const struct child_negotiation *n, uint32_t *ret_id)
+{
+	for (struct child_sa *c = sa->children; c; c = c->next)
+		if (strcmp(c->conf->name, n->conf->name) == 0 &&
+		    (c->state == CHILD_STATE_INSTALLED || c->state == CHILD_STATE_REKEYING) &&
+		    ts_list_within(child_sa_local_ts(c), (struct ts_list){ 1, &n->acquire.src }) &&
+		    ts_list_within(child_sa_remote_ts(c), (struct ts_list){ 1, &n->acquire.dst })) {
+			*ret_id = c->id;
+			return true;
+		}
+	return false;
+}
+
 static bool create_is_duplicate(struct ike_sa *sa, const struct child_negotiation *n)
 {
 	struct child_sa *other;
 	struct buf ts = { 0 };
 	uint32_t id;
 
-	if (!ike_sa_has_child(sa, n->conf->name, &id))
+	/* a peer that narrows gets a CHILD_SA for each packet that has none */
+	if (n->acquired ? !create_has_carrier(sa, n, &id) : !ike_sa_has_child(sa, n->conf->name, &id))
 		return false;
 	other = ike_sa_child(sa, id);
 	child_sa_format_ts(&ts, other);
@@ -102,7 +127,7 @@ static const struct child_conf *create_choose(struct ike_sa *sa, struct ts_list 
 		struct ts_list l = ts_narrow(a, local, tsr), r = ts_narrow(a, remote, tsi);
 		int score = l.count && r.count ? create_score(local, remote, tsi, tsr) : 0;
 
-		if (score <= best_score)
+		if (score <= best_score || child_conf_is_shunt(conf))
 			continue;
 		best = conf;
 		best_score = score;

@@ -197,8 +197,8 @@ static void delete_after(struct ike_sa *sa, struct task *t)
 		if (!c)
 			continue;
 		/* neither one that was replaced nor one that never was up */
-		if (c->announced && (c->conf->close_action & ACTION_START))
-			sa->ctx->ops->reinitiate(sa->ctx->host, c->conn, c->conf);
+		if (c->announced)
+			child_sa_act(c, c->conf->close_action);
 		/* our own Delete may still be out: its answer finds nothing, which is fine */
 		child_sa_closed(c);
 	}

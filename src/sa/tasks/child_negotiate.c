@@ -212,6 +212,46 @@ static struct ts_list negotiate_widen(struct arena *a, struct ts_list list, stru
 	return (struct ts_list){ n, ts };
 }
 
+/* RFC 7296, 2.9 SHOULD: the packet's own selector comes first. */
+static struct ts_list negotiate_packet_first(struct arena *a, struct ts_list list, const struct ts *packet)
+{
+	struct ts *ts;
+
+	if (!ts_list_within(list, (struct ts_list){ 1, packet }) || list.count >= LIMIT_SELECTORS ||
+	    (list.count && ts_equal(&list.p[0], packet)))
+		return list;
+	ts = arena_array(a, struct ts, list.count + 1);
+	ts[0] = *packet;
+	memcpy(ts + 1, list.p, list.count * sizeof(*ts));
+	return (struct ts_list){ list.count + 1, ts };
+}
+
+/* Of the list what is about the packet's address alone (RFC 7296, 2.9: SINGLE_PAIR_REQUIRED). */
+static struct ts_list negotiate_one_address(struct arena *a, struct ts_list list, const struct ts *packet)
+{
+	struct ts host = *packet;
+	struct ts_list one;
+
+	host.protocol = 0;
+	host.port_from = 0;
+	host.port_to = UINT16_MAX;
+	one = ts_narrow(a, list, (struct ts_list){ 1, &host });
+	return one.count ? one : list;
+}
+
+/* What the packet of the trap has to say. */
+static void negotiate_acquired(struct arena *a, const struct child_negotiation *n, struct ts_list *local,
+			       struct ts_list *remote)
+{
+	if (n->single_pair) {
+		*local = negotiate_one_address(a, *local, &n->acquire.src);
+		*remote = negotiate_one_address(a, *remote, &n->acquire.dst);
+	} else {
+		*local = negotiate_packet_first(a, *local, &n->acquire.src);
+		*remote = negotiate_packet_first(a, *remote, &n->acquire.dst);
+	}
+}
+
 void negotiate_selectors(struct ike_sa *sa, const struct child_negotiation *n, const struct child_conf *conf,
 			 struct ts_list *ret_local, struct ts_list *ret_remote)
 {
@@ -221,6 +261,8 @@ void negotiate_selectors(struct ike_sa *sa, const struct child_negotiation *n, c
 	/* RFC 7296, 2.9: what "dynamic" stands for is known only now */
 	*ret_local = ts_resolve(a, conf->local_ts, &sa->local, 1);
 	*ret_remote = ts_resolve(a, conf->remote_ts, &sa->remote, 1);
+	if (n->acquired)
+		negotiate_acquired(a, n, ret_local, ret_remote);
 	/* RFC 7296, 2.9.2 MUST: not narrower than the one it replaces */
 	if (old) {
 		*ret_local = negotiate_widen(a, *ret_local, child_sa_local_ts(old));

@@ -22,7 +22,7 @@ static const struct refusal refusals[] = {
 	  "local_ts and remote_ts must overlap the peer's, the other way round" },
 	{ NOTIFY_SINGLE_PAIR_REQUIRED, CAUSE_SELECTORS, REFUSAL_SELECTORS,
 	  "the peer takes one pair of addresses per CHILD_SA only (SINGLE_PAIR_REQUIRED)",
-	  "a child per pair of single addresses in local_ts and remote_ts is needed" },
+	  "a child per pair of single addresses in local_ts and remote_ts is needed, or start_action = trap" },
 	{ NOTIFY_NO_ADDITIONAL_SAS, CAUSE_PEER_ERROR, REFUSAL_NOTHING,
 	  "the peer takes no more CHILD_SAs (NO_ADDITIONAL_SAS)",
 	  "its limit must be raised, or the IKE_SA set up anew; its log may tell more" },
@@ -89,25 +89,51 @@ static enum outcome refused_invalid_ke(struct ike_sa *sa, struct child_negotiati
 	return OUTCOME_MORE;
 }
 
-/* RFC 7296, 2.25 MUST: not at once again, but after a while. Another task does it, with who waits for this one. */
-static enum outcome refused_for_now(struct ike_sa *sa, struct child_negotiation *n)
+/* Another task for the same, with who waits for this one, which ends. NULL: what it was to replace is gone. */
+static struct task *refused_again(struct ike_sa *sa, struct child_negotiation *n)
 {
 	struct child_sa *c = negotiate_sa(sa, n);
 	struct task *t = n->old_id ? child_rekey_new(sa, n->old_id) :
 				     child_create_new(sa, n->conn, n->conf, n->task.request);
 
 	if (!t)
-		return OUTCOME_CHILD_FAILED;
-	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "the peer cannot do it now, CHILD_SA '%s' is asked for again in a few seconds",
-	       n->conf->name);
+		return NULL;
 	t->request = n->task.request;
 	n->task.request.id = 0;
-	negotiation_of(t)->tries = (uint8_t)(n->tries + 1);
+	negotiation_of(t)->tries = n->tries;
+	negotiation_of(t)->acquired = n->acquired;
+	negotiation_of(t)->acquire = n->acquire;
+	negotiation_of(t)->single_pair = n->single_pair;
 	n->again = n->failed = true;
 	child_sa_move(c, CHILD_EVENT_FAILED);
 	child_sa_free(c);
 	n->child_id = 0;
+	return t;
+}
+
+/* RFC 7296, 2.25 MUST: not at once again, but after a while. */
+static enum outcome refused_for_now(struct ike_sa *sa, struct child_negotiation *n)
+{
+	struct task *t = refused_again(sa, n);
+
+	if (!t)
+		return OUTCOME_CHILD_FAILED;
+	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "the peer cannot do it now, CHILD_SA '%s' is asked for again in a few seconds",
+	       n->conf->name);
+	negotiation_of(t)->tries++;
 	task_retry_later(sa, t);
+	return OUTCOME_CHILD_FAILED;
+}
+
+/* RFC 7296, 2.9: then for the packet's two addresses only. */
+static enum outcome refused_single_pair(struct ike_sa *sa, struct child_negotiation *n)
+{
+	struct task *t;
+
+	n->single_pair = true;
+	t = refused_again(sa, n);
+	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "CHILD_SA '%s' is asked for again, for one pair of addresses", n->conf->name);
+	ike_sa_queue(sa, t);
 	return OUTCOME_CHILD_FAILED;
 }
 
@@ -122,6 +148,8 @@ enum outcome negotiate_refused(struct ike_sa *sa, struct child_negotiation *n, c
 	if (notify->type == NOTIFY_TEMPORARY_FAILURE && !n->in_auth && n->tries < LIMIT_TEMPORARY_TRIES &&
 	    (!n->old_id || negotiate_old(sa, n)))
 		return refused_for_now(sa, n);
+	if (notify->type == NOTIFY_SINGLE_PAIR_REQUIRED && n->acquired && !n->single_pair)
+		return refused_single_pair(sa, n);
 	refusal_log(sa, n, f);
 	return negotiate_failed(sa, n, f->cause, f->why, 0);
 }

@@ -165,7 +165,7 @@ START_TEST(test_full)
 		"   set_mark_out = 0\n if_id_in = 0\n if_id_out = 0\n label_mode = system\n tfc_padding = 0\n"
 		"   replay_window = 0\n hw_offload = auto\n copy_df = no\n copy_ecn = no\n copy_dscp = out\n"
 		"   per_cpu_sas = no\n icmp = no\n start_action = start\n close_action = START }\n"
-		"  b { dpd_action = clear\n start_action = none } }\n}\n");
+		"  b { dpd_action = clear\n start_action = trap|start\n close_action = route\n mode = drop } }\n}\n");
 	const struct child_conf *a = conn_child(c, "a");
 
 	ck_assert_int_eq(c->version, 2);
@@ -198,6 +198,9 @@ START_TEST(test_full)
 	ck_assert_ptr_nonnull(a);
 	ck_assert_ptr_eq(a, &c->children[0]);
 	ck_assert_str_eq(c->children[1].name, "b");
+	ck_assert_uint_eq(c->children[1].start_action, ACTION_TRAP | ACTION_START);
+	ck_assert_uint_eq(c->children[1].close_action, ACTION_TRAP);
+	ck_assert(child_conf_is_shunt(&c->children[1]) && !child_conf_is_shunt(a));
 	ck_assert_ptr_null(conn_child(c, "c"));
 	ck_assert_uint_eq(a->esp.count, 2);
 	ck_assert_uint_eq(a->local_ts.count, 2);
@@ -435,14 +438,7 @@ static const struct {
 	  "unsupported: mode = transport_proxy (this mode is not supported)" },
 	{ { 'k', "mode", "beet" }, "unsupported: mode = beet (kernel-mock does not carry BEET mode)" },
 	{ { 'k', "mode", "iptfs" }, "unsupported: mode = iptfs (this mode is not supported)" },
-	{ { 'k', "mode", "pass" }, "unsupported: mode = pass (this mode is not supported)" },
-	{ { 'k', "mode", "drop" }, "unsupported: mode = drop (this mode is not supported)" },
 	{ { 'k', "policies", "no" }, "unsupported: policies = no (kernel-mock cannot do it)" },
-	{ { 'k', "dpd_action", "trap" }, "unsupported: dpd_action = trap (trap policies are not supported yet)" },
-	{ { 'k', "start_action", "route" }, "unsupported: start_action = route (trap policies are not supported yet)" },
-	{ { 'k', "start_action", "trap|start" },
-	  "unsupported: start_action = trap|start (trap policies are not supported yet)" },
-	{ { 'k', "close_action", "trap" }, "unsupported: close_action = trap (trap policies are not supported yet)" },
 	{ { 'k', "ipcomp", "yes" }, "unsupported: ipcomp = yes (compression (IPComp) is not supported)" },
 	{ { 'k', "interface", "eth0" }, "unsupported: interface = eth0 (kernel-mock cannot do it)" },
 	{ { 'k', "mark_in", "42/0xff" }, "unsupported: mark_in = 42/0xff (kernel-mock cannot do it)" },

@@ -9,6 +9,7 @@
 
 #include "control/control.h"
 #include "control/internal.h"
+#include "worker/trap.h"
 
 TCase *control_message_tests(void);
 TCase *control_client_tests(void);
@@ -38,6 +39,9 @@ enum fake_kind {
 	FAKE_REKEY,
 	FAKE_REAUTH_TIME,
 	FAKE_SYNC,
+	FAKE_TRAP_INSTALL,
+	FAKE_TRAP_UNINSTALL,
+	FAKE_TRAP_ENDED,
 };
 
 struct fake_call {
@@ -47,6 +51,8 @@ struct fake_call {
 	char ike[64], child[64]; /* of a selection or connection; "" none */
 	uint32_t ike_id, child_id;
 	unsigned worker;
+	struct child_acquire acquire;
+	enum cause ended; /* of a trap */
 	bool force, reauth;
 	uint64_t seconds;
 	uint64_t delta;
@@ -70,6 +76,8 @@ struct workers {
 	size_t copies; /* of the first SA in lists, for long ones */
 	bool hold_find;	    /* DONE of find is the test's */
 	bool hold_initiate; /* ENDED of initiate is the test's */
+	char traps[FAKE_SAS][2][64]; /* installed: connection, child */
+	size_t n_traps;
 	bool hold_end;	    /* ENDED of terminate is the test's */
 	enum cause cause;   /* of ENDED */
 	uint32_t last_id;

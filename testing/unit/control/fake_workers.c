@@ -14,6 +14,9 @@ void worker_reply_free(struct worker_reply *r)
 	ike_info_free(r->info);
 	ike_info_free(r->info_new);
 	conn_unref(r->conn);
+	if (r->trap)
+		arena_free(&r->trap->arena);
+	free(r->trap);
 	free(r->stats);
 	free(r);
 }
@@ -155,8 +158,8 @@ void workers_stats(struct workers *w, uint64_t request, struct mailbox *reply_to
 	fake_post(reply_to, r);
 }
 
-void workers_initiate(struct workers *w, uint64_t request, struct mailbox *reply_to, const struct conn *conn,
-		      const char *child, uint32_t ike_id, unsigned worker)
+void workers_acquire(struct workers *w, uint64_t request, struct mailbox *reply_to, const struct conn *conn,
+		     const char *child, const struct child_acquire *acquire, uint32_t ike_id, unsigned worker)
 {
 	struct worker_select sel = { .ike = conn->name, .child = child, .ike_id = ike_id };
 	struct fake_call *call;
@@ -164,8 +167,78 @@ void workers_initiate(struct workers *w, uint64_t request, struct mailbox *reply
 	pthread_mutex_lock(&w->lock);
 	call = fake_record_select(w, FAKE_INITIATE, request, reply_to, &sel);
 	call->worker = worker;
+	if (acquire)
+		call->acquire = *acquire;
 	if (!w->hold_initiate)
 		fake_ended(call, w->cause);
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* ---- traps: what is installed is listed, w->cause is how installing ends ---- */
+
+void workers_trap_install(struct workers *w, uint64_t request, struct mailbox *reply_to, const struct conn *conn,
+			  const char *child)
+{
+	struct worker_select sel = { .ike = conn->name, .child = child };
+	struct fake_call *call;
+
+	pthread_mutex_lock(&w->lock);
+	call = fake_record_select(w, FAKE_TRAP_INSTALL, request, reply_to, &sel);
+	if (w->cause == CAUSE_NONE) {
+		ck_assert_uint_lt(w->n_traps, FAKE_SAS);
+		fake_text(w->traps[w->n_traps][0], sizeof(w->traps[0][0]), conn->name);
+		fake_text(w->traps[w->n_traps++][1], sizeof(w->traps[0][0]), child);
+	}
+	if (reply_to)
+		fake_ended(call, w->cause);
+	pthread_mutex_unlock(&w->lock);
+}
+
+void workers_trap_uninstall(struct workers *w, uint64_t request, struct mailbox *reply_to, const char *ike,
+			    const char *child)
+{
+	struct worker_select sel = { .ike = ike, .child = child };
+	struct fake_call *call;
+	size_t i = 0;
+
+	pthread_mutex_lock(&w->lock);
+	call = fake_record_select(w, FAKE_TRAP_UNINSTALL, request, reply_to, &sel);
+	while (i < w->n_traps && ((ike && strcmp(w->traps[i][0], ike) != 0) || strcmp(w->traps[i][1], child) != 0))
+		i++;
+	if (reply_to)
+		fake_ended(call, i < w->n_traps ? CAUSE_NONE : CAUSE_POLICY);
+	if (i < w->n_traps)
+		memmove(w->traps[i], w->traps[i + 1], (--w->n_traps - i) * sizeof(w->traps[0]));
+	pthread_mutex_unlock(&w->lock);
+}
+
+void workers_trap_list(struct workers *w, uint64_t request, struct mailbox *reply_to)
+{
+	static const enum ipsec_mode modes[] = { IPSEC_MODE_TUNNEL, IPSEC_MODE_PASS, IPSEC_MODE_DROP };
+
+	pthread_mutex_lock(&w->lock);
+	for (size_t i = 0; i < w->n_traps; i++) {
+		struct worker_reply *r = fake_reply(WORKER_REPLY_TRAP, request);
+		struct ts any = ts_any(AF_INET);
+
+		r->trap = xcalloc(1, sizeof(*r->trap));
+		r->trap->ike = arena_printf(&r->trap->arena, "%s", w->traps[i][0]);
+		r->trap->child = arena_printf(&r->trap->arena, "%s", w->traps[i][1]);
+		r->trap->mode = modes[i % 3];
+		r->trap->reqid = i % 3 ? 0 : 7;
+		r->trap->local = r->trap->remote = (struct ts_list){ 1, arena_dup(&r->trap->arena, &any, sizeof(any)) };
+		fake_post(reply_to, r);
+	}
+	fake_post(reply_to, fake_reply(WORKER_REPLY_DONE, request));
+	pthread_mutex_unlock(&w->lock);
+}
+
+void workers_trap_ended(struct workers *w, uint32_t trap_id, enum cause cause)
+{
+	struct worker_select sel = { .child_id = trap_id };
+
+	pthread_mutex_lock(&w->lock);
+	fake_record_select(w, FAKE_TRAP_ENDED, 0, NULL, &sel)->ended = cause;
 	pthread_mutex_unlock(&w->lock);
 }
 

@@ -10,6 +10,7 @@
 #include "test_kernel.h"
 
 #include "dataplane.h"
+#include "loop/loop.h"
 #include "util/mem.h"
 
 struct end {
@@ -250,29 +251,81 @@ START_TEST(test_refused)
 }
 END_TEST
 
-START_TEST(test_trap)
+static struct kernel_handle *trap_add(const char *local, const char *remote, uint32_t id)
 {
-	struct ts local = test_ts("10.1.0.0/16"), remote = test_ts("10.2.0.0/16");
-	struct kernel_child conf = { .name = "trap", .mode = IPSEC_MODE_TUNNEL, .reqid = 9,
-				     .local_ts = { 1, &local }, .remote_ts = { 1, &remote } };
-	struct kernel_handle *left, *trap;
+	struct ts l = test_ts(local), r = test_ts(remote);
+	struct kernel_child conf = { .name = "trap", .mode = IPSEC_MODE_TUNNEL, .unique_id = id, .reqid = 9,
+				     .local_ts = { 1, &l }, .remote_ts = { 1, &r } };
 	struct errtext err;
-	size_t n = test_packet(sent, "10.1.0.5", "10.2.0.6", 17, 1, 2, 60);
+	struct kernel_handle *trap = child_new(&conf, &err);
 
-	trap = child_new(&conf, &err);
 	ck_assert_ptr_nonnull(trap);
 	ck_assert(dataplane_add(&ends[0].dp, trap));
+	return trap;
+}
+
+static bool release_asked(void)
+{
+	struct pollfd p = { ends[0].dp.release_fd, POLLIN, 0 };
+
+	return poll(&p, 1, 0) > 0;
+}
+
+START_TEST(test_trap)
+{
+	struct kernel_handle *left, *trap = trap_add("10.1.0.0/16", "10.2.0.0/16", 77);
+	size_t n = test_packet(sent, "10.1.0.5", "10.2.0.6", 17, 1000, 2000, 60);
+
 	push(&ends[0], sent, n);
 	push(&ends[0], sent, n);
-	ck_assert_uint_eq(drops(&ends[0], DROP_ACQUIRE), 2);
-	ck_assert_int_eq(ends[0].events[KERNEL_EVENT_ACQUIRE], 1);
+	ck_assert_uint_eq(drops(&ends[0], DROP_HELD), 2);
+	ck_assert_uint_eq(drops(&ends[0], DROP_ACQUIRE), 0);
+	ck_assert_int_eq(ends[0].events[KERNEL_EVENT_ACQUIRE], 2);
 	ck_assert_uint_eq(ends[0].last.reqid, 9);
-	ck_assert_uint_eq(ends[0].last.dst.ip[1], 2);
+	ck_assert_uint_eq(ends[0].last.child_id, 77);
+	ck_assert_str_eq(ts_format(&ends[0].last.packet_src).s, "10.1.0.5/32[udp/1000]");
+	ck_assert_str_eq(ts_format(&ends[0].last.packet_dst).s, "10.2.0.6/32[udp/2000]");
+	ck_assert(!release_asked());
 	left = child(0, "10.1.0.0/16", "10.2.0.0/16", false, 0x1000);
 	ck_assert(dataplane_add(&ends[0].dp, left));
+	ck_assert(release_asked());
+	ck_assert_uint_eq(batch_out_release(&ends[0].dp, ends[0].out), 2);
+	ck_assert_uint_eq(batch_out_release(&ends[0].dp, ends[0].out), 0);
+	ck_assert(!release_asked());
+	ck_assert_uint_eq(left->out.usage.packets, 2);
 	push(&ends[0], sent, n);
-	ck_assert_uint_eq(left->out.usage.packets, 1);
+	ck_assert_uint_eq(left->out.usage.packets, 3);
 	remove_child(&ends[0], left);
+	/* and it works again */
+	push(&ends[0], sent, n);
+	ck_assert_int_eq(ends[0].events[KERNEL_EVENT_ACQUIRE], 3);
+	remove_child(&ends[0], trap);
+	ck_assert_uint_eq(ends[0].dp.hold.n, 0);
+}
+END_TEST
+
+/* A few packets per trap wait; those that the new SA is not for go on waiting. */
+START_TEST(test_trap_limits)
+{
+	struct kernel_handle *left, *trap = trap_add("10.1.0.0/16", "10.2.0.0/16", 77);
+	struct kernel_handle *other = trap_add("10.1.0.0/16", "10.3.0.0/16", 78);
+	size_t n = test_packet(sent, "10.1.0.5", "10.2.0.6", 17, 1000, 2000, 60);
+
+	for (int i = 0; i < HOLD_PER_TRAP + 5; i++)
+		push(&ends[0], sent, n);
+	ck_assert_uint_eq(drops(&ends[0], DROP_HELD), HOLD_PER_TRAP);
+	ck_assert_uint_eq(drops(&ends[0], DROP_ACQUIRE), 5);
+	ck_assert_int_eq(ends[0].events[KERNEL_EVENT_ACQUIRE], HOLD_PER_TRAP);
+	n = test_packet(sent, "10.1.0.5", "10.3.0.6", 17, 1000, 2000, 60);
+	push(&ends[0], sent, n);
+	left = child(0, "10.1.0.5", "10.3.0.0/16", false, 0x1000);
+	ck_assert(dataplane_add(&ends[0].dp, left));
+	ck_assert_uint_eq(batch_out_release(&ends[0].dp, ends[0].out), 1);
+	ck_assert_uint_eq(left->out.usage.packets, 1);
+	ck_assert_uint_eq(ends[0].dp.hold.n, HOLD_PER_TRAP);
+	ck_assert_uint_eq(hold_expire(&ends[0].dp.hold, clock_monotonic_ms() + HOLD_MS + 1000), HOLD_PER_TRAP);
+	remove_child(&ends[0], left);
+	remove_child(&ends[0], other);
 	remove_child(&ends[0], trap);
 }
 END_TEST
@@ -467,6 +520,7 @@ TCase *tcase_dataplane(void)
 	tcase_add_loop_test(tc, test_batch, 0, 2);
 	tcase_add_test(tc, test_refused);
 	tcase_add_test(tc, test_trap);
+	tcase_add_test(tc, test_trap_limits);
 	tcase_add_test(tc, test_limits);
 	tcase_add_test(tc, test_move);
 	tcase_add_test(tc, test_carry);
