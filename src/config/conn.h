@@ -104,6 +104,7 @@ struct conn {
 	uint16_t local_port, remote_port; /* 500 unless configured; local 4500: NAT-T from the beginning, remote too then */
 	struct proposal_list proposals;
 	bool encap, mobike;
+	uint8_t dscp; /* of IKE packets */
 	uint64_t dpd_delay;   /* s, 0 off */
 	uint64_t dpd_timeout; /* s; means nothing to IKEv2, only listed */
 	enum conn_fragmentation fragmentation;
@@ -125,7 +126,7 @@ struct conn_backend {
 	const char *name; /* "kernel-userland"; NULL: not said */
 	bool transport, beet;
 	bool scope; /* marks, interfaces, copy_dscp, policies */
-	bool hw_offload, tfc;
+	bool hw_offload, tfc, sha256_96;
 };
 
 /* What parsing needs to know of the host. */

@@ -54,7 +54,7 @@ static const struct conn_rule conn_keys[] = {
 	REFUSED_LIST("vips", scalar_ip, WHY_VIP),
 	REFUSED("aggressive", scalar_bool, 0, WHY_V1),
 	REFUSED("pull", scalar_bool, 1, WHY_V1),
-	REFUSED("dscp", scalar_dscp, 0, "marking IKE packets is not supported yet"),
+	VALUE("dscp", scalar_dscp, CONN(dscp)),
 	VALUE("encap", scalar_bool, CONN(encap)),
 	VALUE("mobike", scalar_bool, CONN(mobike)),
 	VALUE("dpd_delay", scalar_time, CONN(dpd_delay)),
@@ -109,8 +109,7 @@ static const struct conn_rule child_keys[] = {
 	ENTRY("esp_proposals", TREE_LIST, entry_proposals, .offset = offsetof(struct child_conf, esp),
 	      .max = PROTOCOL_ESP),
 	ENTRY("ah_proposals", TREE_LIST, entry_proposals, .max = PROTOCOL_AH, .refusal = "AH is not supported"),
-	VALUE("sha256_96", scalar_bool, CHILD(sha256_96), .refusal = "HMAC-SHA-256 cut to 96 bits is not supported yet",
-	      .obeyed = 1 << 0),
+	NEEDS("sha256_96", scalar_bool, 0, SHA256_96, CHILD(sha256_96)),
 	ENTRY("local_ts", TREE_LIST, entry_selectors, .offset = offsetof(struct child_conf, local_ts)),
 	ENTRY("remote_ts", TREE_LIST, entry_selectors, .offset = offsetof(struct child_conf, remote_ts)),
 	VALUE("rekey_time", scalar_time, CHILD(rekey_time)),
@@ -206,6 +205,9 @@ bool conn_check_needs(struct conn_parse *p, const struct conn_rule *rule, struct
 		break;
 	case CONN_NEEDS_TFC:
 		has = b->tfc;
+		break;
+	case CONN_NEEDS_SHA256_96:
+		has = b->sha256_96;
 		break;
 	}
 	return has || conn_fail_backend(p, rule->name, value, "cannot do it");

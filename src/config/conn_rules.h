@@ -24,7 +24,7 @@ typedef bool conn_entry_fn(struct conn_parse *p, const struct conn_rule *rule, c
 			   void *section);
 
 /* Values that not every IPsec backend can obey: struct conn_backend. */
-enum conn_need { CONN_NEEDS_NOTHING, CONN_NEEDS_SCOPE, CONN_NEEDS_HW_OFFLOAD, CONN_NEEDS_TFC };
+enum conn_need { CONN_NEEDS_NOTHING, CONN_NEEDS_SCOPE, CONN_NEEDS_HW_OFFLOAD, CONN_NEEDS_TFC, CONN_NEEDS_SHA256_96 };
 
 struct conn_rule {
 	const char *name;

@@ -39,6 +39,7 @@ struct conn_backend daemon_backend(const struct kernel_ops *ops)
 		.scope = ops->supports_scope,
 		.hw_offload = ops->supports_hw_offload,
 		.tfc = ops->supports_tfc,
+		.sha256_96 = ops->supports_sha256_96,
 	};
 }
 

@@ -135,6 +135,7 @@ struct kernel_ops {
 	bool supports_scope;      /* struct ipsec_scope, copy_dscp, fwd_out, no_policies */
 	bool supports_hw_offload;
 	bool supports_tfc;        /* kernel_child.tfc */
+	bool supports_sha256_96;  /* suite.integ INTEG_HMAC_SHA2_256_96; kernel_child.protect has the one of 128 bits */
 	bool udp_encap; /* the kernel carries ESP in UDP: the NAT-T sockets are to hand it over */
 	/* Whether it could work here; err says why not. */
 	bool (*probe)(const struct settings *settings, struct errtext *err);

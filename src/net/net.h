@@ -112,6 +112,9 @@ EXPORT size_t net_receive(struct net_worker *w, enum net_sock sock,
  */
 EXPORT void net_send(struct net_worker *w, const struct addr *local, const struct addr *remote,
 		     struct bytes data);
+/* Likewise, with these six bits in the traffic class (RFC 2474). */
+EXPORT void net_send_dscp(struct net_worker *w, const struct addr *local, const struct addr *remote, unsigned dscp,
+			  struct bytes data);
 /* RFC 3948, 2.3: the one byte that keeps a NAT mapping alive. */
 EXPORT void net_send_keepalive(struct net_worker *w, const struct addr *local,
 			       const struct addr *remote);

@@ -17,6 +17,7 @@ struct send_entry {
 	struct addr local, remote;
 	uint8_t *p; /* kept for the next message of this place */
 	size_t n, cap;
+	uint8_t tos;
 };
 
 /* Ring of messages for one socket, in the order they were queued. */
@@ -27,7 +28,7 @@ struct send_queue {
 
 union sender_control {
 	struct cmsghdr align;
-	char b[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+	char b[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int))];
 };
 
 struct sender {
@@ -90,31 +91,45 @@ static bool sender_needs_source(const struct addr *local)
 	return local->family && !addr_is_any(local);
 }
 
+static void sender_add_control(struct msghdr *h, int level, int type, const void *data, size_t n)
+{
+	struct cmsghdr *c = (struct cmsghdr *)((char *)h->msg_control + h->msg_controllen);
+
+	c->cmsg_len = CMSG_LEN(n);
+	c->cmsg_level = level;
+	c->cmsg_type = type;
+	memcpy(CMSG_DATA(c), data, n);
+	h->msg_controllen += CMSG_SPACE(n);
+}
+
 /* The pktinfo that makes `local` the source. */
-static void sender_set_source(struct msghdr *h, union sender_control *control,
-			      const struct addr *local)
+static void sender_set_source(struct msghdr *h, const struct addr *local)
 {
 	struct in_pktinfo v4 = { 0 };
-	struct in6_pktinfo v6 = { 0 };
-	bool is_v4 = local->family == AF_INET;
-	size_t n = is_v4 ? sizeof(v4) : sizeof(v6);
-	struct cmsghdr *c;
+	struct in6_pktinfo v6 = { .ipi6_ifindex = local->scope };
 
-	memset(control, 0, sizeof(*control));
-	h->msg_control = control->b;
-	h->msg_controllen = CMSG_SPACE(n);
-	c = CMSG_FIRSTHDR(h);
-	c->cmsg_len = CMSG_LEN(n);
-	c->cmsg_level = is_v4 ? IPPROTO_IP : IPPROTO_IPV6;
-	c->cmsg_type = is_v4 ? IP_PKTINFO : IPV6_PKTINFO;
-	if (is_v4) {
+	if (local->family == AF_INET) {
 		memcpy(&v4.ipi_spec_dst, local->ip, sizeof(v4.ipi_spec_dst));
-		memcpy(CMSG_DATA(c), &v4, sizeof(v4));
+		sender_add_control(h, IPPROTO_IP, IP_PKTINFO, &v4, sizeof(v4));
 	} else {
 		memcpy(&v6.ipi6_addr, local->ip, sizeof(v6.ipi6_addr));
-		v6.ipi6_ifindex = local->scope;
-		memcpy(CMSG_DATA(c), &v6, sizeof(v6));
+		sender_add_control(h, IPPROTO_IPV6, IPV6_PKTINFO, &v6, sizeof(v6));
 	}
+}
+
+static void sender_set_control(struct msghdr *h, union sender_control *control, const struct send_entry *e)
+{
+	bool v4 = e->remote.family == AF_INET;
+	int tos = e->tos;
+
+	if (!tos && !sender_needs_source(&e->local))
+		return;
+	memset(control, 0, sizeof(*control));
+	h->msg_control = control->b;
+	if (sender_needs_source(&e->local))
+		sender_set_source(h, &e->local);
+	if (tos)
+		sender_add_control(h, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_TOS : IPV6_TCLASS, &tos, sizeof(tos));
 }
 
 static unsigned sender_prepare(struct sender *s, struct send_queue *q)
@@ -130,8 +145,7 @@ static unsigned sender_prepare(struct sender *s, struct send_queue *q)
 				      .msg_iov = &s->iovs[i],
 				      .msg_iovlen = 1 };
 		h->msg_namelen = addr_to_sockaddr(&e->remote, &s->names[i]);
-		if (sender_needs_source(&e->local))
-			sender_set_source(h, &s->controls[i], &e->local);
+		sender_set_control(h, &s->controls[i], e);
 	}
 	return n;
 }
@@ -220,7 +234,7 @@ static bool sender_can_send(const struct net_worker *w, enum net_sock sock,
 }
 
 static void sender_queue(struct net_worker *w, enum net_sock sock, const struct addr *local,
-			 const struct addr *remote, size_t marker, struct bytes data)
+			 const struct addr *remote, size_t marker, uint8_t tos, struct bytes data)
 {
 	struct send_queue **q = &w->queues[sock];
 	struct send_entry *e = NULL;
@@ -236,6 +250,7 @@ static void sender_queue(struct net_worker *w, enum net_sock sock, const struct 
 	}
 	e->local = *local;
 	e->remote = *remote;
+	e->tos = tos;
 	memset(e->p, 0, marker);
 	if (data.n)
 		memcpy(e->p + marker, data.p, data.n);
@@ -244,17 +259,23 @@ static void sender_queue(struct net_worker *w, enum net_sock sock, const struct 
 		(void)sender_flush_sock(w, sock);
 }
 
-void net_send(struct net_worker *w, const struct addr *local, const struct addr *remote,
-	      struct bytes data)
+void net_send_dscp(struct net_worker *w, const struct addr *local, const struct addr *remote, unsigned dscp,
+		   struct bytes data)
 {
 	enum net_sock sock = sender_choose(w, local, remote);
 
-	sender_queue(w, sock, local, remote, net_sock_is_natt(sock) ? NATT_MARKER_LEN : 0, data);
+	sender_queue(w, sock, local, remote, net_sock_is_natt(sock) ? NATT_MARKER_LEN : 0, (uint8_t)(dscp << 2), data);
+}
+
+void net_send(struct net_worker *w, const struct addr *local, const struct addr *remote,
+	      struct bytes data)
+{
+	net_send_dscp(w, local, remote, 0, data);
 }
 
 void net_send_keepalive(struct net_worker *w, const struct addr *local, const struct addr *remote)
 {
 	static const uint8_t keepalive = 0xff;
 
-	sender_queue(w, sender_choose(w, local, remote), local, remote, 0, bytes_of(&keepalive, 1));
+	sender_queue(w, sender_choose(w, local, remote), local, remote, 0, 0, bytes_of(&keepalive, 1));
 }

@@ -174,6 +174,9 @@ enum kernel_status child_sa_install(struct child_sa *c, struct bytes keymat, con
 
 	if (c->scope)
 		k.scope = *c->scope;
+	/* negotiated is what the RFC has; the peer's kernel cuts it shorter */
+	if (conf->sha256_96 && k.suite.integ == INTEG_HMAC_SHA2_256_128)
+		k.suite.integ = INTEG_HMAC_SHA2_256_96;
 	c->place = ike->place;
 	child_sa_split_keys(c, keymat, protect, &k);
 	child_sa_move(c, CHILD_EVENT_INSTALL);

@@ -94,7 +94,7 @@ void fragment_send(struct ike_sa *sa, const struct addr *local, const struct add
 	while (fragment_next(&msgs, &one)) {
 		LOG_SA(&sa->log, NET, level, "sending packet: from %s to %s (%zu bytes)", addr_format_port(local).s,
 		       addr_format_port(remote).s, one.n);
-		sa->ctx->ops->send(sa->ctx->host, local, remote, one);
+		sa->ctx->ops->send(sa->ctx->host, local, remote, sa->conn ? sa->conn->dscp : 0, one);
 	}
 }
 

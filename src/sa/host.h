@@ -74,8 +74,8 @@ _Static_assert(SA_COUNTER_INVALID_SPI + 1 == CONN_COUNTERS, "the first ones are 
  * in its place. All calls are made on the SA's own thread and return at once.
  */
 struct sa_host_ops {
-	/* Queues one IKE message; copies it. The non-ESP marker is the host's. */
-	void (*send)(void *host, const struct addr *local, const struct addr *remote, struct bytes msg);
+	/* Queues one IKE message; copies it. The non-ESP marker is the host's. dscp: six bits of the traffic class. */
+	void (*send)(void *host, const struct addr *local, const struct addr *remote, unsigned dscp, struct bytes msg);
 	/* RFC 3948, 2.3: the byte that keeps a NAT's mapping alive. */
 	void (*keepalive)(void *host, const struct addr *local, const struct addr *remote);
 	void (*event)(void *host, enum sa_event event, const struct ike_sa *sa, const struct child_sa *child);

@@ -6,9 +6,9 @@
 
 /* What SAs need of the world (sa/host.h), by this worker. */
 
-static void host_send(void *host, const struct addr *local, const struct addr *remote, struct bytes msg)
+static void host_send(void *host, const struct addr *local, const struct addr *remote, unsigned dscp, struct bytes msg)
 {
-	net_send(((struct worker *)host)->net, local, remote, msg);
+	net_send_dscp(((struct worker *)host)->net, local, remote, dscp, msg);
 }
 
 static void host_keepalive(void *host, const struct addr *local, const struct addr *remote)

@@ -16,7 +16,7 @@ static void load_keepalive(void *host, const struct addr *local, const struct ad
 {
 }
 
-static void load_send(void *host, const struct addr *local, const struct addr *remote, struct bytes msg)
+static void load_send(void *host, const struct addr *local, const struct addr *remote, unsigned dscp, struct bytes msg)
 {
 	net_send(((struct load *)host)->nw, local, remote, msg);
 }

@@ -89,11 +89,12 @@ static void lab_put(struct lab_end *e, const struct addr *local, const struct ad
 	p->data = xmemdup(msg.p, msg.n);
 }
 
-static void lab_send(void *host, const struct addr *local, const struct addr *remote, struct bytes msg)
+static void lab_send(void *host, const struct addr *local, const struct addr *remote, unsigned dscp, struct bytes msg)
 {
 	struct lab_end *e = host;
 
 	lab_note_reply(e->lab, msg);
+	e->dscp = dscp;
 	e->lab->sent++;
 	lab_put(e, local, remote, msg);
 }
@@ -686,7 +687,7 @@ static void lab_load(struct lab_end *e, const char *text)
 {
 	struct conn_env env = { .have = crypto_have, .have_arg = lab_registry(), .default_replay_window = 32,
 				.backend = { .name = "mock", .transport = true, .beet = true, .scope = true,
-					     .hw_offload = true, .tfc = true } };
+					     .hw_offload = true, .tfc = true, .sha256_96 = true } };
 	struct errtext err = { "" };
 
 	e->ctx.config = swanctl_text_load(text, e->name, &env, &err);

@@ -61,6 +61,7 @@ struct lab_end {
 	} pending[LAB_PENDING];
 	size_t n_pending;
 	struct kernel_usage usage_in, usage_out; /* what query says */
+	unsigned dscp; /* of the last message sent */
 	unsigned kernel_moves;                   /* children that were asked to move */
 	unsigned keepalives;
 	/* the host's addresses: lab_roam; none: `addr` is all there is, and nothing is watched */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <check.h>
+#include <stdio.h>
 
 #include "confs.h"
 #include "lab.h"
@@ -312,6 +313,33 @@ START_TEST(no_tfc_padding)
 }
 END_TEST
 
+/* ESP's integrity check is agreed on as the RFC has it, and cut shorter in the backend; not that of others */
+START_TEST(sha256_cut)
+{
+	static const char *const esp[] = { "esp_proposals = aes128-sha256\n", "esp_proposals = aes128-sha512\n" };
+	char conf_a[1024], conf_b[1024];
+	struct lab *lab;
+
+	snprintf(conf_a, sizeof(conf_a), CONF_A_WITH(CONF_IKE, CHILD_A("one", "1", "%s sha256_96 = yes")), esp[_i]);
+	snprintf(conf_b, sizeof(conf_b), CONF_B_WITH(CONF_IKE, CHILD_B("one", "1", "%s")), esp[_i]);
+	lab = modes_up(conf_a, conf_b);
+	ck_assert_uint_eq(child_of(&lab->a)->suite.integ, lab_asked(child_of(&lab->b))->suite.integ);
+	ck_assert_uint_eq(lab_asked(child_of(&lab->a))->suite.integ, _i ? INTEG_HMAC_SHA2_512_256 : INTEG_HMAC_SHA2_256_96);
+	lab_free(lab);
+}
+END_TEST
+
+/* DSCP of IKE packets */
+START_TEST(marked_messages)
+{
+	struct lab *lab = modes_up(CONF_A_WITH(CONF_IKE "\n dscp = 101110", CHILD_A("one", "1", ESP)), CONF_B);
+
+	ck_assert_uint_eq(lab->a.dscp, 46);
+	ck_assert_uint_eq(lab->b.dscp, 0);
+	lab_free(lab);
+}
+END_TEST
+
 /* ---- inactivity ---- */
 
 #define IDLE_A CONF_A_WITH(CONF_IKE, CHILD_A("one", "1", ESP "\n inactivity = 60s") CHILD_A("two", "2", ESP))
@@ -372,6 +400,8 @@ Suite *modes_suite(void)
 	tcase_add_test(t, unique_numbers);
 	tcase_add_test(t, ids_of_connection);
 	tcase_add_test(t, no_tfc_padding);
+	tcase_add_loop_test(t, sha256_cut, 0, 2);
+	tcase_add_test(t, marked_messages);
 	tcase_add_loop_test(t, idle_is_closed, 0, 2);
 	tcase_add_loop_test(t, idle_and_rekeyed, 0, 2);
 	suite_add_tcase(s, t);

@@ -403,7 +403,6 @@ static const struct {
 	{ { 'c', "vips", "0.0.0.0, ::" },
 	  "unsupported: vips = 0.0.0.0 (virtual addresses and pools are not supported yet)" },
 	{ { 'c', "pools", "p" }, "unsupported: pools = p (virtual addresses and pools are not supported yet)" },
-	{ { 'c', "dscp", "101110" }, "unsupported: dscp = 101110 (marking IKE packets is not supported yet)" },
 	{ { 'c', "ppk_id", "a" }, "unsupported: ppk_id = a (post-quantum preshared keys are not supported yet)" },
 	{ { 'c', "ppk_required", "yes" },
 	  "unsupported: ppk_required = yes (post-quantum preshared keys are not supported yet)" },

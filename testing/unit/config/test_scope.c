@@ -21,7 +21,7 @@ static struct conn *scope_parse(const char *ike, const char *child, const struct
 	return c;
 }
 
-static const struct conn_backend all = { "kernel-all", true, true, true, true, true };
+static const struct conn_backend all = { "kernel-all", true, true, true, true, true, true };
 static const struct conn_backend none = { .name = "kernel-none" };
 
 static const struct {
@@ -67,10 +67,10 @@ START_TEST(test_full)
 {
 	struct errtext err = { "" };
 	struct conn *c = scope_parse(
-		"if_id_in = %unique\nif_id_out = 0x10",
+		"if_id_in = %unique\nif_id_out = 0x10\ndscp = 101110",
 		"mode = beet\nmark_in = 1\nmark_out = 2\nmark_in_sa = yes\nset_mark_in = 3\nset_mark_out = 4\nif_id_in = 5\n"
 		"if_id_out = %unique-dir\ninterface = eth0.7\npolicies = no\npolicies_fwd_out = yes\ncopy_dscp = yes\n"
-		"hw_offload = crypto\ntfc_padding = mtu\nhostaccess = yes\ninactivity = 1m",
+		"hw_offload = crypto\ntfc_padding = mtu\nhostaccess = yes\ninactivity = 1m\nsha256_96 = yes",
 		&all, &err);
 	const struct child_conf *k;
 
@@ -93,6 +93,8 @@ START_TEST(test_full)
 	ck_assert_int_eq(k->hw_offload, HW_OFFLOAD_CRYPTO);
 	ck_assert_uint_eq(k->tfc_padding, TFC_MTU);
 	ck_assert_uint_eq(k->inactivity, 60);
+	ck_assert_uint_eq(c->dscp, 46);
+	ck_assert(k->sha256_96);
 	conn_unref(c);
 }
 END_TEST
@@ -119,6 +121,7 @@ static const struct {
 	{ "", "copy_dscp = in", "copy_dscp = in (kernel-none cannot do it)" },
 	{ "", "hw_offload = yes", "hw_offload = yes (kernel-none cannot do it)" },
 	{ "", "hw_offload = packet", "hw_offload = packet (kernel-none cannot do it)" },
+	{ "", "sha256_96 = yes", "sha256_96 = yes (kernel-none cannot do it)" },
 	{ "", "tfc_padding = 100", "tfc_padding = 100 (kernel-none cannot do it)" },
 };
 

@@ -109,6 +109,46 @@ START_TEST(source_and_marker)
 }
 END_TEST
 
+static int received_tos(int fd, bool v6)
+{
+	char data[64], control[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = { data, sizeof(data) };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	struct cmsghdr *c;
+
+	ck_assert_int_gt(recvmsg(fd, &m, 0), 0);
+	c = CMSG_FIRSTHDR(&m);
+	ck_assert_ptr_nonnull(c);
+	return v6 ? *(int *)CMSG_DATA(c) : *CMSG_DATA(c);
+}
+
+/* The traffic class is the message's own: the next one has none. */
+START_TEST(dscp)
+{
+	struct fixture f = fixture_open();
+	struct addr from = support_loopback(AF_INET6, net_port(f.net)), client, none = { .port = net_port(f.net) };
+	int on = 1, fd;
+
+	ck_assert_int_eq(setsockopt(f.fd, IPPROTO_IP, IP_RECVTOS, &on, sizeof(on)), 0);
+	net_send_dscp(f.w, &f.local, &f.client, 46, bytes_str("expedited"));
+	net_send(f.w, &f.local, &f.client, bytes_str("usual"));
+	net_send_dscp(f.w, &none, &f.client, 10, bytes_str("no source"));
+	ck_assert_uint_eq(net_flush(f.w), 0);
+	ck_assert_int_eq(received_tos(f.fd, false), 46 << 2);
+	ck_assert_int_eq(received_tos(f.fd, false), 0);
+	ck_assert_int_eq(received_tos(f.fd, false), 10 << 2);
+	if (support_has_family(f.net, AF_INET6)) {
+		fd = support_socket("::1", &client);
+		ck_assert_int_eq(setsockopt(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, &on, sizeof(on)), 0);
+		net_send_dscp(f.w, &from, &client, 46, bytes_str("v6"));
+		ck_assert_uint_eq(net_flush(f.w), 0);
+		ck_assert_int_eq(received_tos(fd, true), 46 << 2);
+		close(fd);
+	}
+	fixture_close(&f);
+}
+END_TEST
+
 START_TEST(source_and_marker_v6)
 {
 	struct fixture f = fixture_open();
@@ -302,6 +342,7 @@ TCase *test_send(void)
 	tcase_set_timeout(tc, 30);
 	tcase_add_test(tc, source_and_marker);
 	tcase_add_test(tc, source_and_marker_v6);
+	tcase_add_test(tc, dscp);
 	tcase_add_test(tc, many);
 	tcase_add_test(tc, large_messages);
 	tcase_add_test(tc, kernel_takes_some);
