@@ -199,6 +199,7 @@ const struct kernel_ops netlink_ops = {
 	.supports_transport = true,
 	.supports_beet = true,
 	.supports_scope = true,
+	.supports_sha256_96 = true,
 	.supports_hw_offload = true,
 	.udp_encap = true,
 	.probe = netlink_probe,
