@@ -40,7 +40,8 @@ struct in_datagram {
 	uint8_t *p;
 	size_t n, segment; /* bytes; of each packet in it but the last */
 	uint8_t tos;
-	struct addr remote;
+	struct addr remote; /* with a stream if it came in one */
+	struct addr local;  /* of that */
 };
 
 struct batch_in *batch_in_new(const struct dataplane *dp)
@@ -81,7 +82,8 @@ static void in_tell_limit(struct batch_in *b, const struct kernel_handle *c, enu
 		event_list_add(&b->events, &ev);
 }
 
-/* An authenticated packet, newer than all before, came from elsewhere: the NAT of the peer gave it another address. */
+/* An authenticated packet, newer than all before, came from elsewhere: the NAT of the peer gave it another address,
+ * or it has another TCP connection (RFC 9329, 6.1). */
 static void in_check_peer(struct batch_in *b, struct kernel_handle *c, const struct in_datagram *d, uint64_t now_ms)
 {
 	struct kernel_event ev = child_event(c, KERNEL_EVENT_MAPPING);
@@ -90,6 +92,7 @@ static void in_check_peer(struct batch_in *b, struct kernel_handle *c, const str
 		return;
 	c->mapping_ms = now_ms;
 	c->peer = ev.src = d->remote;
+	ev.dst = d->local;
 	event_list_add(&b->events, &ev);
 }
 
@@ -151,7 +154,8 @@ static enum drop in_packet(struct dataplane *dp, struct batch_in *b, const struc
 		return DROP_NOT_ESP; /* RFC 3948, 2.2 */
 	c = in_find(dp, b, spi);
 	if (!c) {
-		if (ratelimit_take(&b->invalid_spi, now_ms))
+		/* RFC 9329, 6.1: a stream with many of these is closed by who has it */
+		if (!d->remote.stream && ratelimit_take(&b->invalid_spi, now_ms))
 			in_tell_invalid_spi(b, spi, &d->remote);
 		return DROP_NO_SA;
 	}
@@ -239,4 +243,25 @@ size_t batch_in_run(struct dataplane *dp, struct batch_in *b, int fd)
 	event_list_tell(dp, &b->events);
 	tun_write(dp->tun_fd, dp->vnet, b->writes, b->n_writes, &dp->drops);
 	return (size_t)n;
+}
+
+size_t batch_in_stream(struct dataplane *dp, struct batch_in *b, const struct addr *local, const struct addr *remote,
+		       const struct kernel_packet *list, size_t n)
+{
+	struct in_datagram d = { .local = *local, .remote = *remote };
+	uint64_t now_ms = clock_monotonic_ms();
+
+	b->n_writes = 0;
+	pthread_mutex_lock(&dp->gate_in);
+	b->last = NULL;
+	for (size_t i = 0; i < n && i < STREAM_MAX; i++) {
+		enum drop drop = in_packet(dp, b, &d, list[i].p, list[i].n, now_ms);
+
+		if (drop != DROP_NONE)
+			drop_count(&dp->drops, drop);
+	}
+	pthread_mutex_unlock(&dp->gate_in);
+	event_list_tell(dp, &b->events);
+	tun_write(dp->tun_fd, dp->vnet, b->writes, b->n_writes, &dp->drops);
+	return b->n_writes;
 }

@@ -121,11 +121,11 @@ static enum drop out_acquire(struct dataplane *dp, struct batch_out *b, struct k
 static enum drop out_check_size(struct batch_out *b, const struct kernel_handle *c, uint8_t *packet,
 				const struct flow *f, uint64_t now_ms, bool *ret_df)
 {
-	size_t mtu = pmtu_find(&b->pmtus, &c->dest.remote, now_ms);
+	size_t mtu = c->dest.remote.stream ? 0 : pmtu_find(&b->pmtus, &c->dest.remote, now_ms);
 	size_t least = f->family == AF_INET ? IPV4_MTU_MIN : IPV6_MTU_MIN;
 	size_t room = mtu ? esp_inner_max(&c->out, c->dest.remote.family, mtu) : PACKET_MAX;
 
-	*ret_df = f->df && c->out.copy_df;
+	*ret_df = f->df && c->out.copy_df && !c->dest.remote.stream; /* RFC 9329, 6.8 */
 	if (f->len <= room)
 		return DROP_NONE;
 	if (f->len <= PACKET_MAX && (!*ret_df || f->len <= least)) {
@@ -246,7 +246,7 @@ static size_t out_gather(struct dataplane *dp, struct batch_out *b, uint8_t fami
 	for (size_t i = 0; i < b->n_items; i++) {
 		const struct out_item *item = &b->items[i];
 
-		if (item->df != df || b->dests[item->dest].remote.family != family)
+		if (item->df != df || b->dests[item->dest].remote.family != family || b->dests[item->dest].remote.stream)
 			continue;
 		if (dp->use_gso && n && out_msg_takes(b, n - 1, item)) {
 			b->iov[n_iov++] = (struct iovec){ (void *)item->packet.p, item->packet.n };
@@ -342,10 +342,30 @@ static void out_send(struct dataplane *dp, struct batch_out *b, int fd, size_t n
 	}
 }
 
+/* Runs for the same TCP stream, in their order. */
+static void out_send_streams(struct dataplane *dp, struct batch_out *b)
+{
+	struct bytes run[STREAM_MAX];
+
+	for (size_t i = 0, n; i < b->n_items; i += n) {
+		uint32_t stream = b->dests[b->items[i].dest].remote.stream;
+		size_t taken;
+
+		for (n = 0; i + n < b->n_items && n < ARRAY_LEN(run) && b->dests[b->items[i + n].dest].remote.stream == stream; n++)
+			run[n] = b->items[i + n].packet;
+		if (!stream)
+			continue;
+		taken = dp->stream_send ? dp->stream_send(dp->stream_arg, stream, run, n) : 0;
+		for (size_t j = taken; j < n; j++)
+			drop_count(&dp->drops, DROP_SEND);
+	}
+}
+
 static void batch_out_send(struct dataplane *dp, struct batch_out *b)
 {
 	static const uint8_t families[] = { AF_INET, AF_INET6 };
 
+	out_send_streams(dp, b);
 	for (int f = 0; f < 2 && b->n_items; f++) {
 		int fd = families[f] == AF_INET ? dp->fds4[0] : dp->fds6[0];
 

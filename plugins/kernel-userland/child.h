@@ -41,7 +41,7 @@ struct kernel_handle {
 	struct policy *policies_in; /* of a DROP shunt: n_policies */
 
 	struct hashnode spi_node; /* of the inbound table */
-	struct esp_in in;         /* the inbound thread's, usage apart */
+	struct esp_in in;         /* the inbound threads', usage apart: guarded by their gate */
 	struct esp_out out;       /* the outbound thread's, usage apart */
 	struct out_dest dest;     /* guarded by the outbound gate */
 	struct addr peer;         /* inbound packets come from there, or were told to: guarded by the inbound gate */

@@ -27,7 +27,10 @@ struct dataplane {
 	struct drop_counters drops;
 	_Atomic uint64_t batches_in, batches_out; /* that carried at least one packet */
 
-	pthread_mutex_t gate_in; /* spis, and esp_in and selectors of all in it */
+	size_t (*stream_send)(void *arg, uint32_t stream, const struct bytes *packets, size_t n); /* NULL: no TCP */
+	void *stream_arg;
+
+	pthread_mutex_t gate_in; /* spis, and esp_in, peer and selectors of all in it */
 	struct hashtab spis;
 	struct policy_table *drops_in; /* what DROP shunts are about */
 	pthread_mutex_t gate_out; /* policies, and esp_out and dest of all in them */
@@ -81,5 +84,9 @@ size_t batch_out_run(struct dataplane *dp, struct batch_out *b);
 /* The same with packets that were held and have an SA now. */
 size_t batch_out_release(struct dataplane *dp, struct batch_out *b);
 size_t batch_in_run(struct dataplane *dp, struct batch_in *b, int fd);
+/* Carries on what came in a TCP stream, at most STREAM_MAX packets; how many were good. The thread of the streams. */
+#define STREAM_MAX 256
+size_t batch_in_stream(struct dataplane *dp, struct batch_in *b, const struct addr *local, const struct addr *remote,
+		       const struct kernel_packet *list, size_t n);
 
 #endif

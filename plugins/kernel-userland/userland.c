@@ -127,6 +127,8 @@ static void userland_stop(struct kernel *k)
 	routes_clear(&k->routes);
 	rtnl_close(&k->monitor);
 	rtnl_close(&k->rtnl);
+	if (k->stream_batch)
+		batch_in_free(k->stream_batch);
 	dataplane_clear(&k->dp);
 	if (k->tun_fd >= 0)
 		close(k->tun_fd); /* and the device is gone */
@@ -151,6 +153,8 @@ static struct kernel *userland_start(const struct kernel_env *env, struct errtex
 	k->install_routes = settings_bool(env->settings, "install_routes", true);
 	k->dp.event = env->event;
 	k->dp.event_arg = env->event_arg;
+	k->dp.stream_send = env->stream_send;
+	k->dp.stream_arg = env->stream_arg;
 	dataplane_init(&k->dp);
 	k->stop_fd = k->dp.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	k->box = mailbox_new();
@@ -279,6 +283,14 @@ static void userland_advance(struct kernel *k, struct kernel_handle *h, uint64_t
 	mailbox_post(k->box, &a->mail);
 }
 
+static size_t userland_stream_input(struct kernel *k, const struct addr *local, const struct addr *remote,
+				    const struct kernel_packet *list, size_t n)
+{
+	if (!k->stream_batch)
+		k->stream_batch = batch_in_new(&k->dp);
+	return batch_in_stream(&k->dp, k->stream_batch, local, remote, list, n);
+}
+
 static void userland_stats(struct kernel *k, void (*fn)(void *arg, const char *name, uint64_t value), void *arg)
 {
 	static const char *const names[DROPS] = {
@@ -296,6 +308,7 @@ static void userland_stats(struct kernel *k, void (*fn)(void *arg, const char *n
 const struct kernel_ops userland_ops = {
 	.name = "kernel-userland",
 	.force_encap = true,
+	.supports_streams = true,
 	.esp_sockets = 1,
 	.probe = userland_probe,
 	.start = userland_start,
@@ -308,5 +321,6 @@ const struct kernel_ops userland_ops = {
 	.query = userland_query,
 	.update = userland_update,
 	.advance = userland_advance,
+	.stream_input = userland_stream_input,
 	.stats = userland_stats,
 };

@@ -17,6 +17,7 @@ struct kernel {
 	pthread_t service;
 	bool service_runs;
 	struct dataplane dp;
+	struct batch_in *stream_batch; /* of the thread of the TCP streams; made when first used */
 	int tun_fd, stop_fd;
 	char device[IFNAMSIZ];
 	unsigned ifindex, mtu;

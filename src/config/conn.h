@@ -30,6 +30,8 @@ struct endpoint {
 enum conn_unique { UNIQUE_NO, UNIQUE_REPLACE, UNIQUE_KEEP, UNIQUE_NEVER };
 enum conn_auth { CONN_AUTH_ANY, CONN_AUTH_PUBKEY, CONN_AUTH_PSK, CONN_AUTH_EAP };
 enum conn_fragmentation { FRAGMENTATION_YES, FRAGMENTATION_ACCEPT, FRAGMENTATION_NO, FRAGMENTATION_FORCE };
+/* RFC 9329; our own key */
+enum conn_tcp { CONN_TCP_NO, CONN_TCP_FALLBACK, CONN_TCP_YES };
 enum conn_childless { CHILDLESS_ALLOW, CHILDLESS_NEVER, CHILDLESS_FORCE, CHILDLESS_PREFER };
 enum child_action { ACTION_NONE = 0, ACTION_TRAP = 1, ACTION_START = 2 }; /* bits */
 
@@ -102,6 +104,8 @@ struct conn {
 	size_t n_local, n_remote;
 	const struct endpoint *local_addrs, *remote_addrs; /* at least one each */
 	uint16_t local_port, remote_port; /* 500 unless configured; local 4500: NAT-T from the beginning, remote too then */
+	enum conn_tcp tcp;        /* as initiator */
+	uint16_t remote_tcp_port; /* 4500 unless configured */
 	struct proposal_list proposals;
 	bool encap, mobike;
 	uint8_t dscp; /* of IKE packets */
@@ -135,6 +139,7 @@ struct conn_env {
 	void *have_arg;
 	uint32_t default_replay_window;
 	struct conn_backend backend;
+	bool tcp;            /* IKE and ESP over TCP are possible */
 	uint16_t port, port_nat_t; /* of our sockets; 0 means 500 and 4500 */
 };
 

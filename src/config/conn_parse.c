@@ -232,6 +232,14 @@ static bool conn_check_port(struct conn_parse *p, struct conn *c)
 	return true;
 }
 
+static bool conn_check_tcp(struct conn_parse *p, const struct conn *c)
+{
+	if (c->tcp == CONN_TCP_NO || p->env->tcp)
+		return true;
+	return conn_fail_unsupported(p, "tcp", bytes_str(c->tcp == CONN_TCP_YES ? "yes" : "fallback"),
+				     "the IPsec backend cannot carry ESP in TCP");
+}
+
 static bool conn_finish(struct conn_parse *p, struct conn *c)
 {
 	static const struct endpoint any = { .kind = ENDPOINT_ANY, .text = "%any" };
@@ -247,7 +255,9 @@ static bool conn_finish(struct conn_parse *p, struct conn *c)
 	if (!c->local_port)
 		c->local_port = p->env->port ? p->env->port : 500;
 	conn_default_times(c);
-	return conn_check_port(p, c) && conn_default_proposals(p, "proposals", PROTOCOL_IKE, &c->proposals);
+	if (!c->remote_tcp_port)
+		c->remote_tcp_port = 4500;
+	return conn_check_port(p, c) && conn_check_tcp(p, c) && conn_default_proposals(p, "proposals", PROTOCOL_IKE, &c->proposals);
 }
 
 static bool parse_conn(struct conn_parse *p, const struct tree *section, struct conn *c)

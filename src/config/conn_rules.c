@@ -43,12 +43,17 @@ static const char *const words_hw_offload[] = { "no", "auto", "yes", "crypto", "
 static const char *const words_copy_dscp[] = { "out", "in", "yes", "no", NULL };
 static const char *const words_label_mode[] = { "system", "simple", "selinux", NULL };
 
+static const char *const words_tcp[] = { "no", "fallback", "yes", NULL };
+
 static const struct conn_rule conn_keys[] = {
 	VALUE("version", scalar_uint, .max = 2, CONN(version), .refusal = WHY_V1, .obeyed = 1 << 0 | 1 << 2),
 	ENTRY("local_addrs", TREE_LIST, entry_endpoints, .offset = offsetof(struct conn, local_addrs)),
 	ENTRY("remote_addrs", TREE_LIST, entry_endpoints, .offset = offsetof(struct conn, remote_addrs)),
 	VALUE("local_port", scalar_uint, .max = 65535, CONN(local_port)),
 	VALUE("remote_port", scalar_uint, .max = 65535, CONN(remote_port)),
+	/* Ours: RFC 9329. */
+	VALUE("tcp", scalar_word, .words = words_tcp, CONN(tcp)),
+	VALUE("remote_tcp_port", scalar_uint, .max = 65535, CONN(remote_tcp_port)),
 	ENTRY("proposals", TREE_LIST, entry_proposals, .offset = offsetof(struct conn, proposals),
 	      .max = PROTOCOL_IKE),
 	REFUSED_LIST("vips", scalar_ip, WHY_VIP),

@@ -45,6 +45,7 @@ static const char *const used_keys[] = {
 	"reuse_ikesa",
 	"routing_table,routing_table_prio",
 	"start-scripts,stop-scripts.*",
+	"tcp_port",
 	"workers",
 	/* logging */
 	"filelog.*.default," SUBSYSTEMS,

@@ -191,6 +191,7 @@ static void message_ike_keys(struct vici_writer *w, const struct ike_info *info)
 	message_flag(w, "initiator", info->initiator);
 	vici_write_fmt(w, "initiator-spi", "%016llx", (unsigned long long)info->spi_i);
 	vici_write_fmt(w, "responder-spi", "%016llx", (unsigned long long)info->spi_r);
+	message_flag(w, "encap-tcp", info->over_tcp); /* ours */
 	message_flag(w, "nat-local", info->nat_local);
 	message_flag(w, "nat-remote", info->nat_remote);
 	message_flag(w, "nat-fake", info->nat_fake);

@@ -5,6 +5,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/values.h"
+#include "net/tcp.h"
 #include "util/log.h"
 
 static void backend_event(void *arg, const struct kernel_event *ev)
@@ -20,6 +21,11 @@ static void backend_event(void *arg, const struct kernel_event *ev)
 	if (d->events_to)
 		workers_kernel_event(d->events_to, ev);
 	pthread_rwlock_unlock(&d->events_lock);
+}
+
+static size_t backend_stream_send(void *arg, uint32_t stream, const struct bytes *packets, size_t n)
+{
+	return tcp_send_esp(arg, stream, packets, n);
 }
 
 static void backend_draw(const struct daemon *d, void *out, size_t n)
@@ -55,6 +61,7 @@ bool daemon_open_net(struct daemon *d, struct errtext *err)
 		LOG(KNL, LOG_LEVEL_CONTROL, "IPsec backend %s, because the setting 'kernel' says so",
 		    d->kernel_ops->name);
 	values_net(d->settings, &o);
+	o.tcp = d->kernel_ops->supports_streams;
 	d->n_workers = o.workers = values_worker_count(d->settings);
 	o.esp_sockets = d->kernel_ops->esp_sockets;
 	o.udp_encap = o.bypass = d->kernel_ops->udp_encap;
@@ -92,6 +99,10 @@ bool daemon_start_kernel(struct daemon *d, struct errtext *err)
 	}
 	env.esp_fds4 = d->esp_fds4;
 	env.esp_fds6 = d->esp_fds6;
+	if (net_tcp(d->net)) {
+		env.stream_send = backend_stream_send;
+		env.stream_arg = net_tcp(d->net);
+	}
 	backend_draw(d, &env.generation_seed, sizeof(env.generation_seed));
 	d->kernel = d->kernel_ops->start(&env, &why);
 	if (d->kernel)

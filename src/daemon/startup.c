@@ -57,6 +57,7 @@ static bool start_control(struct daemon *d, struct errtext *err)
 			.have = crypto_have,
 			.have_arg = d->plugin_env.crypto,
 			.backend = daemon_backend(d->kernel_ops),
+			.tcp = net_tcp(d->net) != NULL,
 			.port = net_port(d->net),
 			.port_nat_t = net_port_nat_t(d->net),
 		},

@@ -36,6 +36,7 @@ void values_net(const struct settings *s, struct net_options *ret)
 {
 	ret->port = (uint16_t)values_int(s, "port", 0, 65535, ret->port);
 	ret->port_nat_t = (uint16_t)values_int(s, "port_nat_t", 0, 65535, ret->port_nat_t);
+	ret->tcp_port = (uint16_t)values_int(s, "tcp_port", 0, 65535, ret->tcp_port);
 	ret->max_packet = (unsigned)values_int(s, "max_packet", 576, 65535, ret->max_packet);
 	ret->ipv4 = settings_bool(s, "plugins.socket-default.use_ipv4", ret->ipv4);
 	ret->ipv6 = settings_bool(s, "plugins.socket-default.use_ipv6", ret->ipv6);

@@ -107,6 +107,11 @@ struct kernel_move {
 	bool encap;
 };
 
+struct kernel_packet {
+	uint8_t *p;
+	size_t n;
+};
+
 typedef void kernel_event_fn(void *arg, const struct kernel_event *ev);
 
 /* What a backend gets at start. All of it outlives the backend. */
@@ -118,6 +123,9 @@ struct kernel_env {
 	/* UDP sockets for ESP on the NAT-T port, steered to by net/ (kernel-userland): esp_n pairs, -1 = no such family. */
 	const int *esp_fds4, *esp_fds6;
 	unsigned esp_n;
+	/* ESP to a peer whose address has a stream (RFC 9329), any thread; copies. How many were taken. NULL: there is no TCP. */
+	size_t (*stream_send)(void *arg, uint32_t stream, const struct bytes *packets, size_t n);
+	void *stream_arg;
 	uint32_t mark; /* fwmark that keeps our own packets out of our policies, 0 none */
 	unsigned generation_seed;
 };
@@ -131,6 +139,7 @@ struct kernel_ops {
 	const char *name; /* "kernel-userland" */
 	bool force_encap; /* cannot carry plain ESP: NAT detection is faked, all runs on the NAT-T port */
 	unsigned esp_sockets; /* how many ESP socket pairs it wants from net/ (0: none) */
+	bool supports_streams; /* ESP in TCP: stream_input, kernel_env.stream_send */
 	bool supports_transport, supports_beet;
 	bool supports_scope;      /* struct ipsec_scope, copy_dscp, fwd_out, no_policies */
 	bool supports_hw_offload;
@@ -170,6 +179,9 @@ struct kernel_ops {
 	 * ones. What that leaves none of is a hard limit. NULL: the backend cannot.
 	 */
 	void (*advance)(struct kernel *k, struct kernel_handle *h, uint64_t delta);
+	/* ESP that came in a TCP stream, in order, changed in place; one thread. How many packets were good. */
+	size_t (*stream_input)(struct kernel *k, const struct addr *local, const struct addr *remote,
+			       const struct kernel_packet *list, size_t n);
 	/* One line per counter for logs and statistics ("drop-replay", 12). May be NULL. */
 	void (*stats)(struct kernel *k, void (*fn)(void *arg, const char *name, uint64_t value), void *arg);
 };

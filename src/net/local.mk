@@ -13,5 +13,12 @@ libbewick_la_SOURCES += \
 	src/net/socket.h \
 	src/net/steer.c \
 	src/net/steer.h \
+	src/net/tcp.c \
+	src/net/tcp.h \
+	src/net/tcp_accept.c \
+	src/net/tcp_frame.c \
+	src/net/tcp_frame.h \
+	src/net/tcp_stream.c \
+	src/net/tcp_stream.h \
 	src/net/watch.c \
 	src/net/watch.h

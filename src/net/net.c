@@ -7,6 +7,7 @@
 
 #include "net/net_worker.h"
 #include "net/socket.h"
+#include "net/tcp.h"
 #include "proto/iana.h"
 #include "util/log.h"
 #include "util/mem.h"
@@ -22,6 +23,7 @@ static const char *const udp_name[FAMILIES] = { "udp4", "udp6" };
 struct net {
 	struct net_options options; /* the ports as bound, the families that work */
 	struct steer steer;
+	struct tcp *tcp;
 	bool has[FAMILIES];
 	struct net_worker **workers;
 	int *esp_fds[FAMILIES];
@@ -53,6 +55,8 @@ static const char *net_options_fault(const struct net_options *o)
 		return "port and port_nat_t are the same";
 	if (o->max_packet < IKE_HEADER_LEN + NATT_MARKER_LEN || o->max_packet > 65535)
 		return "max_packet is out of range";
+	if (o->tcp_port && !o->tcp)
+		return "the IPsec backend cannot carry ESP in TCP, so there is nothing to listen for on a TCP port (tcp_port)";
 	if (o->rcvbuf < 0)
 		return "the receive buffer size is negative";
 	if (!o->ipv4 && !o->ipv6)
@@ -184,6 +188,20 @@ static struct result open_group(const struct opening *op, int family, bool natt)
 	return open_steer(op, family, natt, net->workers[0]->fds[sock]);
 }
 
+static struct result open_tcp(const struct opening *op)
+{
+	const struct net_options *o = &op->net->options;
+	struct tcp_options tcp = { .port = o->tcp_port, .ipv4 = op->net->has[V4], .ipv6 = op->net->has[V6], .mark = o->mark,
+				   .max_message = o->max_packet };
+
+	if (!o->tcp)
+		return result_ok();
+	TRY(tcp_new(&tcp, &op->net->tcp, op->err));
+	for (unsigned i = 0; i < o->workers; i++)
+		op->net->workers[i]->tcp = op->net->tcp;
+	return result_ok();
+}
+
 static struct result open_all(const struct opening *op)
 {
 	struct net_options *o = &op->net->options;
@@ -197,7 +215,7 @@ static struct result open_all(const struct opening *op)
 		TRY(open_group(op, f, false));
 		TRY(open_group(op, f, true));
 	}
-	return result_ok();
+	return open_tcp(op);
 }
 
 static struct net_worker *net_worker_new(unsigned index, unsigned max_packet)
@@ -271,6 +289,7 @@ void net_close(struct net *net)
 {
 	if (!net)
 		return;
+	tcp_free(net->tcp);
 	for (unsigned i = 0; i < net->options.workers; i++)
 		net_worker_free(net->workers[i]);
 	for (int f = 0; f < FAMILIES; f++) {
@@ -303,6 +322,11 @@ bool net_has_family(const struct net *net, int family)
 const struct steer *net_steer(const struct net *net)
 {
 	return &net->steer;
+}
+
+struct tcp *net_tcp(const struct net *net)
+{
+	return net ? net->tcp : NULL;
 }
 
 struct net_worker *net_worker(struct net *net, unsigned index)

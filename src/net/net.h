@@ -17,6 +17,7 @@
  */
 struct net;
 struct net_worker;
+struct tcp;
 
 #define NET_MAX_WORKERS 256
 #define NET_MAX_ESP_SOCKETS 256
@@ -33,6 +34,8 @@ struct net_options {
 	uint32_t mark;	       /* SO_MARK of all packets sent, 0: none */
 	int rcvbuf;	       /* bytes, beyond net.core.rmem_max where we may; 0: the system's */
 	unsigned max_packet;   /* largest UDP payload received, bytes; larger ones are dropped */
+	bool tcp;	       /* the IPsec backend carries ESP in TCP: streams can be opened */
+	uint16_t tcp_port;     /* to listen on for them, 0: not */
 	uint64_t steer_secret; /* drawn at boot, so that peers cannot aim at one worker */
 };
 
@@ -53,6 +56,7 @@ EXPORT uint16_t net_port(const struct net *net); /* as bound, never 0 */
 EXPORT uint16_t net_port_nat_t(const struct net *net);
 EXPORT bool net_has_family(const struct net *net, int family);
 EXPORT const struct steer *net_steer(const struct net *net);
+EXPORT struct tcp *net_tcp(const struct net *net); /* borrowed; NULL: options.tcp was off */
 EXPORT struct net_worker *net_worker(struct net *net, unsigned index); /* borrowed */
 /* Socket for ESP on the NAT-T port: bound, nonblocking, PKTINFO on; borrowed. -1 without that
  * family. */
@@ -105,7 +109,7 @@ EXPORT size_t net_receive(struct net_worker *w, enum net_sock sock,
 			  const struct datagram **ret_list);
 
 /*
- * Queues one IKE message; data is copied. local->port chooses the socket (port_nat_t adds the
+ * Queues one IKE message; data is copied. To a remote with a stream it goes there (net/tcp.h), else in UDP. local->port chooses the socket (port_nat_t adds the
  * non-ESP marker, anything else means `port`); its address becomes the source unless it is none or
  * any. Sent at the latest by net_flush. What cannot be sent is dropped, counted, and logged within
  * limits: IKE retransmits.

@@ -16,6 +16,7 @@ struct send_queue;
 struct net_worker {
 	unsigned index;
 	uint16_t port_nat_t;
+	struct tcp *tcp; /* NULL: none */
 	unsigned max_packet;
 	int fds[NET_SOCKS];
 	uint16_t ports[NET_SOCKS];

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "net/net_worker.h"
+#include "net/tcp.h"
 #include "proto/limits.h"
 #include "util/log.h"
 #include "util/mem.h"
@@ -264,6 +265,12 @@ void net_send_dscp(struct net_worker *w, const struct addr *local, const struct 
 {
 	enum net_sock sock = sender_choose(w, local, remote);
 
+	/* RFC 9329, 9.3: packets of one connection are marked alike */
+	if (remote->stream) {
+		if (w->tcp)
+			tcp_send_ike(w->tcp, remote->stream, data);
+		return;
+	}
 	sender_queue(w, sock, local, remote, net_sock_is_natt(sock) ? NATT_MARKER_LEN : 0, (uint8_t)(dscp << 2), data);
 }
 
@@ -277,5 +284,8 @@ void net_send_keepalive(struct net_worker *w, const struct addr *local, const st
 {
 	static const uint8_t keepalive = 0xff;
 
+	/* RFC 9329 6.6 SHOULD NOT */
+	if (remote->stream)
+		return;
 	sender_queue(w, sender_choose(w, local, remote), local, remote, 0, 0, bytes_of(&keepalive, 1));
 }

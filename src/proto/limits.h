@@ -23,6 +23,18 @@
 #define LIMIT_ID 1024                 /* bytes of an identity */
 #define LIMIT_CERT 32768
 
+/* TCP (RFC 9329) */
+#define LIMIT_STREAMS 4096               /* connections that peers hold open */
+#define LIMIT_STREAMS_WAITING 512        /* of these without an SA */
+#define LIMIT_STREAMS_SOURCE 256         /* of one address */
+#define LIMIT_STREAMS_SOURCE_WAITING 16  /* of one address without an SA */
+#define LIMIT_STREAM_WAIT_MS 10000       /* a connection without an SA is closed after that */
+#define LIMIT_STREAM_BAD 1024            /* messages in a row that are nothing: the connection is closed */
+#define LIMIT_STREAM_ESP (256u << 10)    /* bytes that wait in one stream: beyond that ESP is dropped, */
+#define LIMIT_STREAM_IKE (1u << 20)      /* and beyond that all: the peer does not read */
+#define LIMIT_STREAM_MAIL (8u << 20)     /* bytes of ESP on their way to the thread of the streams */
+#define LIMIT_STREAM_INPUT (4u << 20)    /* bytes of IKE from streams that wait for one worker */
+
 /* negotiation */
 #define LIMIT_COOKIE_ROUNDS 3         /* COOKIE answers obeyed for one IKE_SA_INIT */
 #define LIMIT_INVALID_KE_ROUNDS 5     /* INVALID_KE_PAYLOAD answers obeyed in one exchange */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sa/address.h"
 
+#include "sa/stream.h"
+
 bool ike_sa_wants_encap(const struct ike_sa *sa)
 {
 	return sa->nat_local || sa->nat_remote || sa->nat_fake;
@@ -51,6 +53,7 @@ void ike_sa_move_to(struct ike_sa *sa, const struct addr *local, const struct ad
 		sa->ctx->ops->moving(sa->ctx->host, sa, local, remote);
 	sa->local = *local;
 	sa->remote = *remote;
+	stream_hold(sa);
 	sa->place++;
 	sa->ctx->ops->moved(sa->ctx->host, sa);
 	ike_sa_lead_children(sa);

@@ -47,8 +47,10 @@ static size_t fragment_message_size(const struct ike_sa *sa)
 struct bytes fragment_seal(struct ike_sa *sa, const struct ike_header *h, uint8_t first, struct bytes inner, uint8_t *out, size_t cap)
 {
 	size_t size = fragment_message_size(sa), room, total, done = 0;
+	const struct addr *to = sa->incoming ? &sa->incoming->remote : &sa->remote;
 
-	if (!fragment_wanted(sa) || inner.n <= seal_room(&sa->protect, size, false))
+	/* RFC 9329 7.5 SHOULD NOT: fragments over TCP */
+	if (to->stream || !fragment_wanted(sa) || inner.n <= seal_room(&sa->protect, size, false))
 		return seal_message(sa, h, first, inner, out, cap);
 	room = seal_room(&sa->protect, size, true);
 	total = room ? (inner.n + room - 1) / room : SIZE_MAX;

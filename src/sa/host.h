@@ -132,6 +132,12 @@ struct sa_host_ops {
 	bool (*own_address)(void *host, const struct endpoint *e, const struct addr *remote, struct addr *ret_local);
 	/* Which link packets with this source to remote leave by; false: none. A few system calls. */
 	bool (*route)(void *host, const struct addr *local, const struct addr *remote, unsigned *ret_ifindex);
+	/* A TCP stream to remote, whose `stream` is set (RFC 9329); local gets the port. bound: only ever from that address. */
+	bool (*stream_open)(void *host, bool bound, struct addr *local, struct addr *remote);
+	/* The SA uses it, or no longer; news of it come as ike_sa_stream_reopened to the last that began to. */
+	void (*stream_use)(void *host, struct ike_sa *sa, uint32_t stream, bool is);
+	/* The connection of a stream that we opened is made anew, from wherever we are. */
+	void (*stream_again)(void *host, uint32_t stream);
 	/* Brings up a child (NULL: only the IKE_SA) of a connection again, on any thread. */
 	void (*reinitiate)(void *host, const struct conn *conn, const struct child_conf *child);
 	/* Installs the child's trap (if it is not there): the next packet brings the child up again. */

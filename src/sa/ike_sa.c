@@ -10,6 +10,7 @@
 #include "sa/mobike.h"
 #include "sa/reauth.h"
 #include "sa/scope.h"
+#include "sa/stream.h"
 #include "sa/successor.h"
 #include "sa/task.h"
 
@@ -98,6 +99,7 @@ struct ike_sa *ike_sa_new_responder(struct sa_ctx *ctx, uint64_t spi_i, const st
 	sa->spi_i = spi_i;
 	sa->local = *local;
 	sa->remote = *remote;
+	stream_hold(sa);
 	sa->half_open = true;
 	ctx->ops->half_open(ctx->host, sa, true);
 	ike_sa_schedule(sa);
@@ -183,6 +185,7 @@ void ike_sa_free(struct ike_sa *sa)
 	timer_stop(sa->ctx->wheel, &sa->timer);
 	successor_unlink(sa);
 	ike_sa_strip(sa);
+	stream_release(sa);
 	free(sa->incoming);
 	window_in_clear(&sa->in);
 	conn_unref(sa->conn);

@@ -124,6 +124,7 @@ struct ike_sa {
 	struct sa_request delete_request; /* who waits for the end of the SA */
 	struct sa_request init_request;   /* who waits for the IKE_SA itself */
 	uint64_t hint_ms;      /* when a hint of who has no keys last made us probe (sa/hint.h) */
+	uint32_t stream;       /* sa/stream.h: that the host knows we use */
 	uint32_t sync_floor;   /* RFC 6311: below this the peer must not synchronize again */
 	uint8_t qcd_digest[16]; /* of the peer's token (sa/qcd.h) */
 	/* sa/mobike.h */
@@ -158,6 +159,7 @@ struct ike_sa {
 	bool overlaps : 1; /* responder: the peer had another IKE_SA when this one came up, and may be reauthenticating */
 	bool sync_ids : 1, sync_replay : 1; /* RFC 6311: agreed on; as initiator before the answer: announced */
 	bool delete_later : 1; /* REKEYED: ours to close, when the peer has closed its redundant successor */
+	bool over_tcp : 1;   /* initiator: UDP was tried (sa/stream.h) */
 	bool qcd_taken : 1;  /* qcd_digest is set */
 	bool mobike : 1;     /* RFC 4555: both sides announced it */
 	bool nat_t : 1;      /* the peer detects NATs: ports may float, ESP may be in UDP */

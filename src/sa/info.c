@@ -112,6 +112,7 @@ struct ike_info *ike_info_new(const struct ike_sa *sa, const struct child_sa *ch
 	info->remote_id = info_id(a, &sa->remote_id);
 	info->spi_i = sa->spi_i;
 	info->spi_r = sa->spi_r;
+	info->over_tcp = sa->remote.stream != 0;
 	info->nat_local = sa->nat_local;
 	info->nat_remote = sa->nat_remote;
 	info->nat_fake = sa->nat_fake;

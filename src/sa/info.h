@@ -34,6 +34,7 @@ struct ike_info {
 	struct addr local, remote;
 	const char *local_id, *remote_id; /* as VICI prints them */
 	uint64_t spi_i, spi_r;
+	bool over_tcp;
 	bool nat_local, nat_remote, nat_fake;
 	uint32_t if_id_in, if_id_out;
 	bool has_suite;

@@ -20,7 +20,7 @@ void ike_sa_initiate_for(struct ike_sa *sa, const struct child_conf *child, cons
 	initiate_attempt(sa);
 }
 
-void ike_sa_restart(struct ike_sa *sa)
+void initiate_reset(struct ike_sa *sa)
 {
 	struct sa_ctx *ctx = sa->ctx;
 	uint8_t attempt = sa->setup->attempt;
@@ -48,7 +48,7 @@ void ike_sa_restart(struct ike_sa *sa)
 	ike_setup_free(sa->setup);
 	sa->setup = xcalloc(1, sizeof(*sa->setup));
 	sa->setup->entry = entry;
-	sa->setup->attempt = attempt < UINT8_MAX ? attempt + 1 : attempt;
+	sa->setup->attempt = attempt;
 	secret_clear(&sa->keys.all);
 	memset(&sa->protect, 0, sizeof(sa->protect));
 	memset(&sa->suite, 0, sizeof(sa->suite));
@@ -60,10 +60,16 @@ void ike_sa_restart(struct ike_sa *sa)
 	window_in_clear(&sa->in);
 	sa->in.next = 0;
 	ike_sa_move(sa, IKE_EVENT_RESTART);
-	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "%s did not answer, attempt %u of %s", addr_format(&sa->remote).s,
-	       sa->setup->attempt, sa->conn->keyingtries ? "keyingtries" : "unlimited keyingtries");
 	ike_sa_queue(sa, task_new(sa, TASK_IKE_INIT));
 	ike_sa_queue(sa, task_new(sa, TASK_IKE_AUTH));
+}
+
+void ike_sa_restart(struct ike_sa *sa)
+{
+	initiate_reset(sa);
+	sa->setup->attempt += sa->setup->attempt < UINT8_MAX;
+	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "%s did not answer, attempt %u of %s", addr_format(&sa->remote).s,
+	       sa->setup->attempt, sa->conn->keyingtries ? "keyingtries" : "unlimited keyingtries");
 	/* the name may point elsewhere by now, and the ports start over */
 	initiate_advance(sa);
 	initiate_attempt(sa);

@@ -12,6 +12,8 @@
 
 /* Looks for the addresses of this attempt, and sends its first request when they are known: at once or later. */
 void initiate_attempt(struct ike_sa *sa);
+/* Nothing of the attempt is left but its number and whom it called; the SPI is a new one. */
+void initiate_reset(struct ike_sa *sa);
 /* The next attempt goes to another address, if there is one. */
 void initiate_advance(struct ike_sa *sa);
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "sa/initiate.h"
+#include "sa/stream.h"
 
 /* Before an address is looked for again that had no way to it. */
 #define INITIATE_PAUSE_S 5
@@ -84,8 +85,12 @@ static bool initiate_try(struct ike_sa *sa, const struct addr *remote)
 		return false;
 	}
 	sa->remote = *remote;
+	sa->remote.stream = 0;
 	sa->local = local;
+	if (stream_wanted(sa))
+		return stream_open(sa);
 	initiate_set_ports(sa);
+	stream_hold(sa);
 	return true;
 }
 
@@ -122,7 +127,7 @@ static bool initiate_as_before(struct ike_sa *sa)
 		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "the name '%s' in remote_addrs of '%s' has no address now, using %s as before",
 		       sa->setup->unresolved, sa->log.name, addr_format(&remote).s);
 	/* without a route, too: there may be one before the last retransmit */
-	if (!initiate_try(sa, &remote))
+	if (!initiate_try(sa, &remote) && !stream_wanted(sa))
 		initiate_set_ports(sa);
 	initiate_begin(sa);
 	return true;

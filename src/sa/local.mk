@@ -52,6 +52,8 @@ libbewick_la_SOURCES += \
 	src/sa/seal.h \
 	src/sa/sync.c \
 	src/sa/sync.h \
+	src/sa/stream.c \
+	src/sa/stream.h \
 	src/sa/successor.c \
 	src/sa/successor.h \
 	src/sa/task.h \

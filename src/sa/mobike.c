@@ -106,7 +106,8 @@ void mobike_clear(struct ike_sa *sa)
 
 void mobike_build(struct ike_sa *sa, struct builder *b)
 {
-	if (!sa->initiator ? !sa->mobike : !sa->conn->mobike)
+	/* over TCP whoever opened the connection opens another from wherever it is (RFC 9329, 6.1) */
+	if (sa->remote.stream || (!sa->initiator ? !sa->mobike : !sa->conn->mobike))
 		return;
 	builder_notify(b, PROTOCOL_NONE, BYTES_NONE, NOTIFY_MOBIKE_SUPPORTED, BYTES_NONE);
 	mobike_put_addrs(sa, b);
@@ -118,7 +119,7 @@ bool mobike_take(struct ike_sa *sa, const struct payload_list *in)
 {
 	if (!sa->initiator && !mobike_nats_allowed(in, &sa->incoming->local, &sa->incoming->remote))
 		return false;
-	sa->mobike = sa->conn->mobike && payload_notify(in, NOTIFY_MOBIKE_SUPPORTED);
+	sa->mobike = sa->conn->mobike && !sa->remote.stream && payload_notify(in, NOTIFY_MOBIKE_SUPPORTED);
 	if (!sa->mobike)
 		return true;
 	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "peer supports MOBIKE");
@@ -195,7 +196,8 @@ bool mobike_nats_allowed(const struct payload_list *in, const struct addr *local
 	const struct payload_notify *n = payload_notify(in, NOTIFY_NO_NATS_ALLOWED);
 	uint8_t data[36];
 
-	return !n || bytes_equal(n->data, mobike_no_nats(data, remote, local));
+	/* RFC 9329 7.1 SHOULD: ignored over TCP, which has no trouble with NATs */
+	return !n || remote->stream || bytes_equal(n->data, mobike_no_nats(data, remote, local));
 }
 
 void mobike_take_mapping(struct ike_sa *sa, const struct payload_list *in, bool compare)

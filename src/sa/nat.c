@@ -72,7 +72,7 @@ void nat_detect(struct ike_sa *sa, const struct payload_list *in, uint64_t spi_i
 static bool nat_may_follow(const struct ike_sa *sa)
 {
 	/* RFC 7296 2.23 SHOULD NOT: who is behind a NAT itself does not; RFC 4555 has its own way */
-	if (!sa->nat_remote || sa->nat_local || sa->mobike)
+	if (!sa->nat_remote || sa->nat_local || sa->mobike || sa->remote.stream)
 		return false;
 	return !sa->finished && (sa->state == IKE_STATE_CONNECTING || sa->state == IKE_STATE_ESTABLISHED ||
 				 sa->state == IKE_STATE_REKEYING || sa->state == IKE_STATE_REKEYED ||
@@ -82,7 +82,7 @@ static bool nat_may_follow(const struct ike_sa *sa)
 void nat_follow(struct ike_sa *sa, const struct addr *local, const struct addr *remote)
 {
 	/* what comes to the other port has a mapping of its own, that ESP has no part in */
-	if (addr_equal(remote, &sa->remote) || local->port != sa->local.port || !addr_equal_ip(local, &sa->local) ||
+	if (remote->stream || addr_equal(remote, &sa->remote) || local->port != sa->local.port || !addr_equal_ip(local, &sa->local) ||
 	    !nat_may_follow(sa))
 		return;
 	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "the NAT of the peer gave it another address: %s instead of %s",
@@ -105,7 +105,7 @@ uint64_t nat_keepalive_next(const struct ike_sa *sa)
 	const struct sa_options *o = &sa->ctx->options;
 
 	/* RFC 3948, 4: only who is behind a NAT, not who only says so */
-	if (!sa->nat_local || !o->keep_alive || (sa->state != IKE_STATE_ESTABLISHED && sa->state != IKE_STATE_REKEYING))
+	if (!sa->nat_local || sa->remote.stream /* RFC 9329, 6.6 */ || !o->keep_alive || (sa->state != IKE_STATE_ESTABLISHED && sa->state != IKE_STATE_REKEYING))
 		return 0;
 	return sa->keepalive_ms ? sa->keepalive_ms : sa->last_out_ms + 1000ull * o->keep_alive;
 }

@@ -4,6 +4,7 @@
 #include "sa/exchange.h"
 #include "sa/fragment.h"
 #include "sa/mobike.h"
+#include "sa/stream.h"
 
 /* Retransmits after which the path is suspected, and others are tried. */
 #define OUTSTANDING_OTHER_PATHS 2
@@ -52,6 +53,7 @@ static void outstanding_silent(struct ike_sa *sa)
 	outstanding_hint_size(sa);
 	if (sa->state == IKE_STATE_CONNECTING && sa->initiator &&
 	    (sa->conn->keyingtries == 0 || sa->setup->attempt < sa->conn->keyingtries)) {
+		stream_forget(sa);
 		ike_sa_restart(sa);
 		return;
 	}
@@ -74,16 +76,21 @@ static void outstanding_timer(struct timer *t)
 		timer_start(sa->ctx->wheel, &o->timer, sa_now(sa->ctx) + outstanding_wait(sa, o->tries), outstanding_timer);
 		return;
 	}
+	if (stream_falls_back(sa))
+		return;
 	if (o->tries >= sa->ctx->options.retransmit_tries) {
 		outstanding_silent(sa);
 		return;
 	}
 	o->tries++;
-	sa->ctx->counters[SA_COUNTER_RETRANSMIT]++;
-	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "retransmit %u of request with message ID %u", o->tries, o->message_id);
-	fragment_send(sa, &sa->local, &sa->remote, buf_bytes(&o->data), LOG_LEVEL_CONTROL);
-	if (sa->mobike && o->tries >= OUTSTANDING_OTHER_PATHS)
-		mobike_try_paths(sa);
+	/* RFC 9329 6.2 SHOULD NOT: TCP repeats, and a new connection gets it again (sa/stream.h); only the time runs */
+	if (!sa->remote.stream) {
+		sa->ctx->counters[SA_COUNTER_RETRANSMIT]++;
+		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "retransmit %u of request with message ID %u", o->tries, o->message_id);
+		fragment_send(sa, &sa->local, &sa->remote, buf_bytes(&o->data), LOG_LEVEL_CONTROL);
+		if (sa->mobike && o->tries >= OUTSTANDING_OTHER_PATHS)
+			mobike_try_paths(sa);
+	}
 	timer_start(sa->ctx->wheel, &o->timer, sa_now(sa->ctx) + outstanding_wait(sa, o->tries), outstanding_timer);
 }
 

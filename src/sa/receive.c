@@ -7,6 +7,7 @@
 #include "sa/init_variant.h"
 #include "sa/mobike.h"
 #include "sa/nat.h"
+#include "sa/stream.h"
 #include "sa/sync.h"
 
 /* Where a packet came from and to, for the log. */
@@ -306,6 +307,7 @@ static void receive_request(struct ike_sa *sa, const struct ike_header *h, const
 			ctx->ops->half_open(ctx->host, sa, false);
 		sa->local = *local;
 		sa->remote = *remote;
+		stream_hold(sa);
 		if (counted)
 			ctx->ops->half_open(ctx->host, sa, true);
 	} else {
@@ -315,6 +317,8 @@ static void receive_request(struct ike_sa *sa, const struct ike_header *h, const
 		buf_reset(&sa->setup->init_request);
 		buf_add(&sa->setup->init_request, msg, n);
 	}
+	if (stream_follow(sa, local, remote) && sa->outstanding)
+		outstanding_nudge(sa); /* RFC 9329 6.2 MUST */
 	if (parsed) {
 		exchange_request(sa, h, &in);
 		return;
@@ -372,6 +376,7 @@ static void receive_response(struct ike_sa *sa, const struct ike_header *h, cons
 		nat_follow(sa, local, remote);
 		if (o->probed)
 			mobike_answered(sa, local, remote);
+		stream_follow(sa, local, remote);
 	}
 	exchange_response(sa, h, &in);
 }

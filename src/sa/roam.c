@@ -258,6 +258,13 @@ static void roam_responder(struct ike_sa *sa, uint64_t spread_ms)
 	ike_sa_run_queue(sa);
 }
 
+/* RFC 9329, 6.1: a connection from where we are takes the place of the one from where we were. */
+static void roam_stream(struct ike_sa *sa)
+{
+	if (sa->origin && path_grade(sa, &sa->local, &sa->remote) == PATH_NONE)
+		sa->ctx->ops->stream_again(sa->ctx->host, sa->remote.stream);
+}
+
 /* Without MOBIKE nothing can be moved: what was up is set up anew from where we are. */
 static void roam_anew(struct ike_sa *sa)
 {
@@ -312,7 +319,9 @@ void ike_sa_roam(struct ike_sa *sa, uint64_t spread_ms)
 		return;
 	case IKE_STATE_ESTABLISHED:
 	case IKE_STATE_REKEYING:
-		if (!sa->mobike)
+		if (sa->remote.stream)
+			roam_stream(sa);
+		else if (!sa->mobike)
 			roam_plain(sa);
 		else if (sa->origin)
 			roam_origin(sa, spread_ms);

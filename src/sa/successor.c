@@ -8,6 +8,7 @@
 #include "sa/exchange.h"
 #include "sa/mobike.h"
 #include "sa/reauth.h"
+#include "sa/stream.h"
 #include "sa/sync.h"
 #include "sa/task.h"
 
@@ -78,6 +79,7 @@ static void successor_inherit(struct ike_sa *sa, const struct ike_sa *old)
 	ike_sa_set_conn(sa, old->conn);
 	sa->local = old->local;
 	sa->remote = old->remote;
+	stream_hold(sa);
 	sa->local_id = id_dup(&old->local_id);
 	sa->remote_id = id_dup(&old->remote_id);
 	sa->nat_local = old->nat_local;

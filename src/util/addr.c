@@ -137,7 +137,7 @@ struct addr_text addr_format_port(const struct addr *a)
 	struct addr_text t;
 	size_t n = addr_write(a, t.s, sizeof(t.s));
 
-	(void)snprintf(t.s + n, sizeof(t.s) - n, "[%u]", a->port);
+	(void)snprintf(t.s + n, sizeof(t.s) - n, "[%u%s]", a->port, a->stream ? "/tcp" : "");
 	return t;
 }
 
@@ -148,7 +148,7 @@ bool addr_equal_ip(const struct addr *a, const struct addr *b)
 
 bool addr_equal(const struct addr *a, const struct addr *b)
 {
-	return addr_equal_ip(a, b) && a->port == b->port && a->scope == b->scope;
+	return addr_equal_ip(a, b) && a->port == b->port && a->scope == b->scope && a->stream == b->stream;
 }
 
 bool addr_is_any(const struct addr *a)

@@ -82,6 +82,9 @@ static bool dispatch_within_limits(struct worker *w, const struct ike_header *h,
 			    addr_format_port(remote).s, of_peer, block_threshold);
 		return false;
 	}
+	/* RFC 9329 6.3 SHOULD NOT: who has a TCP connection has shown that it gets our packets */
+	if (remote->stream)
+		return true;
 	if ((cookie_threshold && total >= cookie_threshold) ||
 	    (cookie_threshold_ip && of_peer >= cookie_threshold_ip))
 		return dispatch_cookie_ok(w, h, local, remote, body);

@@ -7,6 +7,7 @@
 
 #include "loop/loop.h"
 #include "net/net.h"
+#include "net/tcp.h"
 #include "util/ratelimit.h"
 #include "worker/worker.h"
 
@@ -32,6 +33,7 @@ enum worker_mail_kind {
 	WORKER_MAIL_SYNC_IDS,
 	WORKER_MAIL_ROAM,
 	WORKER_MAIL_TRAP,
+	WORKER_MAIL_STREAM,
 };
 
 /* Half-open IKE_SAs of all workers, in all and per source address (half_open.c). */
@@ -70,6 +72,7 @@ struct worker {
 	struct unknown_limits *unknown;
 	struct traps *traps; /* the first worker's */
 	atomic_uint_least64_t n_sas; /* of by_spi, for other threads */
+	atomic_size_t stream_bytes; /* of messages from streams that wait in the box */
 	atomic_bool config_posted; /* a mail says that there is a new snapshot */
 };
 
@@ -143,6 +146,18 @@ struct packet_mail {
 	size_t n;
 	uint8_t data[];
 };
+
+/* ---- stream.c ---- */
+struct stream_mail {
+	struct mail mail;
+	uint32_t ike_id, stream;
+	struct addr local;
+};
+struct tcp_user streams_user(struct workers *pool);
+void streams_reopened(struct worker *w, const struct stream_mail *m);
+bool streams_open(void *host, bool bound, struct addr *local, struct addr *remote);
+void streams_again(void *host, uint32_t stream);
+void streams_use(void *host, struct ike_sa *sa, uint32_t stream, bool is);
 
 /* ---- unknown.c ---- */
 struct unknown_limits *unknown_limits_new(void);

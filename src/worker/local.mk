@@ -15,6 +15,7 @@ libbewick_la_SOURCES += \
 	src/worker/trap_install.c \
 	src/worker/trap_reqids.c \
 	src/worker/trap_table.h \
+	src/worker/stream.c \
 	src/worker/uniqueness.c \
 	src/worker/unknown.c \
 	src/worker/worker.c \

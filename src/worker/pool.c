@@ -57,6 +57,11 @@ struct workers *workers_start(const struct workers_options *options, struct errt
 		ok = worker_init(&pool->workers[i], pool, i, err);
 	for (unsigned i = 0; ok && i < options->count; i++)
 		ok = worker_run(&pool->workers[i], err);
+	if (ok && net_tcp(options->net)) {
+		struct tcp_user user = streams_user(pool);
+
+		ok = tcp_start(net_tcp(options->net), &user, err);
+	}
 	if (ok)
 		return pool;
 	workers_stop(pool, 0);
@@ -83,6 +88,8 @@ void workers_stop(struct workers *pool, unsigned limit_ms)
 	for (unsigned i = 0; i < pool->count; i++)
 		if (pool->workers[i].running)
 			pthread_join(pool->workers[i].thread, NULL);
+	/* behind the workers, whose last messages it sends, and before their boxes are gone */
+	tcp_stop(net_tcp(pool->options.net));
 	pool_free(pool);
 }
 

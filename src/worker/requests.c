@@ -411,6 +411,7 @@ void request_run(struct worker *w, struct request_mail *m)
 	case WORKER_MAIL_HINT:
 	case WORKER_MAIL_ROAM:
 	case WORKER_MAIL_TRAP:
+	case WORKER_MAIL_STREAM:
 		break;
 	}
 	m->mail.drop(&m->mail);

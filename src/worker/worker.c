@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sa/address.h"
 #include "sa/nat.h"
+#include "sa/stream.h"
 #include "worker/internal.h"
 
 #include <malloc.h>
@@ -109,7 +110,9 @@ static void worker_kernel_event(struct worker *w, const struct kernel_event *ev)
 		traps_acquire(w, ev);
 	if (c && (ev->kind == KERNEL_EVENT_EXPIRE_HARD || ev->kind == KERNEL_EVENT_EXPIRE_SOFT))
 		ike_sa_child_expired(c->ike, c, ev->kind == KERNEL_EVENT_EXPIRE_HARD);
-	if (c && ev->kind == KERNEL_EVENT_MAPPING)
+	if (c && ev->kind == KERNEL_EVENT_MAPPING && ev->src.stream)
+		ike_sa_stream_esp(c->ike, &ev->dst, &ev->src);
+	else if (c && ev->kind == KERNEL_EVENT_MAPPING)
 		nat_follow_esp(c, &ev->src);
 }
 
@@ -154,9 +157,14 @@ static void worker_run_mail(struct worker *w, struct mail *m)
 	case WORKER_MAIL_PACKET: {
 		struct packet_mail *p = container_of(m, struct packet_mail, mail);
 
+		if (p->remote.stream)
+			atomic_fetch_sub_explicit(&w->stream_bytes, p->n, memory_order_relaxed);
 		dispatch_datagram(w, &p->local, &p->remote, p->data, p->n);
 		break;
 	}
+	case WORKER_MAIL_STREAM:
+		streams_reopened(w, container_of(m, struct stream_mail, mail));
+		break;
 	case WORKER_MAIL_CONFIG:
 		worker_take_config(w);
 		break;

@@ -82,6 +82,8 @@ static void lab_put(struct lab_end *e, const struct addr *local, const struct ad
 	p->to = e == &lab->a ? &lab->b : &lab->a;
 	p->local = dst;
 	p->remote = src;
+	p->remote.stream = remote->stream;
+	p->local.stream = 0;
 	if (!lab_translate(e, p))
 		return;
 	lab->n_packets++;
@@ -369,6 +371,34 @@ static uint32_t lab_trap_reqid(void *host, const struct conn *conn, const struct
 	return ((struct lab_end *)host)->trap_reqid;
 }
 
+/* A stream is one number for both ends; the receiver of a packet knows it as the sender does. */
+static bool lab_stream_open(void *host, bool bound, struct addr *local, struct addr *remote)
+{
+	struct lab_end *e = host;
+
+	(void)bound;
+	if (e->no_streams)
+		return false;
+	remote->stream = ++e->lab->streams;
+	local->port = (uint16_t)(40000 + remote->stream);
+	return true;
+}
+
+static void lab_stream_use(void *host, struct ike_sa *sa, uint32_t stream, bool is)
+{
+	struct lab_end *e = host;
+
+	(void)sa;
+	ck_assert(stream && stream < LAB_STREAMS && (is || e->streams[stream]));
+	e->streams[stream] += is ? 1 : -1u;
+}
+
+static void lab_stream_again(void *host, uint32_t stream)
+{
+	(void)stream;
+	((struct lab_end *)host)->streams_again++;
+}
+
 static const struct sa_host_ops lab_host_ops = {
 	.send = lab_send,
 	.keepalive = lab_keepalive,
@@ -396,6 +426,9 @@ static const struct sa_host_ops lab_host_ops = {
 	.source_address = lab_source_address,
 	.own_address = lab_own_address,
 	.route = lab_route,
+	.stream_open = lab_stream_open,
+	.stream_use = lab_stream_use,
+	.stream_again = lab_stream_again,
 	.reinitiate = lab_reinitiate,
 	.retrap = lab_retrap,
 	.trap_reqid = lab_trap_reqid,
@@ -685,7 +718,7 @@ static struct crypto_registry *lab_registry(void)
 
 static void lab_load(struct lab_end *e, const char *text)
 {
-	struct conn_env env = { .have = crypto_have, .have_arg = lab_registry(), .default_replay_window = 32,
+	struct conn_env env = { .have = crypto_have, .have_arg = lab_registry(), .default_replay_window = 32, .tcp = true,
 				.backend = { .name = "mock", .transport = true, .beet = true, .scope = true,
 					     .hw_offload = true, .tfc = true, .sha256_96 = true } };
 	struct errtext err = { "" };
@@ -1110,6 +1143,14 @@ void lab_check(struct lab *lab)
 					ck_assert(addr_equal(&lab_place_of(c)->local, &e->sas[k]->local) &&
 						  addr_equal(&lab_place_of(c)->remote, &e->sas[k]->remote));
 			}
+		}
+		/* the host knows who uses which stream, and that is the one the SA is on */
+		for (uint32_t s = 1; s < LAB_STREAMS; s++) {
+			unsigned users = 0;
+
+			for (size_t k = 0; k < e->n_sas; k++)
+				users += e->sas[k]->remote.stream == s;
+			ck_assert_uint_eq(e->streams[s], users);
 		}
 		ck_assert_uint_eq(e->kernel_children, with_handle);
 		ck_assert_uint_eq(e->kernel_spis, with_spi);

@@ -18,6 +18,7 @@
 #define LAB_PENDING 64
 #define LAB_REPLIES 512
 #define LAB_LOCALS 8
+#define LAB_STREAMS 32
 
 struct lab_child; /* of the mock backend */
 
@@ -50,6 +51,9 @@ struct lab_end {
 	/* the backend */
 	unsigned kernel_children, kernel_spis; /* installed; reserved */
 	struct lab_child *carriers;
+	unsigned streams[LAB_STREAMS]; /* how many SAs use each */
+	unsigned streams_again;	       /* connections that were asked for anew */
+	bool no_streams;	       /* cannot be opened */
 	bool kernel_async;                     /* completions wait for lab_kernel_complete */
 	bool kernel_fail_spi, kernel_fail_install;
 	uint32_t next_spi;
@@ -82,6 +86,7 @@ struct lab {
 	struct lab_packet packets[LAB_PACKETS];
 	size_t n_packets;
 	unsigned sent;
+	uint32_t streams; /* numbers given */
 	/* every response ever sent, to see that each request has one answer */
 	struct {
 		uint64_t key, hash;

@@ -52,4 +52,5 @@ EXTRA_DIST += \
 	testing/scenarios/test_swanctl_cli.py \
 	testing/scenarios/test_swanctl_replay.py \
 	testing/scenarios/test_traps.py \
+	testing/scenarios/test_tcp.py \
 	testing/scenarios/test_tunnels.py

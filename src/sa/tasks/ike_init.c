@@ -171,7 +171,10 @@ static enum outcome init_got_error(struct ike_sa *sa, unsigned notify)
 {
 	struct ike_setup *s = sa->setup;
 
-	if (s->error_notify != notify) {
+	/* RFC 9329 6.4 SHOULD NOT: over TCP no better answer can come */
+	if (sa->remote.stream) {
+		s->error_notify = (uint16_t)notify;
+	} else if (s->error_notify != notify) {
 		s->error_notify = (uint16_t)notify;
 		s->error_repeats = 0;
 		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL,
@@ -179,7 +182,7 @@ static enum outcome init_got_error(struct ike_sa *sa, unsigned notify)
 		       notify_name(notify), addr_format_port(&sa->remote).s);
 		return OUTCOME_IGNORE;
 	}
-	if (sa->outstanding->tries < INIT_ERROR_REPEATS || ++s->error_repeats < INIT_ERROR_REPEATS)
+	if (!sa->remote.stream && (sa->outstanding->tries < INIT_ERROR_REPEATS || ++s->error_repeats < INIT_ERROR_REPEATS))
 		return OUTCOME_IGNORE;
 	if (notify == NOTIFY_NO_PROPOSAL_CHOSEN) {
 		struct buf ours = { 0 };
@@ -260,7 +263,8 @@ static enum outcome init_process_response(struct ike_sa *sa, struct task *t, con
 	sa->nat_t = payload_notify(in, NOTIFY_NAT_DETECTION_SOURCE_IP) != NULL;
 	mobike_take_mapping(sa, in, false);
 	/* RFC 4555 3.3 MUST: there, too, if both sides have MOBIKE (which is known later) and NAT traversal */
-	if ((sa->nat_local || sa->nat_remote || sa->nat_fake || (sa->conn->mobike && sa->nat_t)) && sa->remote.port == IKE_PORT) {
+	if ((sa->nat_local || sa->nat_remote || sa->nat_fake || (sa->conn->mobike && sa->nat_t)) && sa->remote.port == IKE_PORT &&
+	    !sa->remote.stream) {
 		sa->remote.port = IKE_NATT_PORT;
 		sa->local.port = sa->ctx->options.port_nat_t;
 	}
