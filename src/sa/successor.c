@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "sa/address.h"
 #include "sa/collision.h"
 #include "sa/deadline.h"
 #include "sa/exchange.h"
@@ -85,6 +86,7 @@ static void successor_inherit(struct ike_sa *sa, const struct ike_sa *old)
 	sa->nat_local = old->nat_local;
 	sa->nat_remote = old->nat_remote;
 	sa->nat_fake = old->nat_fake;
+	sa->place = old->place;
 	sa->last_out_ms = old->last_out_ms;
 	sa->childless = old->childless;
 	sa->fragmentation = old->fragmentation;
@@ -122,6 +124,19 @@ struct ike_sa *successor_new(struct ike_sa *old, const struct successor_keys *k)
 
 /* ---- taking over ---- */
 
+/* Either may have moved since there are two: where the peer was heard last it is. */
+static void successor_take_place(struct ike_sa *old, struct ike_sa *sa)
+{
+	bool moved = !addr_equal(&old->local, &sa->local) || !addr_equal(&old->remote, &sa->remote);
+
+	if (moved && old->last_in_ms > sa->last_in_ms) {
+		sa->local = old->local;
+		sa->remote = old->remote;
+		moved = false;
+	}
+	sa->place = (uint8_t)(old->place + moved);
+}
+
 static void successor_move_children(struct ike_sa *old, struct ike_sa *sa)
 {
 	struct child_sa **at = &sa->children;
@@ -130,8 +145,10 @@ static void successor_move_children(struct ike_sa *old, struct ike_sa *sa)
 		at = &(*at)->next;
 	*at = old->children;
 	old->children = NULL;
-	for (struct child_sa *c = *at; c; c = c->next)
+	for (struct child_sa *c = *at; c; c = c->next) {
 		c->ike = sa;
+		child_sa_follow(c);
+	}
 }
 
 /* What is about the old IKE_SA alone has no meaning for another. */
@@ -194,6 +211,7 @@ void successor_replace(struct ike_sa *old, struct ike_sa *sa)
 	struct sa_ctx *ctx = old->ctx;
 
 	successor_log(old, sa);
+	successor_take_place(old, sa);
 	successor_move_children(old, sa);
 	successor_move_tasks(old, sa);
 	sa->delete_request = old->delete_request;

@@ -200,6 +200,38 @@ START_TEST(rekeyed_follows)
 	lab_run(lab);
 	expect_peer(lab, 30501);
 	ck_assert_uint_eq(lab->b.kernel_children, 1);
+	/* moved before and after a rekeying */
+	ike_sa_rekey(lab_sa(&lab->a));
+	lab_run(lab);
+	lab->nat_port = 40500;
+	probe(&lab->a);
+	lab_run(lab);
+	expect_peer(lab, 40501);
+	lab_free(lab);
+}
+END_TEST
+
+/* Both rekey while the NAT changes: whatever of the two IKE_SAs hears of it first, in the end all is at the new place. */
+START_TEST(crossing_rekeys_follow)
+{
+	struct lab *lab = behind();
+
+	ike_sa_rekey(lab_sa(&lab->a));
+	ike_sa_rekey(lab_sa(&lab->b));
+	for (int i = 0; i < _i; i++)
+		lab_deliver(lab);
+	lab->nat_port = 20500;
+	for (int i = 0; i < 60; i++) {
+		for (size_t k = 0; k < lab->a.n_sas; k++)
+			if (i % 5 == 0 && lab->a.sas[k]->state == IKE_STATE_ESTABLISHED)
+				ike_sa_probe(lab->a.sas[k]);
+		lab_run(lab);
+		lab_advance(lab, 1000);
+	}
+	expect_peer(lab, 20501);
+	ck_assert_uint_eq(lab_live(&lab->a), 1);
+	ck_assert_uint_eq(lab_live(&lab->b), 1);
+	ck_assert_uint_eq(lab->b.kernel_children, 1);
 	lab_free(lab);
 }
 END_TEST
@@ -330,6 +362,7 @@ Suite *nat_suite(void)
 	tcase_add_loop_test(t, follows, 0, 2);
 	tcase_add_test(t, outstanding_follows);
 	tcase_add_test(t, rekeyed_follows);
+	tcase_add_loop_test(t, crossing_rekeys_follow, 0, 5);
 	tcase_add_test(t, follows_nothing_else);
 	tcase_add_loop_test(t, does_not_follow, 0, 3);
 	tcase_add_test(t, other_port);

@@ -28,6 +28,7 @@ EXTRA_DIST += \
 	testing/scenarios/lab/conf.py \
 	testing/scenarios/lab/fixtures.py \
 	testing/scenarios/lab/gateway.py \
+	testing/scenarios/lab/nat.py \
 	testing/scenarios/lab/net.py \
 	testing/scenarios/lab/run.py \
 	testing/scenarios/lab/states.py \
@@ -45,6 +46,7 @@ EXTRA_DIST += \
 	testing/scenarios/test_life.py \
 	testing/scenarios/test_losses.py \
 	testing/scenarios/test_modes.py \
+	testing/scenarios/test_nat.py \
 	testing/scenarios/test_reauth.py \
 	testing/scenarios/test_retry.py \
 	testing/scenarios/test_rekey_vici.py \
