@@ -86,7 +86,6 @@ static void successor_inherit(struct ike_sa *sa, const struct ike_sa *old)
 	sa->nat_local = old->nat_local;
 	sa->nat_remote = old->nat_remote;
 	sa->nat_fake = old->nat_fake;
-	sa->place = old->place;
 	sa->last_out_ms = old->last_out_ms;
 	sa->childless = old->childless;
 	sa->fragmentation = old->fragmentation;

@@ -221,7 +221,7 @@ START_TEST(crossing_rekeys_follow)
 	for (int i = 0; i < _i; i++)
 		lab_deliver(lab);
 	lab->nat_port = 20500;
-	for (int i = 0; i < 60; i++) {
+	for (int i = 0; i < 240; i++) {
 		for (size_t k = 0; k < lab->a.n_sas; k++)
 			if (i % 5 == 0 && lab->a.sas[k]->state == IKE_STATE_ESTABLISHED)
 				ike_sa_probe(lab->a.sas[k]);
