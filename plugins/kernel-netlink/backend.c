@@ -17,7 +17,7 @@
 
 /* ---- start and stop ---- */
 
-static bool backend_settings(struct kernel *k, const struct settings *s, struct errtext *err)
+bool backend_settings(struct kernel *k, const struct settings *s, struct errtext *err)
 {
 	int64_t timeout = settings_int(s, SETTING "timeout", 0), retries = settings_int(s, SETTING "retries", 1);
 	int64_t buffer = settings_int(s, SETTING "receive_buffer_size", RECEIVE_BUFFER);
@@ -53,7 +53,7 @@ static void backend_stop(struct kernel *k)
 	free(k);
 }
 
-static bool backend_open(struct kernel *k, const struct kernel_env *env, struct errtext *err)
+bool backend_open(struct kernel *k, const struct kernel_env *env, struct errtext *err)
 {
 	k->box = mailbox_new();
 	k->loop = loop_new();
@@ -62,15 +62,19 @@ static bool backend_open(struct kernel *k, const struct kernel_env *env, struct 
 		return false;
 	}
 	/* events first: what happens after the dump must not be missed */
-	if (!events_open(k, err) || !(k->nl = nl_open(NETLINK_XFRM, &k->nl_options, err)))
+	if (!k->events && !events_open(k, err))
+		return false;
+	if (!k->nl)
+		k->nl = nl_open(NETLINK_XFRM, &k->nl_options, err);
+	if (!k->nl)
 		return false;
 	k->policies_open = policies_open(k, env->settings, err);
 	if (!k->policies_open)
 		return false;
-	return policies_flush(k, err) && owner_flush(k, err) && service_start(k, err);
+	return policies_flush(k, err) && owner_flush(k, err);
 }
 
-static struct kernel *backend_start(const struct kernel_env *env, struct errtext *err)
+struct kernel *backend_new(const struct kernel_env *env)
 {
 	struct kernel *k = xcalloc(1, sizeof(*k));
 	uint64_t seed[3];
@@ -83,7 +87,14 @@ static struct kernel *backend_start(const struct kernel_env *env, struct errtext
 	k->event_arg = env->event_arg;
 	k->spis = spi_pool_new(seed[0]);
 	k->hash_key = (struct hash_key){ seed[1], seed[2] };
-	if (backend_settings(k, env->settings, err) && backend_open(k, env, err))
+	return k;
+}
+
+static struct kernel *backend_start(const struct kernel_env *env, struct errtext *err)
+{
+	struct kernel *k = backend_new(env);
+
+	if (backend_settings(k, env->settings, err) && backend_open(k, env, err) && service_start(k, err))
 		return k;
 	backend_stop(k);
 	return NULL;
@@ -201,6 +212,7 @@ const struct kernel_ops netlink_ops = {
 	.supports_scope = true,
 	.supports_sha256_96 = true,
 	.supports_hw_offload = true,
+	.supports_tfc = true,
 	.udp_encap = true,
 	.probe = netlink_probe,
 	.start = backend_start,

@@ -64,7 +64,7 @@ void event_read(struct kernel *k, const struct nlmsghdr *m)
 	}
 }
 
-static void event_message(void *arg, const struct nlmsghdr *m)
+void event_message(void *arg, const struct nlmsghdr *m)
 {
 	struct kernel *k = arg;
 

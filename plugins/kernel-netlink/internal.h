@@ -108,6 +108,7 @@ void handle_unref(struct kernel_handle *h);
 /* ---- service.c ---- */
 bool service_start(struct kernel *k, struct errtext *err);
 void service_stop(struct kernel *k);
+void service_turn(struct kernel *k); /* what the thread does when woken, without one: tests */
 /* Mail to the service thread. */
 enum service_mail { SERVICE_INSTALL, SERVICE_REMOVE, SERVICE_MOVE, SERVICE_CARRY, SERVICE_QUERY, SERVICE_STOP };
 struct service_carry {
@@ -117,6 +118,13 @@ struct service_carry {
 };
 void kernel_tell(struct kernel *k, const struct kernel_event *ev);
 struct kernel_event handle_event(const struct kernel_handle *h, enum kernel_event_kind kind);
+
+/* ---- backend.c: the steps of a start, which tests take with sockets of their own ---- */
+struct kernel *backend_new(const struct kernel_env *env);
+bool backend_settings(struct kernel *k, const struct settings *s, struct errtext *err);
+/* Opens what is not there yet and removes what is left of a former life; service_start is next. */
+bool backend_open(struct kernel *k, const struct kernel_env *env, struct errtext *err);
+void event_message(void *kernel, const struct nlmsghdr *m); /* nl_event_fn of k->events */
 
 EXPORT extern const struct kernel_ops netlink_ops;
 

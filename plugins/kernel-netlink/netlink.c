@@ -510,11 +510,8 @@ static void nl_send_failed(struct nl *n, size_t count, int error)
 
 static void nl_timer_set(struct nl *n);
 
-static void nl_timer(struct timer *t)
+void nl_expire(struct nl *n, uint64_t now)
 {
-	struct nl *n = container_of(t, struct nl, timer);
-	uint64_t now = clock_monotonic_ms();
-
 	while (!list_empty(&n->sent)) {
 		struct nl_request *q = list_entry(n->sent.next, struct nl_request, link);
 
@@ -522,6 +519,13 @@ static void nl_timer(struct timer *t)
 			break;
 		nl_lost(n, q, ETIMEDOUT);
 	}
+}
+
+static void nl_timer(struct timer *t)
+{
+	struct nl *n = container_of(t, struct nl, timer);
+
+	nl_expire(n, clock_monotonic_ms());
 	nl_timer_set(n);
 }
 

@@ -68,6 +68,7 @@ void nl_queue(struct nl *n, union nl_request_buffer *b, struct nl_answer answer)
 void nl_flush(struct nl *n);
 /* Blocks until all is answered, or `limit_ms` are over. False: not all was. Not in callbacks. */
 bool nl_drain(struct nl *n, unsigned limit_ms);
+void nl_expire(struct nl *n, uint64_t now_ms); /* what should be answered by then counts as lost; a timer does it */
 size_t nl_outstanding(const struct nl *n); /* queued or unanswered */
 
 struct nl_counters {

@@ -244,6 +244,8 @@ void sa_build_new(union nl_request_buffer *b, uint32_t owner, const struct sa *s
 	sa_put_encap(h, sa);
 	if (c->copy_dscp == COPY_DSCP_IN || c->copy_dscp == COPY_DSCP_NO)
 		mnl_attr_put_u32(h, XFRMA_SA_EXTRA_FLAGS, XFRM_SA_XFLAG_DONT_ENCAP_DSCP);
+	if (c->tfc && !sa->in)
+		mnl_attr_put_u32(h, XFRMA_TFCPAD, c->tfc);
 	if (state && state->used.add_time)
 		mnl_attr_put(h, XFRMA_LTIME_VAL, sizeof(state->used), &state->used);
 	if (offload)

@@ -175,6 +175,12 @@ static void service_dead(void *arg, const char *why)
 	kernel_tell(k, &ev);
 }
 
+void service_turn(struct kernel *k)
+{
+	service_read_mail(k, 0);
+	service_idle(k);
+}
+
 bool service_start(struct kernel *k, struct errtext *err)
 {
 	sigset_t all, before;

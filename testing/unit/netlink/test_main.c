@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "test_netlink.h"
+
+int main(void)
+{
+	Suite *suite = suite_create("netlink");
+	SRunner *runner;
+	int failed;
+
+	suite_add_tcase(suite, tcase_engine());
+	suite_add_tcase(suite, tcase_txn());
+	suite_add_tcase(suite, tcase_message());
+	suite_add_tcase(suite, tcase_backend());
+	suite_add_tcase(suite, tcase_move());
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
