@@ -35,7 +35,7 @@ static void counters_read(struct sa *sa, const struct nlmsghdr *h)
 	struct sa_report r;
 
 	if (h && h->nlmsg_type == XFRM_MSG_NEWSA && sa_report_read(h, &r))
-		counters_set(sa, &r.info->curlft, r.last_used_s);
+		counters_set(sa, &r.info.curlft, r.last_used_s);
 }
 
 void counters_want(struct kernel *k, struct kernel_handle *h)
@@ -98,11 +98,11 @@ static void counters_dump_message(void *arg, const struct nlmsghdr *h)
 
 	if (!h || h->nlmsg_type != XFRM_MSG_NEWSA || !sa_report_read(h, &r))
 		return;
-	sa = counters_find(k, r.info);
+	sa = counters_find(k, &r.info);
 	if (!sa)
 		return;
 	sa->seen = true;
-	counters_set(sa, &r.info->curlft, r.last_used_s);
+	counters_set(sa, &r.info.curlft, r.last_used_s);
 }
 
 static void counters_unseen(struct hashnode *node, void *arg)

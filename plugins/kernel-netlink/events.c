@@ -5,21 +5,23 @@
 
 static void event_expire(struct kernel *k, const struct nlmsghdr *m)
 {
-	const struct xfrm_user_expire *x = mnl_nlmsg_get_payload(m);
+	struct xfrm_user_expire x;
 	struct kernel_event ev;
 	struct addr dst;
 	struct sa *sa;
 
-	if (mnl_nlmsg_get_payload_len(m) < sizeof(*x) || x->state.id.proto != IPPROTO_ESP ||
-	    x->state.sel.user != k->owner)
+	if (mnl_nlmsg_get_payload_len(m) < sizeof(x))
 		return;
-	dst = sa_get_addr(x->state.family, &x->state.id.daddr);
-	sa = sa_find(k, ntohl(x->state.id.spi), &dst);
-	if (!sa || sa->told_hard || (sa->told_soft && !x->hard))
+	memcpy(&x, mnl_nlmsg_get_payload(m), sizeof(x));
+	if (x.state.id.proto != IPPROTO_ESP || x.state.sel.user != k->owner)
 		return;
-	counters_set(sa, &x->state.curlft, 0);
-	ev = handle_event(sa->h, x->hard ? KERNEL_EVENT_EXPIRE_HARD : KERNEL_EVENT_EXPIRE_SOFT);
-	if (x->hard) {
+	dst = sa_get_addr(x.state.family, &x.state.id.daddr);
+	sa = sa_find(k, ntohl(x.state.id.spi), &dst);
+	if (!sa || sa->told_hard || (sa->told_soft && !x.hard))
+		return;
+	counters_set(sa, &x.state.curlft, 0);
+	ev = handle_event(sa->h, x.hard ? KERNEL_EVENT_EXPIRE_HARD : KERNEL_EVENT_EXPIRE_SOFT);
+	if (x.hard) {
 		sa->told_hard = true;
 		sa->ours = false; /* the kernel has deleted it */
 	} else {
@@ -30,21 +32,24 @@ static void event_expire(struct kernel *k, const struct nlmsghdr *m)
 
 static void event_mapping(struct kernel *k, const struct nlmsghdr *m)
 {
-	const struct xfrm_user_mapping *x = mnl_nlmsg_get_payload(m);
+	struct xfrm_user_mapping x;
 	struct kernel_event ev;
 	struct addr dst;
 	struct sa *sa;
 
-	if (mnl_nlmsg_get_payload_len(m) < sizeof(*x) || x->id.proto != IPPROTO_ESP)
+	if (mnl_nlmsg_get_payload_len(m) < sizeof(x))
 		return;
-	dst = sa_get_addr(x->id.family, &x->id.daddr);
-	sa = sa_find(k, ntohl(x->id.spi), &dst);
+	memcpy(&x, mnl_nlmsg_get_payload(m), sizeof(x));
+	if (x.id.proto != IPPROTO_ESP)
+		return;
+	dst = sa_get_addr(x.id.family, &x.id.daddr);
+	sa = sa_find(k, ntohl(x.id.spi), &dst);
 	if (!sa || !sa->in)
 		return;
 	ev = handle_event(sa->h, KERNEL_EVENT_MAPPING);
 	ev.dst = sa->conf->dst;
-	ev.src = sa_get_addr(x->id.family, &x->new_saddr);
-	ev.src.port = ntohs(x->new_sport);
+	ev.src = sa_get_addr(x.id.family, &x.new_saddr);
+	ev.src.port = ntohs(x.new_sport);
 	kernel_tell(k, &ev);
 }
 

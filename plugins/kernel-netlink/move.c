@@ -148,7 +148,7 @@ static void move_word(void *arg, const struct nlmsghdr *h)
 		return;
 	free(sa->state);
 	sa->state = sa_state_new(&r);
-	counters_set(sa, &r.info->curlft, r.last_used_s);
+	counters_set(sa, &r.info.curlft, r.last_used_s);
 }
 
 static void move_delete(struct kernel_handle *h, struct sa *sa)

@@ -48,6 +48,7 @@ struct nl_answer {
 #define NL_REQUEST_SIZE 2048
 union nl_request_buffer {
 	struct nlmsghdr h;
+	uint64_t align; /* of what follows the header */
 	uint8_t bytes[NL_REQUEST_SIZE];
 };
 

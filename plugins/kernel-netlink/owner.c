@@ -47,11 +47,11 @@ static void owner_message(void *arg, const struct nlmsghdr *h)
 	}
 	if (h->nlmsg_type != XFRM_MSG_NEWSA || !sa_report_read(h, &r))
 		return;
-	if (r.info->sel.user == f->k->owner) {
+	if (r.info.sel.user == f->k->owner) {
 		f->n++;
-		owner_delete(f->k, h, r.info);
+		owner_delete(f->k, h, &r.info);
 	} else {
-		spi_pool_mark(f->k->spis, ntohl(r.info->id.spi));
+		spi_pool_mark(f->k->spis, ntohl(r.info.id.spi));
 	}
 }
 

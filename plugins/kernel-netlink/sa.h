@@ -18,8 +18,9 @@ struct sa_state {
 
 /* What the kernel tells of an SA. */
 struct sa_report {
-	const struct xfrm_usersa_info *info; /* borrowed, as below; NULL: none */
-	const struct xfrm_replay_state_esn *replay; /* NULL: none */
+	bool has_info;
+	struct xfrm_usersa_info info; /* copied: attributes are aligned to 4 bytes only */
+	const struct xfrm_replay_state_esn *replay; /* borrowed; NULL: none */
 	uint64_t last_used_s;                       /* CLOCK_REALTIME, 0: not told */
 	bool offloaded;
 };

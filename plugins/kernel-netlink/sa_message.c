@@ -284,8 +284,10 @@ static int sa_report_attr(const struct nlattr *a, void *arg)
 
 	switch (mnl_attr_get_type(a)) {
 	case XFRMA_SA:
-		if ((p = sa_attr(a, sizeof(*r->info))))
-			r->info = p;
+		if ((p = sa_attr(a, sizeof(r->info)))) {
+			memcpy(&r->info, p, sizeof(r->info));
+			r->has_info = true;
+		}
 		break;
 	case XFRMA_REPLAY_ESN_VAL:
 		esn = sa_attr(a, sizeof(*esn));
@@ -307,16 +309,16 @@ static int sa_report_attr(const struct nlattr *a, void *arg)
 bool sa_report_read(const struct nlmsghdr *h, struct sa_report *ret)
 {
 	size_t head = h->nlmsg_type == XFRM_MSG_NEWSA ? sizeof(struct xfrm_usersa_info) : sizeof(struct xfrm_usersa_id);
-	struct sa_report r = { 0 };
+	struct sa_report r = { .has_info = h->nlmsg_type == XFRM_MSG_NEWSA };
 
 	if (h->nlmsg_type != XFRM_MSG_NEWSA && h->nlmsg_type != XFRM_MSG_DELSA)
 		return false;
 	if (mnl_nlmsg_get_payload_len(h) < head)
 		return false;
-	if (h->nlmsg_type == XFRM_MSG_NEWSA)
-		r.info = mnl_nlmsg_get_payload(h);
+	if (r.has_info)
+		memcpy(&r.info, mnl_nlmsg_get_payload(h), sizeof(r.info));
 	mnl_attr_parse(h, (unsigned)head, sa_report_attr, &r);
-	if (!r.info)
+	if (!r.has_info)
 		return false;
 	*ret = r;
 	return true;
@@ -333,7 +335,7 @@ struct sa_state *sa_state_new(const struct sa_report *r)
 	s = xcalloc(1, sizeof(*s) + n);
 	s->oseq = (uint64_t)r->replay->oseq_hi << 32 | r->replay->oseq;
 	s->seq = (uint64_t)r->replay->seq_hi << 32 | r->replay->seq;
-	s->used = r->info->curlft;
+	s->used = r->info.curlft;
 	s->bmp_len = r->replay->bmp_len;
 	memcpy(s->bmp, r->replay->bmp, n);
 	return s;

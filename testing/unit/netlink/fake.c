@@ -76,7 +76,7 @@ static void fake_answer(struct fake_kernel *f, const void *p, size_t n)
 
 void fake_tell(struct fake_kernel *f, uint16_t type, const void *payload, size_t n)
 {
-	uint8_t bytes[4096];
+	_Alignas(8) uint8_t bytes[4096];
 	struct nlmsghdr *h = mnl_nlmsg_put_header(bytes);
 
 	h->nlmsg_type = type;
@@ -86,7 +86,7 @@ void fake_tell(struct fake_kernel *f, uint16_t type, const void *payload, size_t
 
 static void fake_ack(struct fake_kernel *f, const struct nlmsghdr *q, int error, const char *text)
 {
-	uint8_t bytes[512];
+	_Alignas(8) uint8_t bytes[512];
 	struct nlmsghdr *h = mnl_nlmsg_put_header(bytes);
 	struct nlmsgerr *e;
 
@@ -108,7 +108,7 @@ static void fake_ack(struct fake_kernel *f, const struct nlmsghdr *q, int error,
 static void fake_answer_sa(struct fake_kernel *f, const struct nlmsghdr *q, uint16_t type, uint16_t flags,
 			   const struct fake_sa *sa)
 {
-	uint8_t bytes[4096];
+	_Alignas(8) uint8_t bytes[4096];
 	struct nlmsghdr *h = mnl_nlmsg_put_header(bytes);
 	struct xfrm_usersa_info info = sa->info;
 	struct xfrm_user_offload o = { 1, 0 };
@@ -135,7 +135,7 @@ static void fake_answer_sa(struct fake_kernel *f, const struct nlmsghdr *q, uint
 
 static void fake_dump(struct fake_kernel *f, const struct nlmsghdr *q)
 {
-	uint8_t bytes[64];
+	_Alignas(8) uint8_t bytes[64];
 	struct nlmsghdr *h = mnl_nlmsg_put_header(bytes);
 	uint16_t flags = NLM_F_MULTI;
 

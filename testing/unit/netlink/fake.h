@@ -18,7 +18,7 @@ struct fake_sa {
 	bool there;
 	struct xfrm_usersa_info info;
 	uint32_t mark_value, mark_mask;
-	uint8_t replay[sizeof(struct xfrm_replay_state_esn) + XFRMA_REPLAY_ESN_MAX / 8];
+	_Alignas(8) uint8_t replay[sizeof(struct xfrm_replay_state_esn) + XFRMA_REPLAY_ESN_MAX / 8];
 	size_t replay_len;
 	struct xfrm_lifetime_cur used;
 	bool offloaded;

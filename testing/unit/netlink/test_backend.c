@@ -185,7 +185,7 @@ END_TEST
 
 static void tell_expire(const struct fake_sa *sa, bool hard)
 {
-	uint8_t bytes[512];
+	_Alignas(8) uint8_t bytes[512];
 	struct nlmsghdr *h = mnl_nlmsg_put_header(bytes);
 	struct xfrm_user_expire *x = mnl_nlmsg_put_extra_header(h, sizeof(*x));
 
@@ -227,7 +227,7 @@ START_TEST(test_mapping)
 {
 	struct kernel_child c = bench_child(0xc0de, 0xbeef);
 	struct kernel_handle *h = bench_install(&b, &c);
-	uint8_t bytes[512];
+	_Alignas(8) uint8_t bytes[512];
 	struct nlmsghdr *m = mnl_nlmsg_put_header(bytes);
 	struct xfrm_user_mapping *x = mnl_nlmsg_put_extra_header(m, sizeof(*x));
 	struct addr at = test_addr("198.51.100.7", 0);
