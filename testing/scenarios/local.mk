@@ -17,6 +17,7 @@ EXTRA_DIST += \
 	testing/kernel/guest.py \
 	testing/kernel/states \
 	testing/kernel/test_policies.py \
+	testing/kernel/test_sas.py \
 	testing/kernel/test_tunnels.py \
 	testing/peers/conftest.py \
 	testing/peers/peers.py \

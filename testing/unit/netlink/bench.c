@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "config/settings.h"
 #include "test_netlink.h"
 
 struct addr test_addr(const char *text, uint16_t port)
@@ -34,9 +35,10 @@ void bench_open(struct bench *b, struct fake_kernel *fake)
 	struct errtext err = { "" };
 	struct nl_io io;
 
-	*b = (struct bench){ .fake = fake ? fake : fake_new() };
+	*b = (struct bench){ .fake = fake ? fake : fake_new(), .settings = settings_from_text("install_routes = no", &err) };
+	env.settings = b->settings;
 	b->k = backend_new(&env);
-	ck_assert(backend_settings(b->k, NULL, &err));
+	ck_assert(backend_settings(b->k, b->settings, &err));
 	io = fake_io(b->fake);
 	b->k->nl = nl_new(&io, &b->k->nl_options);
 	b->k->events = nl_new(&io, &b->k->nl_options);
@@ -46,6 +48,7 @@ void bench_open(struct bench *b, struct fake_kernel *fake)
 void bench_close(struct bench *b)
 {
 	netlink_ops.stop(b->k);
+	settings_free(b->settings);
 	fake_free(b->fake);
 }
 

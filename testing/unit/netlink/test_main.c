@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <sched.h>
 #include <stdlib.h>
 
 #include "test_netlink.h"
@@ -9,6 +10,8 @@ int main(void)
 	SRunner *runner;
 	int failed;
 
+	/* nothing here is meant for the system's own network */
+	(void)!unshare(CLONE_NEWUSER | CLONE_NEWNET);
 	suite_add_tcase(suite, tcase_engine());
 	suite_add_tcase(suite, tcase_txn());
 	suite_add_tcase(suite, tcase_message());

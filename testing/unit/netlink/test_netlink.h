@@ -18,6 +18,7 @@ TCase *tcase_move(void);
 struct bench {
 	struct fake_kernel *fake;
 	struct kernel *k;
+	struct settings *settings;
 	struct kernel_event events[64];
 	unsigned n_events;
 	/* the last `done` */
