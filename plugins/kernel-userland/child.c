@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "shunt.h"
+
 #include "util/log.h"
 
 void out_dest_set(struct out_dest *d, const struct addr *local, const struct addr *remote)
@@ -27,10 +29,6 @@ static bool child_check(const struct kernel_child *conf, bool trap, struct errte
 
 	if (conf->mode != IPSEC_MODE_TUNNEL && !shunt) {
 		errtext_set(err, "%s: kernel-userland carries tunnel mode only", conf->name);
-		return false;
-	}
-	if (shunt) {
-		errtext_set(err, "%s: kernel-userland has no shunts yet", conf->name);
 		return false;
 	}
 	if (policy_count(conf->local_ts, conf->remote_ts) == 0) {
@@ -90,6 +88,7 @@ struct kernel_handle *child_new(const struct kernel_child *conf, struct errtext 
 	c->routes = (struct route_user){ .name = c->name, .local_ts = c->local_ts, .remote_ts = c->remote_ts,
 					 .vips = c->vips, .n_vips = c->n_vips };
 	c->mode = conf->mode;
+	c->priority = conf->priority ? conf->priority : POLICY_PRIORITY_COMPUTED;
 	c->place = child_is_shunt(c) ? POLICY_SHUNT : trap ? POLICY_TRAP : conf->out_waits ? POLICY_WAITS : POLICY_NEWEST;
 	c->policies = policies_new(c->local_ts, c->remote_ts, conf->priority, c, &c->n_policies);
 	if (c->mode == IPSEC_MODE_DROP)
@@ -112,6 +111,7 @@ void child_free(struct kernel_handle *c)
 	esp_in_clear(&c->in);
 	free(c->policies);
 	free(c->policies_in);
+	free(c->rules);
 	free(c->vips);
 	free((void *)c->local_ts.p);
 	free((void *)c->remote_ts.p);

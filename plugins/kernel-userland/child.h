@@ -37,6 +37,7 @@ struct kernel_handle {
 	struct policy *policies;
 	size_t n_policies;
 	enum policy_place place;
+	uint32_t priority;
 	enum ipsec_mode mode; /* TUNNEL, or of a shunt PASS, DROP */
 	struct policy *policies_in; /* of a DROP shunt: n_policies */
 
@@ -54,6 +55,7 @@ struct kernel_handle {
 	struct route_user routes;
 	struct shunt_rule *rules; /* n_rules */
 	size_t n_rules;
+	bool shunted;             /* its rules are there */
 };
 
 static inline bool child_is_shunt(const struct kernel_handle *c)

@@ -63,6 +63,32 @@ static bool service_check_loop(struct kernel *k, const struct kernel_handle *c, 
 	return true;
 }
 
+static void service_remove_routes(struct kernel *k, struct kernel_handle *c)
+{
+	routes_remove(&k->routes, &c->routes);
+	shunts_remove(&k->shunts, c);
+}
+
+/* Children and traps need routes to the device, shunts ways around it. */
+static bool service_add_routes(struct kernel *k, struct kernel_handle *c, struct errtext *err)
+{
+	if (!child_is_shunt(c)) {
+		if (!shunts_add_child(&k->shunts, c, err))
+			return false;
+		if (routes_add(&k->routes, &c->routes, err))
+			return true;
+		shunts_remove(&k->shunts, c);
+		return false;
+	}
+	if (!shunts_add(&k->shunts, c, routes_is_local(&k->routes, c->local_ts), &k->children, err))
+		return false;
+	c->routes.bypass = true;
+	if (!shunt_is_whole(c) || routes_add(&k->routes, &c->routes, err))
+		return true;
+	shunts_remove(&k->shunts, c);
+	return false;
+}
+
 static bool service_install(struct kernel *k, struct kernel_handle *c, struct errtext *err)
 {
 	if (c->out.spi && !k->has_fds[c->dest.remote.family == AF_INET6]) {
@@ -70,12 +96,12 @@ static bool service_install(struct kernel *k, struct kernel_handle *c, struct er
 			    addr_format(&c->dest.remote).s);
 		return false;
 	}
-	if (k->install_routes && (!service_check_loop(k, c, err) || !routes_add(&k->routes, &c->routes, err)))
+	if (k->install_routes && (!service_check_loop(k, c, err) || !service_add_routes(k, c, err)))
 		return false;
 	if (dataplane_add(&k->dp, c))
 		return true;
 	errtext_set(err, "%s: inbound SPI %08x is in use", c->name, c->in.spi);
-	routes_remove(&k->routes, &c->routes);
+	service_remove_routes(k, c);
 	return false;
 }
 
@@ -94,7 +120,7 @@ static void service_do_install(struct kernel *k, struct kernel_handle *c)
 static void service_do_remove(struct kernel *k, struct kernel_handle *c)
 {
 	dataplane_remove(&k->dp, c);
-	routes_remove(&k->routes, &c->routes);
+	service_remove_routes(k, c);
 	list_del(&c->link);
 	if (c->in.spi)
 		spi_pool_give(k->spis, c->in.spi);

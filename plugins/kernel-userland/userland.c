@@ -97,6 +97,8 @@ static bool userland_open_routing(struct kernel *k, const struct settings *setti
 					  .table = (uint32_t)table };
 	routes_init(&k->routes);
 	rtnl_clean(&k->rtnl, k->routes.table);
+	k->shunts = (struct shunt_table){ .rtnl = &k->rtnl, .priority = (uint32_t)priority, .mark = k->dp.mark };
+	shunts_init(&k->shunts);
 	for (size_t i = 0; i < 2; i++) {
 		struct rtnl_rule rule = { families[i], (uint32_t)table, (uint32_t)priority,
 					  { k->dp.mark, k->dp.mark ? UINT32_MAX : 0, 0 }, k->dp.mark != 0 };

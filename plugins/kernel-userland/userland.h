@@ -4,6 +4,7 @@
 
 #include "dataplane.h"
 #include "kernel/spi_pool.h"
+#include "shunt.h"
 #include "tun.h"
 
 /*
@@ -28,6 +29,7 @@ struct kernel {
 	struct rtnl_rule rules[2];
 	size_t n_rules;
 	struct route_table routes;
+	struct shunt_table shunts;
 	bool install_routes;
 	bool told_forwarding;
 	struct list children;

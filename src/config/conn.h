@@ -119,6 +119,7 @@ struct conn {
 	struct if_id_conf if_id_in, if_id_out; /* of children that have none */
 	size_t n_local_rounds, n_remote_rounds; /* at least one each, in effective order */
 	const struct conn_round *local_rounds, *remote_rounds;
+	bool shunts_only; /* no child of it is ever negotiated: it is no peer's, and authentication may be missing */
 	size_t n_children;
 	const struct child_conf *children;
 	struct conn_counters *counters; /* a reference; of the name, over reloads */

@@ -213,6 +213,8 @@ struct conn_index *conn_index_new(struct conn *const *conns, size_t n)
 
 		name->conn = conns[i];
 		hashtab_insert(&x->names, &name->node, hash_bytes(&index_key, bytes_str(conns[i]->name)));
+		if (conns[i]->shunts_only)
+			continue; /* no peer's */
 		class = index_class(x, conns[i], &is_new);
 		class_add_member(class, (uint32_t)i);
 		if (is_new)

@@ -71,7 +71,7 @@ static bool parse_round(struct conn_parse *p, const struct tree *section, struct
 }
 
 /* All rounds of one side, in order of `round`, then of appearance. */
-static bool parse_rounds(struct conn_parse *p, const struct tree *conn, const char *side,
+static bool parse_rounds(struct conn_parse *p, const struct tree *conn, const char *side, bool shunts_only,
 			 const struct conn_round **ret_rounds, size_t *ret_n)
 {
 	struct conn_round *rounds = arena_array(p->arena, struct conn_round, conn->count + 1);
@@ -92,6 +92,8 @@ static bool parse_rounds(struct conn_parse *p, const struct tree *conn, const ch
 			return conn_fail_unsupported(p, it->name, bytes_str("{ }"), WHY_ROUNDS);
 	}
 	/* Without any section a side has one round of defaults, which is to use certificates. */
+	if (n == 0 && shunts_only)
+		rounds[n++] = (struct conn_round){ .auth = CONN_AUTH_PUBKEY, .auth_text = "pubkey" };
 	if (n == 0)
 		return conn_fail_unsupported(p, "auth", bytes_str("pubkey"), WHY_AUTH);
 	*ret_rounds = rounds;
@@ -260,6 +262,15 @@ static bool conn_finish(struct conn_parse *p, struct conn *c)
 	return conn_check_port(p, c) && conn_check_tcp(p, c) && conn_default_proposals(p, "proposals", PROTOCOL_IKE, &c->proposals);
 }
 
+static bool conn_has_shunts_only(const struct conn *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n_children; i++)
+		n += child_conf_is_shunt(&c->children[i]);
+	return n && n == c->n_children;
+}
+
 static bool parse_conn(struct conn_parse *p, const struct tree *section, struct conn *c)
 {
 	const struct tree *children = NULL;
@@ -274,9 +285,12 @@ static bool parse_conn(struct conn_parse *p, const struct tree *section, struct 
 			return fail_section(p, it);
 		}
 	}
-	return parse_rounds(p, section, "local", &c->local_rounds, &c->n_local_rounds) &&
-	       parse_rounds(p, section, "remote", &c->remote_rounds, &c->n_remote_rounds) &&
-	       (!children || parse_children(p, children, c)) && conn_finish(p, c);
+	if (children && !parse_children(p, children, c))
+		return false;
+	c->shunts_only = conn_has_shunts_only(c);
+	return parse_rounds(p, section, "local", c->shunts_only, &c->local_rounds, &c->n_local_rounds) &&
+	       parse_rounds(p, section, "remote", c->shunts_only, &c->remote_rounds, &c->n_remote_rounds) &&
+	       conn_finish(p, c);
 }
 
 struct conn *conn_parse(const struct tree *section, const struct conn_env *env, struct errtext *err)

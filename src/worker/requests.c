@@ -351,8 +351,8 @@ static void request_initiate(struct worker *w, struct request_mail *m)
 		request_waiter_done(waiter, CAUSE_POLICY, "the configuration has no such child");
 		return;
 	}
-	if (child && child_conf_is_shunt(child)) {
-		request_waiter_done(waiter, CAUSE_POLICY, "it has mode pass or drop: it is installed, not initiated");
+	if (child ? child_conf_is_shunt(child) : m->conn->shunts_only) {
+		request_waiter_done(waiter, CAUSE_POLICY, "mode pass or drop is installed, not initiated");
 		return;
 	}
 	if (!sa || sa->state == IKE_STATE_DELETING || sa->state == IKE_STATE_CLOSED) {

@@ -51,6 +51,7 @@ EXTRA_DIST += \
 	testing/scenarios/test_reauth.py \
 	testing/scenarios/test_retry.py \
 	testing/scenarios/test_rekey_vici.py \
+	testing/scenarios/test_shunts.py \
 	testing/scenarios/test_storm.py \
 	testing/scenarios/test_swanctl_cli.py \
 	testing/scenarios/test_swanctl_replay.py \

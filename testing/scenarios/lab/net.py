@@ -130,6 +130,14 @@ class Net:
             (" ".join(matches), match, limit, comment) for match in chosen or [""]))
         return Rule(self, comment)
 
+    def count(self, match):
+        """Only counts packets that match."""
+        self.rules += 1
+        comment = "count %d" % self.rules
+        self.nft("table inet counts {\n chain forward {\n type filter hook forward priority 0;\n }\n }\n"
+                 'add rule inet counts forward %s counter comment "%s"\n' % (match, comment))
+        return Rule(self, comment)
+
     def narrow(self, size):
         """Drops IP datagrams above `size` bytes, and all IP fragments, as a bad path does."""
         self.rules += 1

@@ -267,6 +267,35 @@ START_TEST(test_rekey_order)
 }
 END_TEST
 
+/* A shunt comes before children and traps of the same selectors, whatever came first, but not before narrower ones. */
+START_TEST(test_shunt_order)
+{
+	struct policy_table *t = policy_table_new(&(struct hash_key){ 1, 2 });
+	struct plain trap, old, shunt, new, waits, narrow;
+	struct flow f = { .family = AF_INET, .src = { 10, 1, 0, 1 }, .dst = { 10, 2, 0, 1 } };
+
+	plain_add(t, &trap, "10.1.0.0/16", "10.2.0.0/16", POLICY_TRAP);
+	plain_add(t, &old, "10.1.0.0/16", "10.2.0.0/16", POLICY_NEWEST);
+	plain_add(t, &shunt, "10.1.0.0/16", "10.2.0.0/16", POLICY_SHUNT);
+	ck_assert_ptr_eq(policy_find(t, &f), &shunt);
+	plain_add(t, &new, "10.1.0.0/16", "10.2.0.0/16", POLICY_NEWEST);
+	plain_add(t, &waits, "10.1.0.0/16", "10.2.0.0/16", POLICY_WAITS);
+	ck_assert_ptr_eq(policy_find(t, &f), &shunt);
+	plain_add(t, &narrow, "10.1.0.0/16", "10.2.0.0/24", POLICY_NEWEST);
+	ck_assert_ptr_eq(policy_find(t, &f), &narrow);
+	plain_remove(t, &narrow);
+	plain_remove(t, &shunt);
+	ck_assert_ptr_eq(policy_find(t, &f), &new);
+	plain_remove(t, &new);
+	ck_assert_ptr_eq(policy_find(t, &f), &waits);
+	plain_remove(t, &waits);
+	plain_remove(t, &old);
+	ck_assert_ptr_eq(policy_find(t, &f), &trap);
+	plain_remove(t, &trap);
+	policy_table_free(t);
+}
+END_TEST
+
 START_TEST(test_many)
 {
 	enum { MANY = 60000 };
@@ -302,6 +331,7 @@ TCase *tcase_policy(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, test_against_model, 0, 10);
 	tcase_add_test(tc, test_rekey_order);
+	tcase_add_test(tc, test_shunt_order);
 	tcase_add_test(tc, test_many);
 	return tc;
 }

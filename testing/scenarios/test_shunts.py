@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Packets that pass in clear or are dropped, whatever tunnels there are."""
+import pytest
+
+from lab import conf
+from lab.net import inner, other
+from lab.run import ping, run, wait_until
+
+TUNNEL = {"local_ts": "10.82.0.0/15", "remote_ts": "10.82.0.0/15", "esp_proposals": "aes128gcm16"}
+
+
+def shunted(side, mode, **over):
+    """A tunnel for nets 0 and 1 of both sides, and a shunt between the nets 1."""
+    nets = {side: "10.8{}.%d.0/24" % (1 if side == "moon" else 2), other(side): "10.8{}.%d.0/24" % (2 if side == "moon" else 1)}
+    tunnel = dict(TUNNEL, local_ts=[nets[side].format(n) for n in (2, 3)], remote_ts=[nets[other(side)].format(n) for n in (2, 3)])
+    shunt = conf.merged({"local_ts": nets[side].format(3), "remote_ts": nets[other(side)].format(3), "mode": mode,
+                         "start_action": "trap"}, over)
+    return conf.gateway(side, {"net": conf.connection(side, {"net-net": tunnel}),
+                               "shunts": {"remote_addrs": "127.0.0.1", "children": {"shunt": shunt}}})
+
+
+def open_the_way(net):
+    """The router knows the private nets, and counts what comes in clear."""
+    for number, side in ((1, "moon"), (2, "sun")):
+        for inside in (82, 83):
+            run("ip", "route", "add", "10.%d.%d.0/24" % (inside, number), "via", "10.81.%d.2" % number, ns=net.ns("gw"))
+            run("ip", "route", "add", "10.%d.%d.0/24" % (inside, 3 - number), "via", "10.81.%d.1" % number, ns=net.ns(side))
+    return net.count("ip protocol icmp")
+
+
+def clear_of_rules(gateway):
+    rules = run("ip", "rule", ns=gateway.ns).stdout.splitlines()
+    return all(line.split(":")[0] in ("0", "220", "32766", "32767") for line in rules)
+
+
+def ping_nets(gateway, inside, **more):
+    number = 1 if gateway.side == "moon" else 2
+    try:
+        return ping(gateway.ns, "10.%d.%d.1" % (inside, 3 - number), "10.%d.%d.1" % (inside, number), **more)
+    except OSError:  # a black hole
+        return 0
+
+
+def test_pass(lab):
+    moon, sun = lab.pair(shunted("moon", "pass"), shunted("sun", "pass"))
+    counter = open_the_way(lab.net)
+    moon.initiate("net-net")
+    sun.wait_children(1)
+    assert ping_nets(moon, 82) == 3
+    assert counter.hits() == 0
+    before = moon.child("net-net")["bytes-out"]
+    assert ping_nets(moon, 83) == 3 and ping_nets(sun, 83) == 3
+    assert counter.hits() == 12 and moon.child("net-net")["bytes-out"] == before
+    listed = moon.swanctl("--list-pols", "--pass").stdout
+    assert listed == "shunts/shunt, PASS\n  local:  10.83.1.0/24\n  remote: 10.83.2.0/24\n"
+    moon.swanctl("--uninstall", "--child", "shunt")
+    sun.swanctl("--uninstall", "--child", "shunt")
+    assert ping_nets(moon, 83) == 3 and counter.hits() == 12
+    assert clear_of_rules(moon) and clear_of_rules(sun)
+
+
+@pytest.mark.parametrize("first", ["shunt", "tunnel"])
+def test_drop(lab, first):
+    """With and without a tunnel, in whatever order they come; the rest passes."""
+    moon, sun = lab.pair(shunted("moon", "drop", start_action="none"), conf.gateway("sun", {"net": conf.connection("sun", {
+        "net-net": dict(TUNNEL, local_ts=["10.82.2.0/24", "10.83.2.0/24"], remote_ts=["10.82.1.0/24", "10.83.1.0/24"])})}))
+    counter = open_the_way(lab.net)
+    if first == "shunt":
+        assert ping_nets(moon, 83) == 3 and counter.hits() == 6
+        moon.swanctl("--install", "--child", "shunt")
+        assert ping_nets(moon, 83, count=1, limit=0.5) == 0 and counter.hits() == 6
+        assert ping_nets(moon, 82) == 3
+    moon.initiate("net-net")
+    sun.wait_children(1)
+    if first == "tunnel":
+        assert ping_nets(moon, 83) == 3 and counter.hits() == 0
+        moon.swanctl("--install", "--child", "shunt")
+    assert ping_nets(moon, 83, count=1, limit=0.5) == 0
+    # what comes out of the tunnel is dropped, too, and counted
+    assert ping_nets(sun, 83, count=1, limit=0.5) == 0
+    moon.stop()
+    assert clear_of_rules(moon)
+
+
+def test_one_service(lab):
+    """A protocol and a port: the rest of the pair has its tunnel, and what is narrower than the shunt, too."""
+    def config(side):
+        return conf.gateway(side, {
+            "net": conf.connection(side, {"net-net": conf.net_child(side), "host": {
+                "local_ts": inner(side), "remote_ts": inner(other(side)), "esp_proposals": "aes128gcm16"}}),
+            "shunts": {"remote_addrs": "127.0.0.1", "children": {
+                "all": {"local_ts": "0.0.0.0/0", "remote_ts": "10.80.0.0/12", "mode": "drop", "start_action": "trap"},
+                "dns": {"local_ts": "10.82.0.0/16", "remote_ts": "10.83.0.0/16[udp/53]", "mode": "pass",
+                        "start_action": "trap"}}}})
+    moon, sun = lab.pair(config("moon"), config("sun"))
+    # IKE passes, though all of the peer's network is dropped
+    moon.initiate("net-net")
+    moon.initiate("host")
+    sun.wait_children(2)
+    assert moon.ping() == 3
+
+    run("sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward", ns=moon.ns)
+    run("ip", "route", "add", "10.83.2.0/24", "via", "10.81.1.1", "dev", "eth0", "onlink", ns=moon.ns)
+
+    def forwarded(*words):
+        return run("ip", "route", "get", "10.83.2.1", "from", "10.82.1.77", "iif", "lan", *words, ns=moon.ns,
+                   check=False).stdout
+    assert "eth0" in forwarded("ipproto", "udp", "sport", "1000", "dport", "53")
+    assert "eth0" not in forwarded("ipproto", "udp", "sport", "1000", "dport", "54")
+    assert "eth0" not in forwarded("ipproto", "tcp", "sport", "1000", "dport", "53")
+    for child in ("all", "dns"):
+        moon.swanctl("--uninstall", "--child", child)
+    assert clear_of_rules(moon)
+    assert "eth0" in forwarded("ipproto", "tcp", "sport", "1000", "dport", "53")
+
+
+def test_killed_and_again(lab):
+    """Rules that a dead daemon left go."""
+    moon, _ = lab.pair(shunted("moon", "drop"))
+    assert not clear_of_rules(moon)
+    moon.kill()
+    assert not clear_of_rules(moon)
+    moon.start(load=False)
+    wait_until(lambda: clear_of_rules(moon), what="the rules are gone")
+
+
+def test_not_initiated(lab):
+    moon, _ = lab.pair(shunted("moon", "pass", start_action="start"))
+    assert moon.swanctl("--list-pols", "--pass").stdout.startswith("shunts/shunt, PASS")
+    failed = moon.initiate("shunt", check=False)
+    assert failed.returncode and "establishing CHILD_SA 'shunt' failed" in failed.stderr
