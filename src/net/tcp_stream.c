@@ -121,9 +121,9 @@ static void stream_broken(struct tcp_stream *s, const char *why)
 
 	TCP_COUNT(s->tcp, broken, 1);
 	if (stream_may_log(s))
-		LOG(NET, s->holds ? LOG_LEVEL_CONTROL : LOG_LEVEL_DETAIL, "TCP connection with %s %s: %s", addr_format_port(&s->remote).s,
+		LOG(NET, s->holds || s->fresh ? LOG_LEVEL_CONTROL : LOG_LEVEL_DETAIL, "TCP connection with %s %s: %s", addr_format_port(&s->remote).s,
 		    s->state == TCP_STATE_CONNECTING ? "cannot be made" : "is broken", why);
-	if (s->source || s->ending || !s->holds) {
+	if (s->source || s->ending || (!s->holds && (!s->fresh || s->retries))) {
 		stream_free(s);
 		return;
 	}
@@ -414,9 +414,8 @@ void tcp_stream_connect(struct tcp *t, const struct tcp_mail *m)
 
 	s->local = m->local;
 	s->bound = m->bound;
-	s->holds = 1; /* who asked for it has had no time to say so: a failure is no reason to forget it */
+	s->fresh = true;
 	stream_try(s, m->fd);
-	s->holds = 0;
 }
 
 static void stream_send_prefix(struct tcp_stream *s)
@@ -517,7 +516,7 @@ void tcp_stream_hold(struct tcp *t, uint32_t id, uint64_t owner)
 	if (!s)
 		return;
 	s->owner = owner;
-	s->ending = false;
+	s->ending = s->fresh = false;
 	if (s->holds++ > 0)
 		return;
 	if (s->source)

@@ -74,6 +74,7 @@ struct tcp_stream {
 	unsigned bad;     /* messages in a row that were nothing */
 	unsigned retries; /* to connect, in a row */
 	bool bound, was_up, wants_out, ending;
+	bool fresh; /* ours: who asked for it has had no time to hold it */
 };
 
 struct tcp {

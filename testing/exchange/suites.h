@@ -21,6 +21,7 @@ Suite *peer_suite(void);
 Suite *reauth_suite(void);
 Suite *qcd_suite(void);
 Suite *random_suite(void);
+Suite *stream_suite(void);
 Suite *sync_suite(void);
 Suite *rfc_suite(void);
 Suite *rfc_rekey_suite(void);
