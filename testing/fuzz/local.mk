@@ -82,3 +82,12 @@ fuzz_fragment_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) -fsanitize=fuzzer
 fuzz_fragment_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_fragment_LDADD = libbewick.la $(OPENSSL_LIBS)
 endif
+
+# net: TCP streams
+if FUZZ
+noinst_PROGRAMS += fuzz_tcp
+fuzz_tcp_SOURCES = testing/fuzz/fuzz_tcp.c testing/fuzz/fuzz.h
+fuzz_tcp_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
+fuzz_tcp_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_tcp_LDADD = libbewick.la
+endif

@@ -7,6 +7,10 @@ test_net_SOURCES = \
 	testing/unit/net/test_open.c \
 	testing/unit/net/test_receive.c \
 	testing/unit/net/test_send.c \
-	testing/unit/net/test_steer.c
-test_net_CFLAGS = $(test_cflags)
+	testing/unit/net/test_steer.c \
+	testing/unit/net/test_tcp.c \
+	testing/unit/net/test_tcp_frame.c \
+	testing/fuzz/fuzz.h \
+	testing/fuzz/fuzz_tcp.c
+test_net_CFLAGS = $(test_cflags) -I$(top_srcdir)/testing -DFUZZ_CORPUS='"$(abs_srcdir)/testing/fuzz/corpus/tcp"'
 test_net_LDADD = $(test_ldadd)

@@ -39,5 +39,7 @@ TCase *test_steer(void);
 TCase *test_open(void);
 TCase *test_receive(void);
 TCase *test_send(void);
+TCase *test_tcp(void);
+TCase *test_tcp_frame(void);
 
 #endif

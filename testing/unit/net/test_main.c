@@ -13,6 +13,8 @@ int main(void)
 	suite_add_tcase(suite, test_open());
 	suite_add_tcase(suite, test_receive());
 	suite_add_tcase(suite, test_send());
+	suite_add_tcase(suite, test_tcp());
+	suite_add_tcase(suite, test_tcp_frame());
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
