@@ -81,6 +81,8 @@ void child_sa_free(struct child_sa *c)
 		ctx->kernel_ops->remove(ctx->kernel, c->handle);
 	else if (c->spi_in)
 		ctx->kernel_ops->spi_free(ctx->kernel, c->spi_in);
+	if (c->claim)
+		ctx->ops->release_selectors(ctx->host, c->claim);
 	conn_unref(c->conn);
 	free(c->ts);
 	free(c->scope);

@@ -42,6 +42,7 @@ struct child_sa {
 	struct suite suite;
 	uint16_t n_local, n_remote;
 	struct ts *ts; /* n_local, then n_remote: owned */
+	uint64_t claim; /* its selectors, when they are the peer's alone (sa_host_ops.claim_selectors); 0 none */
 	struct ipsec_scope *scope; /* owned; NULL: the usual (sa/scope.h) */
 };
 

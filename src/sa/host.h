@@ -103,6 +103,10 @@ struct sa_host_ops {
 	/* unique = keep: the SA's identities are its own if no other IKE_SA has them, before `established`; of several at once one
 	 * gets them. They are given back by `released`. */
 	bool (*claim)(void *host, struct ike_sa *sa);
+	/* Selectors (a hash of them) are the peer's (a hash of its identity), as often as it claims them, till it has released them as
+	 * often. False: they are another peer's. May be NULL: all may have the same. */
+	bool (*claim_selectors)(void *host, uint64_t selectors, uint64_t peer);
+	void (*release_selectors)(void *host, uint64_t selectors);
 	/* Whether another IKE_SA with these identities is known. */
 	bool (*has_other)(void *host, const struct id *local, const struct id *remote);
 	/* The SA must not be used after this call; the host frees it (ike_sa_free) when its own

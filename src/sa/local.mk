@@ -62,6 +62,7 @@ libbewick_la_SOURCES += \
 	src/sa/tasks/child_create.c \
 	src/sa/tasks/child_delete.c \
 	src/sa/tasks/child_mode.c \
+	src/sa/tasks/child_nat.c \
 	src/sa/tasks/child_negotiate.c \
 	src/sa/tasks/child_negotiate_request.c \
 	src/sa/tasks/child_negotiate_respond.c \

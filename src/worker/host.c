@@ -226,6 +226,18 @@ void host_replace(struct worker *w, const struct replace_mail *m)
 	} while (n == ARRAY_LEN(found));
 }
 
+static bool host_claim_selectors(void *host, uint64_t selectors, uint64_t peer)
+{
+	unsigned n;
+
+	return uniqueness_claim(((struct worker *)host)->pool->selectors, selectors, peer, &n);
+}
+
+static void host_release_selectors(void *host, uint64_t selectors)
+{
+	uniqueness_remove(((struct worker *)host)->pool->selectors, selectors);
+}
+
 static bool host_has_other(void *host, const struct id *local, const struct id *remote)
 {
 	struct worker *w = host;
@@ -411,6 +423,8 @@ const struct sa_host_ops worker_host_ops = {
 	.released = host_released,
 	.replace_others = host_replace_others,
 	.has_other = host_has_other,
+	.claim_selectors = host_claim_selectors,
+	.release_selectors = host_release_selectors,
 	.finished = host_finished,
 	.half_open = host_half_open,
 	.cookie = host_cookie,

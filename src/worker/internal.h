@@ -91,6 +91,7 @@ struct workers {
 	} limits;
 	struct half_open *half_open;
 	struct uniqueness *uniqueness;
+	struct uniqueness *selectors; /* that peers have claimed */
 	struct trap_reqids *trap_reqids;
 	pthread_mutex_t config_lock; /* guards `config` */
 	struct config *config;	     /* the latest snapshot */
@@ -191,6 +192,8 @@ unsigned half_open_of(struct half_open *h, const struct addr *remote);
 struct uniqueness *uniqueness_new(void);
 void uniqueness_free(struct uniqueness *u);
 unsigned uniqueness_add(struct uniqueness *u, uint64_t hash); /* how many there are with it */
+/* Likewise, of one owner alone; false: it has another one. */
+bool uniqueness_claim(struct uniqueness *u, uint64_t hash, uint64_t owner, unsigned *ret_count);
 void uniqueness_remove(struct uniqueness *u, uint64_t hash);
 unsigned uniqueness_count(struct uniqueness *u, uint64_t hash);
 uint64_t uniqueness_hash(const struct hash_key *key, const struct id *local, const struct id *remote);

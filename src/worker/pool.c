@@ -10,6 +10,7 @@ static void pool_free(struct workers *pool)
 	free(pool->workers);
 	half_open_free(pool->half_open);
 	uniqueness_free(pool->uniqueness);
+	uniqueness_free(pool->selectors);
 	trap_reqids_free(pool->trap_reqids);
 	config_unref(pool->config);
 	pthread_mutex_destroy(&pool->config_lock);
@@ -49,6 +50,7 @@ struct workers *workers_start(const struct workers_options *options, struct errt
 	pool->workers = xcalloc(options->count, sizeof(*pool->workers));
 	pool->half_open = half_open_new();
 	pool->uniqueness = uniqueness_new();
+	pool->selectors = uniqueness_new();
 	pool->trap_reqids = trap_reqids_new();
 	pool_seed(pool);
 	pool_set_limits(pool, options);

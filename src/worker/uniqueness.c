@@ -6,6 +6,7 @@
 struct pair_entry {
 	struct hashnode node;
 	uint64_t hash;
+	uint64_t owner; /* of a claim */
 	unsigned count;
 };
 
@@ -61,20 +62,32 @@ static struct pair_entry *uniqueness_find(struct hashtab *t, uint64_t hash)
 	return NULL;
 }
 
-unsigned uniqueness_add(struct uniqueness *u, uint64_t hash)
+bool uniqueness_claim(struct uniqueness *u, uint64_t hash, uint64_t owner, unsigned *ret_count)
 {
-	unsigned s = hash % UNIQUENESS_SHARDS, n;
+	unsigned s = hash % UNIQUENESS_SHARDS;
 	struct pair_entry *e;
+	bool ok;
 
 	pthread_mutex_lock(&u->shard[s].lock);
 	e = uniqueness_find(&u->shard[s].table, hash);
 	if (!e) {
 		e = xcalloc(1, sizeof(*e));
 		e->hash = hash;
+		e->owner = owner;
 		hashtab_insert(&u->shard[s].table, &e->node, hash >> 4);
 	}
-	n = ++e->count;
+	ok = e->owner == owner;
+	e->count += ok;
+	*ret_count = e->count;
 	pthread_mutex_unlock(&u->shard[s].lock);
+	return ok;
+}
+
+unsigned uniqueness_add(struct uniqueness *u, uint64_t hash)
+{
+	unsigned n;
+
+	(void)uniqueness_claim(u, hash, 0, &n);
 	return n;
 }
 

@@ -202,6 +202,37 @@ static bool lab_has_other(void *host, const struct id *local, const struct id *r
 	return false;
 }
 
+static bool lab_claim_selectors(void *host, uint64_t selectors, uint64_t peer)
+{
+	struct lab_end *e = host;
+	size_t at = LAB_CLAIMS;
+
+	for (size_t i = 0; i < LAB_CLAIMS; i++)
+		if (!e->claims[i].count)
+			at = i;
+	for (size_t i = 0; i < LAB_CLAIMS; i++)
+		if (e->claims[i].count && e->claims[i].selectors == selectors)
+			at = i;
+	ck_assert_uint_lt(at, LAB_CLAIMS);
+	if (e->claims[at].count && e->claims[at].peer != peer)
+		return false;
+	e->claims[at].selectors = selectors;
+	e->claims[at].peer = peer;
+	e->claims[at].count++;
+	return true;
+}
+
+static void lab_release_selectors(void *host, uint64_t selectors)
+{
+	struct lab_end *e = host;
+	size_t i = 0;
+
+	while (i < LAB_CLAIMS && !(e->claims[i].count && e->claims[i].selectors == selectors))
+		i++;
+	ck_assert_uint_lt(i, LAB_CLAIMS);
+	e->claims[i].count--;
+}
+
 static bool lab_claim(void *host, struct ike_sa *sa)
 {
 	return !lab_has_other(host, &sa->local_id, &sa->remote_id);
@@ -414,6 +445,8 @@ static const struct sa_host_ops lab_host_ops = {
 	.replace_others = lab_replace_others,
 	.claim = lab_claim,
 	.has_other = lab_has_other,
+	.claim_selectors = lab_claim_selectors,
+	.release_selectors = lab_release_selectors,
 	.finished = lab_ignore, /* freed by lab_reap */
 	.half_open = lab_half_open,
 	.cookie = lab_cookie,
@@ -835,6 +868,8 @@ static void lab_end_clear(struct lab_end *e)
 	ck_assert_uint_eq(e->kernel_spis, 0);
 	ck_assert_uint_eq(e->children, 0);
 	ck_assert_uint_eq(e->half_open, 0);
+	for (size_t i = 0; i < LAB_CLAIMS; i++)
+		ck_assert_uint_eq(e->claims[i].count, 0);
 	ck_assert_uint_eq(wheel_count(e->ctx.wheel), 0);
 	for (uint64_t i = 1; i < LAB_REQUESTS; i++)
 		ck_assert_uint_le(e->requests[i].done, 1);

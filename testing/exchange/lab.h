@@ -17,6 +17,7 @@
 #define LAB_REQUESTS 64
 #define LAB_PENDING 64
 #define LAB_REPLIES 512
+#define LAB_CLAIMS 64
 #define LAB_LOCALS 8
 #define LAB_STREAMS 32
 
@@ -68,6 +69,10 @@ struct lab_end {
 	unsigned dscp; /* of the last message sent */
 	unsigned kernel_moves;                   /* children that were asked to move */
 	unsigned keepalives;
+	struct {
+		uint64_t selectors, peer;
+		unsigned count;
+	} claims[LAB_CLAIMS];
 	/* the host's addresses: lab_roam; none: `addr` is all there is, and nothing is watched */
 	struct addr locals[LAB_LOCALS];
 	size_t n_locals;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "confs.h"
@@ -349,6 +350,141 @@ START_TEST(follows_esp)
 }
 END_TEST
 
+/* ---- selectors ---- */
+
+#define HOST_A(MORE) CONF_A_WITH(CONF_IKE, "one { " ESP "\n" MORE " }\n")
+#define HOST_B(MORE) CONF_NAT_B(CONF_IKE, "one { " ESP "\n" MORE " }\n")
+
+static void expect_ts(const struct lab_end *e, const char *expected)
+{
+	struct buf text = { 0 };
+
+	for (size_t i = 0; i < e->n_sas; i++)
+		for (const struct child_sa *c = e->sas[i]->children; c; c = c->next) {
+			if (c->state != CHILD_STATE_INSTALLED)
+				continue;
+			buf_reset(&text);
+			ts_list_format(&text, child_sa_local_ts(c));
+			buf_add_str(&text, " === ");
+			ts_list_format(&text, child_sa_remote_ts(c));
+			ck_assert_str_eq(buf_str(&text), expected);
+		}
+	ck_assert_uint_gt(text.n, 0);
+	buf_free(&text);
+}
+
+/* RFC 7296 2.23.1 MUST: each side has the addresses that it sees, also after either has rekeyed. */
+START_TEST(transport)
+{
+	struct lab *lab = lab_new(HOST_A("mode = transport"), HOST_B("mode = transport"));
+
+	lab->nat_port = 10500;
+	lab_initiate(&lab->a, "one");
+	lab_run(lab);
+	for (int i = 0; i < 3; i++) {
+		struct lab_end *e = i ? &lab->a : &lab->b;
+
+		ck_assert_uint_eq(lab->a.kernel_children, 1);
+		ck_assert_uint_eq(lab->b.kernel_children, 1);
+		ck_assert_uint_eq(lab_sa(&lab->a)->children->mode, IPSEC_MODE_TRANSPORT);
+		ck_assert_uint_eq(lab_sa(&lab->b)->children->mode, IPSEC_MODE_TRANSPORT);
+		expect_ts(&lab->a, "192.0.2.1/32 === 192.0.2.2/32");
+		expect_ts(&lab->b, "192.0.2.2/32 === 198.51.100.1/32");
+		ike_sa_rekey_child(lab_sa(e), lab_sa(e)->children);
+		lab_run(lab);
+		lab_advance(lab, 6000);
+		ck_assert_uint_eq(lab_count(&lab->b, SA_EVENT_CHILD_REKEY), i + 1);
+	}
+	lab_free(lab);
+}
+END_TEST
+
+/* RFC 7296, 2.23.1: where the policy has tunnel mode the selectors count as they were sent. */
+START_TEST(transport_declined)
+{
+	struct lab *lab = lab_new(HOST_A("mode = transport"), HOST_B("local_ts = 192.0.2.2\n remote_ts = 192.0.2.0/24"));
+
+	lab->nat_port = 10500;
+	lab_initiate(&lab->a, "one");
+	lab_run(lab);
+	ck_assert_uint_eq(lab_sa(&lab->b)->children->mode, IPSEC_MODE_TUNNEL);
+	expect_ts(&lab->a, "192.0.2.1/32 === 192.0.2.2/32");
+	expect_ts(&lab->b, "192.0.2.2/32 === 192.0.2.1/32");
+	lab_free(lab);
+}
+END_TEST
+
+/* ---- two clients ---- */
+
+#define CLIENT(NAME, ID, CHILD)                                                                    \
+	NAME " { version = 2\n local_addrs = 192.0.2.1\n remote_addrs = 192.0.2.2\n" CONF_IKE      \
+	"\n local { auth = psk\n id = " ID " }\n remote { auth = psk\n id = b.test }\n children { " CHILD " } }\n"
+#define SERVER(NAME, ID, CHILD)                                                                    \
+	NAME " { version = 2\n local_addrs = 192.0.2.2\n" CONF_IKE                                 \
+	"\n local { auth = psk\n id = b.test }\n remote { auth = psk\n id = " ID " }\n children { " CHILD " } }\n"
+#define TUNNEL_A CHILD_A("one", "1", ESP)
+#define TUNNEL_B CHILD_B("one", "1", ESP)
+#define TRANSPORT "one { " ESP "\n mode = transport }\n"
+
+static const struct {
+	const char *a, *b;
+	bool both;
+} clients[] = {
+	/* the same inner addresses: the first one keeps them */
+	{ CLIENT("net", "a.test", TUNNEL_A) CLIENT("other", "c.test", TUNNEL_A), SERVER("net", "*", TUNNEL_B), false },
+	/* of connections of their own they are meant so; of one identity they are one peer; and these are others */
+	{ CLIENT("net", "a.test", TUNNEL_A) CLIENT("other", "c.test", TUNNEL_A),
+	  SERVER("net", "a.test", TUNNEL_B) SERVER("more", "c.test", TUNNEL_B), true },
+	{ CLIENT("net", "a.test", TUNNEL_A) CLIENT("other", "a.test", TUNNEL_A), SERVER("net", "*", TUNNEL_B), true },
+	{ CLIENT("net", "a.test", TUNNEL_A) CLIENT("other", "c.test", CHILD_A("one", "2", ESP)),
+	  SERVER("net", "*", TUNNEL_B CHILD_B("two", "2", ESP)), true },
+	/* transport mode: all clients of the NAT have its address */
+	{ CLIENT("net", "a.test", TRANSPORT) CLIENT("other", "c.test", TRANSPORT),
+	  SERVER("net", "a.test", TRANSPORT) SERVER("more", "c.test", TRANSPORT), false },
+	{ CLIENT("net", "a.test", TRANSPORT)
+	  CLIENT("other", "c.test", "one { " ESP "\n mode = transport\n local_ts = dynamic[tcp/22]\n }\n"),
+	  SERVER("net", "*", TRANSPORT), true },
+};
+
+START_TEST(two_clients)
+{
+	char conf_a[2048], conf_b[2048];
+	const struct conn *other;
+	struct sa_request r;
+	struct lab *lab;
+
+	snprintf(conf_a, sizeof(conf_a), "connections { %s }\n" CONF_SECRET, clients[_i].a);
+	snprintf(conf_b, sizeof(conf_b), "connections { %s }\n" CONF_SECRET, clients[_i].b);
+	lab = lab_new(conf_a, conf_b);
+	lab->nat_port = 10500;
+	lab_initiate(&lab->a, "one");
+	lab_run(lab);
+	ck_assert_uint_eq(lab->b.kernel_children, 1);
+	other = config_conn(lab->a.ctx.config, "other");
+	r = lab_request_new(&lab->a);
+	ike_sa_initiate(ike_sa_new_initiator(&lab->a.ctx, other, 0), conn_child(other, "one"), r);
+	lab_run(lab);
+	ck_assert_uint_eq(lab->b.kernel_children, clients[_i].both ? 2 : 1);
+	ck_assert_int_eq(lab->a.requests[r.id].cause, clients[_i].both ? CAUSE_NONE : CAUSE_SELECTORS);
+	/* the IKE_SA is up all the same, and when the first goes there is room */
+	ck_assert_uint_eq(lab_live(&lab->b), 2);
+	ike_sa_rekey_child(lab->b.sas[0], lab->b.sas[0]->children);
+	lab_run(lab);
+	ck_assert_uint_eq(lab_count(&lab->b, SA_EVENT_CHILD_REKEY), 1);
+	ike_sa_terminate(lab->a.sas[0], false, (struct sa_request){ 0 });
+	lab_run(lab);
+	lab_advance(lab, 20000);
+	if (!clients[_i].both) {
+		r = lab_request_new(&lab->a);
+		ike_sa_add_child(lab_sa(&lab->a), other, conn_child(other, "one"), r);
+		lab_run(lab);
+	}
+	ck_assert_int_eq(lab->a.requests[r.id].cause, CAUSE_NONE);
+	ck_assert_uint_eq(lab->b.kernel_children, 1);
+	lab_free(lab);
+}
+END_TEST
+
 Suite *nat_suite(void)
 {
 	Suite *s = suite_create("exchange/nat");
@@ -367,6 +503,9 @@ Suite *nat_suite(void)
 	tcase_add_loop_test(t, does_not_follow, 0, 3);
 	tcase_add_test(t, other_port);
 	tcase_add_test(t, follows_esp);
+	tcase_add_test(t, transport);
+	tcase_add_test(t, transport_declined);
+	tcase_add_loop_test(t, two_clients, 0, ARRAY_LEN(clients));
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -86,6 +86,19 @@ const char *negotiate_take_mode(struct ike_sa *sa, const struct child_negotiatio
 bool negotiate_answer_mode(struct ike_sa *sa, const struct child_negotiation *n, const struct payload_list *in,
 			   struct ts_list *local, struct ts_list *remote, enum ipsec_mode *ret_mode);
 
+/* ---- NATs (child_nat.c) ---- */
+
+/* The peer asks for transport mode, or agrees to it. */
+bool negotiate_asks_transport(const struct payload_list *in);
+/*
+ * Selectors of transport mode as the peer sees the hosts, with the addresses as we see them (RFC 7296, 2.23.1): of the end that is
+ * behind a NAT. Unchanged if there is no NAT, or more than one address.
+ */
+struct ts_list negotiate_nat_selectors(struct ike_sa *sa, struct ts_list list, bool local);
+/* The selectors are this peer's from now on; false: they are another's, with which it cannot share them. */
+bool negotiate_claim(struct ike_sa *sa, struct child_sa *c);
+void negotiate_log_claimed(struct ike_sa *sa, const struct child_sa *c);
+
 /* initiator */
 enum outcome negotiate_prepare(struct ike_sa *sa, struct child_negotiation *n); /* the new CHILD_SA and its SPI */
 /* It is not to be, before anything was sent: the request goes out without it, which an IKE_AUTH request may only do if the peer says

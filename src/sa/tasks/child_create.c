@@ -186,7 +186,12 @@ static enum outcome create_process_request(struct ike_sa *sa, struct task *t, co
 		return negotiate_answer_refusal(sa, n, CAUSE_POLICY, why, notify);
 	if (negotiate_check_request(sa, n, in) != OUTCOME_DONE)
 		return OUTCOME_IKE_FATAL;
-	n->conf = create_choose(sa, tsi->ts, tsr->ts, &local, &remote);
+	if (negotiate_asks_transport(in))
+		n->conf = create_choose(sa, negotiate_nat_selectors(sa, tsi->ts, false), negotiate_nat_selectors(sa, tsr->ts, true),
+					&local, &remote);
+	/* RFC 7296, 2.23.1: where transport mode is not what the policy has, the selectors count as they came */
+	if (!n->conf || n->conf->mode != CHILD_TRANSPORT)
+		n->conf = create_choose(sa, tsi->ts, tsr->ts, &local, &remote);
 	if (!n->conf) {
 		create_log_selectors(sa, tsi->ts, tsr->ts);
 		return negotiate_answer_refusal(sa, n, CAUSE_SELECTORS,

@@ -200,6 +200,7 @@ enum outcome negotiate_process_response(struct ike_sa *sa, struct child_negotiat
 	const struct payload *pn = payload_find(in, PAYLOAD_NONCE, NULL);
 	const struct payload *tsi = payload_find(in, PAYLOAD_TSI, NULL);
 	const struct payload *tsr = payload_find(in, PAYLOAD_TSR, NULL);
+	struct ts_list local, remote;
 	const char *why;
 	struct reader r;
 	enum outcome o;
@@ -222,7 +223,13 @@ enum outcome negotiate_process_response(struct ike_sa *sa, struct child_negotiat
 	if (psa->sa.count != 1 || psa->sa.p[0].spi_len != 4 ||
 	    !proposal_accept(negotiate_offer(sa, n, c->spi_in), &psa->sa.p[0], n->in_auth ? PROPOSAL_SKIP_KE : 0, &c->suite))
 		return negotiate_bad_answer(sa, n, CAUSE_PROPOSAL, "the peer chose a proposal that we did not offer");
-	if (!negotiate_selectors_fit(c, tsi->ts, tsr->ts))
+	local = tsi->ts;
+	remote = tsr->ts;
+	if (c->mode == IPSEC_MODE_TRANSPORT && negotiate_asks_transport(in)) {
+		local = negotiate_nat_selectors(sa, local, true);
+		remote = negotiate_nat_selectors(sa, remote, false);
+	}
+	if (!negotiate_selectors_fit(c, local, remote))
 		return negotiate_bad_answer(sa, n, CAUSE_SELECTORS, "the peer widened the traffic selectors");
 	why = negotiate_take_mode(sa, n, in);
 	if (why)
@@ -235,7 +242,8 @@ enum outcome negotiate_process_response(struct ike_sa *sa, struct child_negotiat
 	if (negotiate_is_gone(n, c->spi_out))
 		return negotiate_failed(sa, n, CAUSE_CLOSED, "the peer closed it at once", 0);
 	c->own_ke = !n->in_auth && c->suite.ke != KE_NONE;
-	child_sa_set_ts(c, tsi->ts, tsr->ts);
+	child_sa_set_ts(c, local, remote);
+	(void)negotiate_claim(sa, c); /* whom we called ourselves we want, whoever else is there */
 	negotiate_log_narrowed(sa, n, c);
 	negotiate_log_suite(sa, c);
 	if (n->in_auth)

@@ -136,6 +136,11 @@ enum outcome negotiate_answer(struct ike_sa *sa, struct child_negotiation *n, co
 	c->mode = (uint8_t)mode;
 	c->peer_no_tfc = payload_notify(in, NOTIFY_ESP_TFC_PADDING_NOT_SUPPORTED) != NULL;
 	child_sa_set_ts(c, local, remote);
+	if (!negotiate_claim(sa, c)) {
+		negotiate_log_claimed(sa, c);
+		return negotiate_answer_refusal(sa, n, CAUSE_SELECTORS, "another peer has the same traffic selectors",
+						NOTIFY_TS_UNACCEPTABLE);
+	}
 	negotiate_log_suite(sa, c);
 	n->stage = NEGOTIATE_SPI;
 	status = sa->ctx->kernel_ops->spi_alloc(sa->ctx->kernel, sa->ctx->options.segment,

@@ -345,7 +345,7 @@ static enum outcome rekey_process_request(struct ike_sa *sa, struct task *t, con
 {
 	struct child_negotiation *n = negotiation_of(t);
 	struct arena *a = &sa->ctx->arena;
-	struct ts_list local, remote;
+	struct ts_list local, remote, tsi, tsr;
 	struct child_sa *old;
 
 	if (negotiate_check_request(sa, n, in) != OUTCOME_DONE)
@@ -357,8 +357,14 @@ static enum outcome rekey_process_request(struct ike_sa *sa, struct task *t, con
 	n->conn = conn_ref(old->conn);
 	n->conf = old->conf;
 	negotiate_selectors(sa, n, n->conf, &local, &remote);
-	local = ts_narrow(a, local, payload_find(in, PAYLOAD_TSR, NULL)->ts);
-	remote = ts_narrow(a, remote, payload_find(in, PAYLOAD_TSI, NULL)->ts);
+	tsr = payload_find(in, PAYLOAD_TSR, NULL)->ts;
+	tsi = payload_find(in, PAYLOAD_TSI, NULL)->ts;
+	if (old->mode == IPSEC_MODE_TRANSPORT) {
+		tsr = negotiate_nat_selectors(sa, tsr, true);
+		tsi = negotiate_nat_selectors(sa, tsi, false);
+	}
+	local = ts_narrow(a, local, tsr);
+	remote = ts_narrow(a, remote, tsi);
 	if (!local.count || !remote.count)
 		return negotiate_answer_refusal(sa, n, CAUSE_SELECTORS,
 						"its traffic selectors have nothing of those of the CHILD_SA to be rekeyed",
