@@ -20,6 +20,16 @@ void child_sa_moved(struct child_sa *c, enum kernel_status status, const struct 
 	ike_sa_rekey_child(sa, c);
 }
 
+/* Transport mode has the hosts' addresses in its selectors: another address needs another SA. Behind a NAT they are not those that
+ * are seen here, and as a rule only the port changes. */
+static bool child_sa_is_bound(const struct child_sa *c)
+{
+	const struct ike_sa *sa = c->ike;
+
+	return c->mode == IPSEC_MODE_TRANSPORT && !sa->nat_local && !sa->nat_remote && c->n_local && c->n_remote &&
+	       !(ts_is_host(&c->ts[0], &sa->local) && ts_is_host(&c->ts[c->n_local], &sa->remote));
+}
+
 void child_sa_follow(struct child_sa *c)
 {
 	struct ike_sa *sa = c->ike;
@@ -32,6 +42,11 @@ void child_sa_follow(struct child_sa *c)
 	if (!c->handle || c->state == CHILD_STATE_INSTALLING || c->place == sa->place || sa->unchecked)
 		return;
 	c->place = sa->place;
+	if (child_sa_is_bound(c)) {
+		errtext_set(&err, "transport mode is between the addresses that were");
+		child_sa_moved(c, KERNEL_FAILED, &err);
+		return;
+	}
 	c->encap = move.encap;
 	if (ctx->kernel_ops->update)
 		status = ctx->kernel_ops->update(ctx->kernel, c->handle, &move, ctx->ops->move_done(ctx->host, c), &err);

@@ -4,6 +4,7 @@
 
 #include "confs.h"
 #include "lab.h"
+#include "sa/address.h"
 #include "suites.h"
 
 /* Modes of CHILD_SAs (RFC 7296, 1.3.1), marks and interface ids, what is closed without traffic. */
@@ -202,6 +203,26 @@ START_TEST(mode_not_asked_for)
 }
 END_TEST
 
+/* Another address: a tunnel would follow, transport mode gets a CHILD_SA between the new ones. */
+START_TEST(transport_moves)
+{
+	struct lab *lab = modes_up(HOST_CONF_A("mode = transport"), HOST_CONF_B("mode = transport"));
+	struct addr there;
+
+	ck_assert(addr_parse(bytes_str("198.51.100.1"), &there));
+	there.port = lab_sa(&lab->a)->local.port;
+	ike_sa_move_to(lab_sa(&lab->b), &lab_sa(&lab->b)->local, &there);
+	ike_sa_move_to(lab_sa(&lab->a), &there, &lab_sa(&lab->a)->remote);
+	lab_run(lab);
+	lab_advance(lab, 20000);
+	lab_run(lab);
+	expect_mode(lab, IPSEC_MODE_TRANSPORT);
+	expect_ts(&lab->a, "198.51.100.1/32 === 192.0.2.2/32");
+	expect_ts(&lab->b, "192.0.2.2/32 === 198.51.100.1/32");
+	lab_free(lab);
+}
+END_TEST
+
 /* ---- marks and interface ids ---- */
 
 #define SCOPE_KEYS                                                                                 \
@@ -396,6 +417,7 @@ Suite *modes_suite(void)
 	tcase_add_loop_test(t, impossible, 0, 2);
 	tcase_add_loop_test(t, rekeyed_in_another_mode, 0, 3);
 	tcase_add_test(t, mode_not_asked_for);
+	tcase_add_test(t, transport_moves);
 	tcase_add_test(t, scope_reaches_backend);
 	tcase_add_test(t, unique_numbers);
 	tcase_add_test(t, ids_of_connection);

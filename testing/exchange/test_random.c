@@ -19,8 +19,10 @@
 /* large enough to be cut */
 #define ESP_MANY ESP ",aes192gcm16-x25519,aes256gcm16-x25519,aes128-sha256-x25519,aes256-sha512-x25519"
 #define IKE_RANDOM CONF_IKE "\n dpd_delay = 30s\n keyingtries = 1"
-static const char conf_a[] = CONF_A_WITH(IKE_RANDOM, CHILD_A("one", "1", ESP) CHILD_A("two", "2", ESP_MANY) CHILD_A("three", "3", ESP_MANY));
-static const char conf_b[] = CONF_B_WITH(IKE_RANDOM, CHILD_B("one", "1", ESP) CHILD_B("two", "2", ESP_MANY) CHILD_B("three", "9", ESP_MANY));
+#define OWN "\n mark_in = %unique\n if_id_out = %unique-dir\n inactivity = 90s"
+#define HOSTS "hosts { mode = transport\n" ESP_MANY " }\n"
+static const char conf_a[] = CONF_A_WITH(IKE_RANDOM, CHILD_A("one", "1", ESP) CHILD_A("two", "2", ESP_MANY OWN) CHILD_A("three", "3", ESP_MANY) HOSTS);
+static const char conf_b[] = CONF_B_WITH(IKE_RANDOM, CHILD_B("one", "1", ESP) CHILD_B("two", "2", ESP_MANY) CHILD_B("three", "9", ESP_MANY) HOSTS);
 
 struct schedule {
 	struct lab *lab;
@@ -61,9 +63,9 @@ static struct sa_request schedule_request(struct schedule *s, struct lab_end *e)
 
 static void step_operator(struct schedule *s)
 {
-	static const char *const names[] = { "one", "two", "three" };
+	static const char *const names[] = { "one", "two", "three", "hosts" };
 	struct lab_end *e = pick_end(s);
-	const char *name = names[pick(s, 3)];
+	const char *name = names[pick(s, ARRAY_LEN(names))];
 	struct ike_sa *sa = pick_sa(s, e);
 	unsigned what = pick(s, 17);
 
