@@ -24,6 +24,7 @@ EXTRA_DIST += \
 	testing/peers/peers.py \
 	testing/peers/test_libreswan.py \
 	testing/peers/test_openiked.py \
+	testing/peers/test_strongswan.py \
 	testing/scenarios/conftest.py \
 	testing/scenarios/lab/__init__.py \
 	testing/scenarios/lab/cable.py \
