@@ -85,6 +85,7 @@ struct kernel *backend_new(const struct kernel_env *env)
 	list_init(&k->queries);
 	k->event = env->event;
 	k->event_arg = env->event_arg;
+	k->mark = env->mark;
 	k->spis = spi_pool_new(seed[0]);
 	k->hash_key = (struct hash_key){ seed[1], seed[2] };
 	return k;

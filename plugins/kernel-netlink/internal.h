@@ -32,6 +32,7 @@ struct kernel {
 	void *event_arg;
 	struct nl_options nl_options;
 	uint32_t owner;
+	uint32_t mark; /* of IKE's packets, 0 none */
 	struct spi_pool *spis;
 	struct mailbox *box;
 	pthread_t service;

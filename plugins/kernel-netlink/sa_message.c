@@ -5,6 +5,7 @@
 
 #include "algorithms.h"
 #include "sa.h"
+#include "selectors.h"
 #include "util/secret.h"
 
 #define WORD_BITS 32
@@ -149,13 +150,26 @@ static uint8_t sa_flags(const struct kernel_child *c)
 	return flags;
 }
 
-/* BEET puts the inner addresses back from the selector; else it says nothing but whose the SA is. */
+/* An inbound tunnel takes what lies within the selectors of its child: policies that several share may not say whose it was. */
+static void sa_put_inner(struct xfrm_selector *sel, const struct kernel_child *c)
+{
+	struct xfrm_selector out, in;
+
+	if (!selectors_cover(c->local_ts, c->remote_ts, &out))
+		return;
+	in = selector_reverse(&out);
+	memcpy(sel, &in, sizeof(in));
+}
+
+/* BEET puts the inner addresses back from the selector. */
 static void sa_put_selector(struct xfrm_selector *sel, const struct sa *sa, uint32_t owner)
 {
 	const struct kernel_child *c = &sa->h->conf;
 	const struct ts *src = sa->in ? &c->remote_ts.p[0] : &c->local_ts.p[0];
 	const struct ts *dst = sa->in ? &c->local_ts.p[0] : &c->remote_ts.p[0];
 
+	if (c->mode == IPSEC_MODE_TUNNEL && sa->in && !c->no_policies)
+		sa_put_inner(sel, c);
 	sel->user = owner;
 	if (c->mode != IPSEC_MODE_BEET)
 		return;

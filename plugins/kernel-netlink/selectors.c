@@ -154,6 +154,43 @@ bool selectors_make(struct ts_list local, struct ts_list remote, const char *nam
 	return false;
 }
 
+static bool list_cover(struct ts_list list, struct ts *ret)
+{
+	struct ts all;
+
+	if (list.count == 0)
+		return false;
+	all = list.p[0];
+	for (size_t i = 1; i < list.count; i++) {
+		const struct ts *ts = &list.p[i];
+
+		if (ts->family != all.family)
+			return false;
+		if (memcmp(ts->from, all.from, sizeof(all.from)) < 0)
+			memcpy(all.from, ts->from, sizeof(all.from));
+		if (memcmp(ts->to, all.to, sizeof(all.to)) > 0)
+			memcpy(all.to, ts->to, sizeof(all.to));
+		if (ts->protocol != all.protocol)
+			all.protocol = 0;
+	}
+	*ret = all;
+	return all.family == AF_INET || all.family == AF_INET6;
+}
+
+bool selectors_cover(struct ts_list local, struct ts_list remote, struct xfrm_selector *ret)
+{
+	struct prefix from, to;
+	struct ts l, r;
+
+	if (!list_cover(local, &l) || !list_cover(remote, &r) || l.family != r.family)
+		return false;
+	from = ts_cover(&l);
+	to = ts_cover(&r);
+	/* either may leave the protocol to the other */
+	*ret = selector_of(&from, &to, l.protocol == r.protocol ? l.protocol : 0);
+	return true;
+}
+
 void selectors_free(struct selectors *s)
 {
 	free(s->list);

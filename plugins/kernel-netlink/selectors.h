@@ -22,6 +22,8 @@ struct selectors {
 MUST_CHECK bool selectors_make(struct ts_list local, struct ts_list remote, const char *name, struct selectors *ret,
 			       struct errtext *err);
 void selectors_free(struct selectors *s);
+/* The smallest prefixes and the protocol that all of them are within. False: of two families. */
+MUST_CHECK bool selectors_cover(struct ts_list local, struct ts_list remote, struct xfrm_selector *ret);
 struct xfrm_selector selector_reverse(const struct xfrm_selector *s);
 /* As one address, protocol and ports that an event names. */
 struct ts selector_ts(const struct xfrm_selector *s, bool src);

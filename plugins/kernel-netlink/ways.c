@@ -33,7 +33,8 @@ static bool ways_parse_mark(const char *text, struct rtnl_rule *rule, struct err
 	return true;
 }
 
-static bool ways_settings(struct ways *w, struct rtnl_rule *rule, const struct settings *s, struct errtext *err)
+static bool ways_settings(struct ways *w, struct rtnl_rule *rule, uint32_t mark_of_ours, const struct settings *s,
+			  struct errtext *err)
 {
 	int64_t table = settings_int(s, "routing_table", 220), priority = settings_int(s, "routing_table_prio", 220);
 	int64_t mtu = settings_int(s, SETTING "mtu", 0), mss = settings_int(s, SETTING "mss", 0);
@@ -53,7 +54,10 @@ static bool ways_settings(struct ways *w, struct rtnl_rule *rule, const struct s
 	w->routes.mss = (uint32_t)mss;
 	if (mark)
 		return ways_parse_mark(mark, rule, err);
-	rule->select.uid = LOOKUP_UID;
+	if (mark_of_ours)
+		rule->select = (struct rtnl_select){ mark_of_ours, UINT32_MAX, 0 };
+	else
+		rule->select.uid = LOOKUP_UID;
 	rule->invert = true;
 	return true;
 }
@@ -117,7 +121,7 @@ bool ways_open(struct ways *w, struct kernel *k, const struct settings *s, struc
 	w->routes.rtnl = &w->rtnl;
 	w->routes.hash_key = k->hash_key;
 	routes_init(&w->routes);
-	if (!ways_settings(w, &rule, s, err) || !rtnl_open(&w->rtnl, err))
+	if (!ways_settings(w, &rule, k->mark, s, err) || !rtnl_open(&w->rtnl, err))
 		return false;
 	rtnl_clean(&w->rtnl, w->routes.table);
 	for (size_t i = 0; i < ARRAY_LEN(families); i++) {

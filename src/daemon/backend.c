@@ -49,6 +49,12 @@ struct conn_backend daemon_backend(const struct kernel_ops *ops)
 	};
 }
 
+/* Our packets must not take the ways that are made for those of tunnels. */
+static uint32_t backend_mark(const struct daemon *d)
+{
+	return values_mark(d->settings, d->kernel_ops->esp_sockets > 0 || d->kernel_ops->udp_encap);
+}
+
 bool daemon_open_net(struct daemon *d, struct errtext *err)
 {
 	struct net_options o = net_options_default();
@@ -65,7 +71,7 @@ bool daemon_open_net(struct daemon *d, struct errtext *err)
 	d->n_workers = o.workers = values_worker_count(d->settings);
 	o.esp_sockets = d->kernel_ops->esp_sockets;
 	o.udp_encap = o.bypass = d->kernel_ops->udp_encap;
-	o.mark = values_mark(d->settings, o.esp_sockets > 0);
+	o.mark = backend_mark(d);
 	backend_draw(d, &o.steer_secret, sizeof(o.steer_secret));
 	if (!result_is_ok(net_open(&o, &d->net, err)))
 		return false;
@@ -87,7 +93,7 @@ bool daemon_start_kernel(struct daemon *d, struct errtext *err)
 		.event = backend_event,
 		.event_arg = d,
 		.esp_n = n,
-		.mark = values_mark(d->settings, n > 0),
+		.mark = backend_mark(d),
 	};
 	struct errtext why;
 
