@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Policies and routes in the kernel: whose packets go where, and what is left when they should not."""
-from lab.net import inner
-from lab.run import ping, run, wait_until
+import socket
+
+from lab import conf
+from lab.net import OUTER, inner, other
+from lab.run import ping, run, socket_in, wait_until
 
 
 def policies(gateway):
@@ -57,3 +60,150 @@ def test_killed(lab):
     assert not states(moon) and not routes(moon)
     (left,) = policies(moon)
     assert "10.99.0.0/16" in left
+
+
+def pair(lab, moon, sun=None, settings=None):
+    """Both gateways with the children {name: keys}, sun's as seen from there."""
+    sides = []
+    for side, children in (("moon", moon), ("sun", sun or moon)):
+        sides.append(conf.gateway(side, {"net": conf.connection(side, {
+            name: conf.net_child(side, **keys(side) if callable(keys) else keys) for name, keys in children.items()})}))
+    return lab.pair(*sides, settings=settings)
+
+
+def watch(lab, *what):
+    """Counts packets that the router forwards; for hits()."""
+    run("iptables-legacy", "-I", "FORWARD", *what, ns=lab.net.ns("gw"))
+
+
+def hits(lab, number=1):
+    text = run("iptables-legacy", "-nvxL", "FORWARD", str(number), ns=lab.net.ns("gw")).stdout
+    return int(text.split()[0])
+
+
+def packets(gateway, name):
+    """Out of the kernel, as list-sas may say what was a moment ago."""
+    spi = gateway.child(name)["spi-out"]
+    text = run("ip", "-s", "xfrm", "state", "get", "src", OUTER[4][gateway.side], "dst", OUTER[4][other(gateway.side)], "proto",
+               "esp", "spi", "0x" + spi, ns=gateway.ns).stdout
+    return int(text.split("lifetime current:")[1].split("(bytes), ")[1].split("(packets)")[0])
+
+
+def test_trap(lab):
+    """The first packet brings the tunnel up and arrives; tunnels come and go, and never a packet leaves in clear."""
+    moon, sun = pair(lab, {"net-net": {"start_action": "trap"}}, {"net-net": {}})
+    watch(lab, "-s", "10.82.0.0/16")
+    assert moon.ping(count=1, limit=10) == 1
+    sun.wait_children(1, "net-net")
+    for _ in range(3):
+        moon.terminate(ike="net")
+        assert moon.ping(count=2, limit=10) == 2
+    moon.swanctl("--rekey", "--child", "net-net")
+    assert moon.ping(count=5) == 5
+    sun.kill()
+    moon.swanctl("--terminate", "--ike", "net", "--force")
+    assert moon.ping(count=2, limit=1) == 0
+    assert [part for part in policies(moon) if "dir out" in part]
+    assert hits(lab) == 0
+    sun.start()
+    # the kernel asks again when it believes no more that we are at it
+    wait_until(lambda: moon.ping(count=1, limit=1), 60, "the trap works after the failure")
+    assert hits(lab) == 0
+
+
+def test_narrower_wins(lab):
+    """Children that overlap: each packet goes through the narrowest, by address, by protocol and port."""
+    def host(side):
+        return {"local_ts": inner(side) + "/32", "remote_ts": inner(other(side)) + "/32"}
+
+    def udp(side):
+        return {"local_ts": inner(side) + "/32[udp]", "remote_ts": inner(other(side)) + "/32[udp/5000-5003]" if side == "moon" else
+                inner(other(side)) + "/32[udp]", **({"local_ts": inner(side) + "/32[udp/5000-5003]"} if side == "sun" else {})}
+
+    moon, sun = pair(lab, {"wide": {"local_ts": "10.80.0.0/12", "remote_ts": "10.80.0.0/12"}, "host": host, "udp": udp})
+    for name in ("udp", "host", "wide"):
+        moon.initiate(name)
+    sun.wait_children(3)
+    assert ping(moon.ns, inner("sun"), inner("moon")) == 3
+    assert ping(moon.ns, inner("sun", net=1), inner("moon"), count=2) == 2
+    with socket_in(moon.ns, socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.bind((inner("moon"), 0))
+        for port in (4999, 5000, 5001, 5003, 5004):
+            sender.sendto(b"x", (inner("sun"), port))
+    assert (packets(moon, "udp"), packets(moon, "host"), packets(moon, "wide")) == (3, 5, 2)
+    assert packets(sun, "wide") == 2
+
+
+def test_shunts(lab):
+    """What passes and what is dropped beside a tunnel for a wider range."""
+    moon, sun = pair(lab, {"wide": {"local_ts": "10.80.0.0/12", "remote_ts": "10.80.0.0/12"},
+                           "drop": {"start_action": "trap", "mode": "drop", "remote_ts": "10.83.0.0/16", "esp_proposals": None}},
+                     {"wide": {"local_ts": "10.80.0.0/12", "remote_ts": "10.80.0.0/12"}})
+    moon.configure(conf.gateway("moon", conf.merged({"net": conf.connection("moon", {
+        "wide": conf.net_child("moon", local_ts="10.80.0.0/12", remote_ts="10.80.0.0/12"),
+        "drop": {"start_action": "trap", "mode": "drop", "local_ts": "10.80.0.0/12", "remote_ts": "10.83.0.0/16"},
+        "pass": {"start_action": "trap", "mode": "pass", "local_ts": "10.81.1.2", "remote_ts": "10.81.1.0/24"}})}, {})))
+    moon.load()
+    moon.initiate("wide")
+    assert moon.ping() == 3
+    assert moon.ping(net=1, count=1, limit=1) == 0
+    assert ping(moon.ns, "10.81.1.1", count=2) == 2
+    assert packets(moon, "wide") == 3
+    assert "throw 10.81.1.0/24" in routes(moon)
+    moon.swanctl("--uninstall", "--child", "drop")
+    assert moon.ping(net=1) == 3
+
+
+def test_host_host(lab):
+    """Transport mode between the two hosts; IKE passes, though the selectors have its packets."""
+    over = {"local_ts": None, "remote_ts": None, "mode": "transport"}
+    moon, sun = pair(lab, {"host": over})
+    moon.initiate("host")
+    sun.wait_children(1)
+    assert moon.child("host")["mode"] == "TRANSPORT"
+    assert ping(moon.ns, OUTER[4]["sun"]) == 3
+    assert packets(moon, "host") == 3
+    assert not routes(moon)
+    moon.terminate(ike="net")
+    sun.wait_no_sas()
+    wait_until(lambda: not policies(moon) and not policies(sun), what="nothing is left")
+    assert ping(moon.ns, OUTER[4]["sun"]) == 3
+
+
+def test_routes_follow(lab):
+    """An address that comes, a device that goes down and up, a next hop that changes: the routes are as they should be."""
+    moon, sun = pair(lab, {"net-net": {}})
+    run("ip", "addr", "del", "10.82.1.1/24", "dev", "lan", ns=moon.ns)
+    moon.initiate("net-net")
+    sun.wait_children(1)
+    wait_until(lambda: "10.82.2.0/24" in routes(moon), what="the route")
+    assert "src" not in routes(moon)
+    run("ip", "addr", "add", "10.82.1.1/24", "dev", "lan", ns=moon.ns)
+    wait_until(lambda: "10.82.2.0/24 via 10.81.1.1 dev eth0 proto 219 src 10.82.1.1" in routes(moon), what="its source")
+    run("sh", "-c", "ip link set eth0 down; ip link set eth0 up; ip route add 10.81.0.0/16 via 10.81.1.1", ns=moon.ns)
+    wait_until(lambda: "via 10.81.1.1" in routes(moon), what="the route again")
+    assert ping(moon.ns, inner("sun")) == 3
+    run("ip", "route", "replace", "10.81.0.0/16", "via", "10.81.1.7", "dev", "eth0", ns=moon.ns)
+    wait_until(lambda: "via 10.81.1.7" in routes(moon), what="the other next hop")
+
+
+def test_bypass(lab):
+    """A tunnel for everything to the other host: TCP to a port that always passes does so in clear, the rest does not."""
+    over = {"local_ts": None, "remote_ts": None}
+    moon, sun = pair(lab, {"host": {**over, "start_action": "trap"}}, {"host": over},
+                     settings={"plugins": {"kernel-netlink": {"bypass_tcp": "22, 2222", "port_bypass": "yes"}}})
+    watch(lab, "-p", "tcp")
+
+    def connect(port):
+        with socket_in(sun.ns, socket.AF_INET, socket.SOCK_STREAM) as server, \
+                socket_in(moon.ns, socket.AF_INET, socket.SOCK_STREAM) as client:
+            server.bind(("10.81.2.2", port))
+            server.listen(1)
+            client.settimeout(30)
+            client.connect(("10.81.2.2", port))
+
+    connect(2222)
+    clear = hits(lab)
+    assert clear > 3 and not moon.sas()
+    connect(2223)
+    assert hits(lab) == clear and len(moon.sas()) == 1
