@@ -84,7 +84,7 @@ static void helper_drop_all(struct mail *m)
 /* With the lock held: after helper_pool_close boxes may be gone. */
 static void helper_deliver(struct helper_pool *pool, struct helper_job *job)
 {
-	if (pool->closed)
+	if (pool->closed || !job->reply_to)
 		helper_drop(&job->mail);
 	else
 		mailbox_post(job->reply_to, &job->mail);

@@ -12,7 +12,7 @@
 struct helper_job {
 	struct mail mail; /* first: kind and drop set by the asker */
 	void (*compute)(struct helper_job *job);
-	struct mailbox *reply_to; /* must outlive the pool */
+	struct mailbox *reply_to; /* must outlive the pool; NULL: nobody, the job is dropped when it is done */
 	uint64_t deadline_ms;     /* CLOCK_MONOTONIC, 0 = none; if it passes before the job is begun, the job is posted
 				 * at once, not computed, with `late` set */
 	bool late;

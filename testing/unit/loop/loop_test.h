@@ -12,6 +12,8 @@ TCase *wheel_model_tests(void);
 TCase *mailbox_tests(void);
 TCase *loop_tests(void);
 TCase *helper_tests(void);
+TCase *lanes_tests(void);
+TCase *program_tests(void);
 
 /* Repeatable random numbers (Marsaglia's xorshift64*); the seed must not be 0. */
 static inline uint64_t test_random(uint64_t *state)

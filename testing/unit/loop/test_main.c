@@ -14,6 +14,8 @@ int main(void)
 	suite_add_tcase(suite, mailbox_tests());
 	suite_add_tcase(suite, loop_tests());
 	suite_add_tcase(suite, helper_tests());
+	suite_add_tcase(suite, lanes_tests());
+	suite_add_tcase(suite, program_tests());
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
