@@ -141,6 +141,7 @@ struct conn_env {
 	uint32_t default_replay_window;
 	struct conn_backend backend;
 	bool tcp;            /* IKE and ESP over TCP are possible */
+	bool updown; /* the plugin is loaded */
 	uint16_t port, port_nat_t; /* of our sockets; 0 means 500 and 4500 */
 };
 

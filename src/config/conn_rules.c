@@ -29,7 +29,6 @@
 #define WHY_PPK "post-quantum preshared keys are not supported yet"
 #define WHY_MEDIATION "the mediation extension is not supported"
 #define WHY_LABEL "security labels are not supported"
-#define WHY_UPDOWN "updown scripts are not supported yet"
 
 static const char *const words_fragmentation[] = { "yes", "accept", "no", "force", NULL };
 static const char *const words_childless[] = { "allow", "never", "force", "prefer", NULL };
@@ -126,7 +125,7 @@ static const struct conn_rule child_keys[] = {
 	VALUE("rekey_packets", scalar_uint, .max = INT64_MAX, CHILD(rekey_packets)),
 	VALUE("life_packets", scalar_uint, .max = INT64_MAX, CHILD(life_packets)),
 	VALUE("rand_packets", scalar_uint, .max = INT64_MAX, CHILD(rand_packets)),
-	REFUSED("updown", scalar_text, 0, WHY_UPDOWN),
+	ENTRY("updown", TREE_VALUE, entry_updown),
 	VALUE("hostaccess", scalar_bool, CHILD(hostaccess)),
 	VALUE("mode", scalar_word, .words = words_mode, CHILD(mode), .refusal = "this mode is not supported",
 	      .obeyed = 1 << CHILD_TUNNEL | 1 << CHILD_TRANSPORT | 1 << CHILD_BEET | 1 << CHILD_PASS |

@@ -53,7 +53,7 @@ extern const struct conn_rules conn_rules_conn, conn_rules_round, conn_rules_chi
 conn_scalar_fn scalar_bool, scalar_uint, scalar_time, scalar_size, scalar_word, scalar_action,
 	scalar_dscp, scalar_tfc, scalar_per_cpu, scalar_ip, scalar_text, scalar_id, scalar_oid;
 conn_entry_fn entry_id, entry_auth, entry_endpoints, entry_selectors, entry_proposals, entry_refused_list, entry_mark,
-	entry_if_id, entry_interface;
+	entry_if_id, entry_interface, entry_updown;
 
 /* These always give false. */
 bool conn_fail_value(struct conn_parse *p, const char *key);

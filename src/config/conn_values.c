@@ -163,6 +163,17 @@ static const char *keep_text(struct conn_parse *p, struct bytes text)
 	return arena_printf(p->arena, "%.*s", (int)text.n, text.n ? (const char *)text.p : "");
 }
 
+bool entry_updown(struct conn_parse *p, const struct conn_rule *rule, const struct tree *entry, void *section)
+{
+	struct bytes text = buf_bytes(&entry->value);
+
+	(void)rule;
+	if (text.n && !p->env->updown)
+		return conn_fail_unsupported(p, "updown", text, "the plugin updown is not loaded");
+	((struct child_conf *)section)->updown = text.n ? arena_printf(p->arena, "%s", buf_str(&entry->value)) : NULL;
+	return true;
+}
+
 bool entry_refused_list(struct conn_parse *p, const struct conn_rule *rule, const struct tree *entry, void *section)
 {
 	TREE_FOREACH(it, entry) {

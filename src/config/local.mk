@@ -12,6 +12,8 @@ libbewick_la_SOURCES += \
 	src/config/conn_rules.h \
 	src/config/conn_scope.c \
 	src/config/conn_values.c \
+	src/config/cp_value.c \
+	src/config/cp_value.h \
 	src/config/psk_index.c \
 	src/config/psk_index.h \
 	src/config/settings.c \

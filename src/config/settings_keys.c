@@ -9,12 +9,14 @@
 
 /* "*" stands for one name, "**" at the end for one or more; "a,b" for a or b in that place. */
 static const char *const used_keys[] = {
+	"attributes_without_vips",
 	"block_threshold",
 	"close_ike_on_child_failure",
 	"closed_linger",
 	"cookie_threshold",
 	"cookie_threshold_ip",
 	"delete_rekeyed_delay",
+	"dns1,dns2,nbns1,nbns2",
 	"dos_protection",
 	"group,user",
 	"fragment_size,fragment_size_v4,fragment_size_v6",
@@ -54,13 +56,18 @@ static const char *const used_keys[] = {
 	"syslog.daemon,auth.default,ike_name,log_level,map_level," SUBSYSTEMS,
 	/* plugins */
 	"plugins.*.load",
+	"plugins.attr.*",
 	"plugins.kernel-netlink.receive_buffer_size,retries,roam_events,timeout",
 	"plugins.kernel-netlink.bypass_tcp,fwmark,mtu,mss,port_bypass",
 	"plugins.kernel-netlink.xfrm_acq_expires",
 	"plugins.kernel-netlink.interfaces.*.if_id,dev,namespace,vrf,addresses,mtu",
 	"plugins.kernel-netlink.spdh_thresh.ipv4,ipv6.lbits,rbits",
 	"plugins.kernel-userland.device,mtu",
+	"plugins.resolve.file,timeout",
+	"plugins.resolve.resolvconf.path,iface",
+	"plugins.resolve.resolvectl.path,interface",
 	"plugins.socket-default.fwmark,use_ipv4,use_ipv6",
+	"plugins.updown.dns_handler,timeout",
 	"plugins.vici.socket",
 };
 
@@ -69,7 +76,6 @@ static const char *const unused_keys[] = {
 	"cache_crls",
 	"cert_cache",
 	"check_current_path",
-	"dns1,dns2,nbns1,nbns2",
 	"filelog.*.json",
 	"flush_auth_cfg",
 	"follow_redirects",
@@ -117,10 +123,6 @@ static const char *const unused_keys[] = {
 	"plugins.kernel-netlink.ignore_retransmit_errors",
 	"plugins.kernel-netlink.hw_offload_feature_interface",
 	"plugins.kernel-libipsec.allow_peer_ts,raw_esp,fwmark",
-	"plugins.attr.*",
-	"plugins.resolve.file",
-	"plugins.resolve.resolvconf.path,iface",
-	"plugins.updown.dns_handler",
 	"plugins.curl.redir,tls_backend",
 	"plugins.revocation.enable_ocsp,enable_crl,timeout",
 	"plugins.ipseckey,dnscert.enable",

@@ -3,6 +3,7 @@
 #define BEWICK_CONTROL_CONTROL_H
 
 #include "config/store.h"
+#include "plugin/hooks.h"
 #include "worker/worker.h"
 
 /*
@@ -30,6 +31,9 @@ struct control_options {
 	const char *const *plugins; /* names for stats, borrowed */
 	size_t n_plugins;
 	struct conn_env env;
+	/* Frozen; NULL: nobody is told. */
+	const struct hook_registry *hooks;
+	const struct attribute_registry *attributes;
 	struct control_settings settings;
 	/* For get-algorithms: calls fn for each; section words are VICI's. */
 	void (*each_algorithm)(void *arg, control_algorithm_fn *fn, void *fn_arg);

@@ -113,7 +113,7 @@ static void events_update_log(struct control *c)
 
 void events_update(struct control *c)
 {
-	unsigned mask = 0;
+	unsigned mask = hooks_events(c);
 
 	if (c->wanted[CONTROL_EVENT_IKE_UPDOWN])
 		mask |= 1u << SA_EVENT_IKE_UP | 1u << SA_EVENT_IKE_DOWN;

@@ -225,6 +225,10 @@ void events_update(struct control *c); /* what workers and the log are to tell u
 void events_sa(struct control *c, const struct worker_reply *r);
 void events_log(struct control *c, const struct log_mail *m);
 
+/* ---- hooks.c ---- */
+unsigned hooks_events(const struct control *c); /* what workers are to tell us for them */
+void hooks_sa(struct control *c, const struct worker_reply *r);
+
 /* ---- messages ---- */
 void sa_message_ike(struct vici_writer *w, const struct ike_info *info, bool children);
 /* The event ike-update: where it goes, and the section of where it was. */

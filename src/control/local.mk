@@ -15,6 +15,7 @@ control_sources = \
 	src/control/conn_message.c \
 	src/control/control.h \
 	src/control/events.c \
+	src/control/hooks.c \
 	src/control/initiate.c \
 	src/control/internal.h \
 	src/control/listen.c \

@@ -107,6 +107,7 @@ static void server_worker_mail(struct control *c, struct worker_reply *r)
 		waiter_deliver(c, r);
 		break;
 	case WORKER_EVENT:
+		hooks_sa(c, r);
 		events_sa(c, r);
 		break;
 	case WORKER_REINITIATE:
@@ -255,6 +256,7 @@ bool control_start(struct control *c, struct workers *workers, struct errtext *e
 		return false;
 	}
 	loop_set_idle(c->loop, server_idle, c);
+	events_update(c); /* before there is any connection */
 	/* signals are the main thread's */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);

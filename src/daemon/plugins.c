@@ -79,6 +79,8 @@ bool daemon_load_plugins(struct daemon *d, struct errtext *err)
 		.crypto = crypto_registry_new(),
 		.kernel = kernel_registry_new(),
 		.settings = d->settings,
+		.attributes = attribute_registry_new(),
+		.hooks = hook_registry_new(),
 	};
 	d->plugins = plugins_load(&o, &d->plugin_env, err);
 	if (!d->plugins)
@@ -105,6 +107,8 @@ void daemon_unload_plugins(struct daemon *d)
 	d->plugins = NULL;
 	crypto_registry_free(d->plugin_env.crypto);
 	kernel_registry_free(d->plugin_env.kernel);
+	attribute_registry_free(d->plugin_env.attributes);
+	hook_registry_free(d->plugin_env.hooks);
 	d->plugin_env = (struct plugin_env){ 0 };
 }
 

@@ -3,6 +3,7 @@
 
 #include <malloc.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 /* For the deletes and their answers at the end. */
 #define STOP_WORKERS_MS 2500
 #define STOP_SCRIPTS_MS 10000
+#define STOP_HOOKS_MS 5000 /* for the scripts of tunnels that went down with us */
 #define START_SCRIPTS_MS 300000
 /* Threads that look up names, and look-ups that may wait for one. */
 #define HELPERS 3
@@ -46,6 +48,27 @@ static void control_ask_reload(void *arg)
 	daemon_wake(d);
 }
 
+static bool start_has_plugin(const struct daemon *d, const char *name)
+{
+	for (size_t i = 0; i < d->n_plugins; i++)
+		if (strcmp(d->plugin_names[i], name) == 0)
+			return true;
+	return false;
+}
+
+static bool start_hooks(struct daemon *d, struct errtext *err)
+{
+	(void)err;
+	hooks_start(d->plugin_env.hooks);
+	return true;
+}
+
+/* All SAs are gone, and control has told of it. */
+static void stop_hooks(struct daemon *d)
+{
+	hooks_finish(d->plugin_env.hooks, clock_monotonic_ms() + STOP_HOOKS_MS);
+}
+
 static bool start_control(struct daemon *d, struct errtext *err)
 {
 	struct control_options o = {
@@ -58,9 +81,12 @@ static bool start_control(struct daemon *d, struct errtext *err)
 			.have_arg = d->plugin_env.crypto,
 			.backend = daemon_backend(d->kernel_ops),
 			.tcp = net_tcp(d->net) != NULL,
+			.updown = start_has_plugin(d, "updown"),
 			.port = net_port(d->net),
 			.port_nat_t = net_port_nat_t(d->net),
 		},
+		.hooks = d->plugin_env.hooks,
+		.attributes = d->plugin_env.attributes,
 		.each_algorithm = control_each_algorithm,
 		.algorithm_arg = d->plugin_env.crypto,
 		.reload = control_ask_reload,
@@ -98,6 +124,7 @@ static bool start_workers(struct daemon *d, struct errtext *err)
 		.crypto = d->plugin_env.crypto,
 		.kernel_ops = d->kernel_ops,
 		.kernel = d->kernel,
+		.attributes = d->plugin_env.attributes,
 		.config = config,
 		.events = control_mailbox(d->control),
 	};
@@ -183,6 +210,7 @@ static const struct {
 	{ daemon_load_plugins, daemon_unload_plugins },
 	{ daemon_check_crypto, NULL },
 	{ daemon_open_net, daemon_close_net },
+	{ start_hooks, stop_hooks },
 	{ start_control, stop_control },
 	{ daemon_start_kernel, daemon_stop_kernel },
 	{ start_workers, stop_workers },

@@ -72,6 +72,7 @@ static void values_sa(const struct settings *s, struct sa_options *o)
 	o->prefer_peer_proposals = !settings_bool(s, "prefer_configured_proposals", true);
 	o->reuse_ikesa = settings_bool(s, "reuse_ikesa", true);
 	o->message_id_sync = settings_bool(s, "message_id_sync", true);
+	o->attributes_without_vips = settings_bool(s, "attributes_without_vips", false);
 	o->qcd = settings_bool(s, "qcd.enabled", true);
 	both = values_int(s, "fragment_size", 0, 65535, 1280);
 	o->fragment_size_v4 = values_fragment_size(s, "fragment_size_v4", both, 576);

@@ -39,12 +39,17 @@ struct plugin_descriptor {
 
 struct crypto_registry;
 struct kernel_registry;
+struct attribute_registry;
+struct hook_registry;
 struct settings;
 
 struct plugin_env {
 	struct crypto_registry *crypto;
 	struct kernel_registry *kernel;
 	const struct settings *settings; /* of the daemon; NULL in tests */
+	/* NULL where nobody gives or takes attributes, or calls hooks: tests, tools */
+	struct attribute_registry *attributes;
+	struct hook_registry *hooks;
 };
 
 #endif

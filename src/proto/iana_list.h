@@ -312,7 +312,11 @@
 	X(CP_ATTR_ENCDNS_IP4, 27, "ENCDNS_IP4", "ENCDNS4")                                         \
 	X(CP_ATTR_ENCDNS_IP6, 28, "ENCDNS_IP6", "ENCDNS6")                                         \
 	X(CP_ATTR_ENCDNS_DIGEST_INFO, 29, "ENCDNS_DIGEST_INFO", "ENCDNSD")                         \
-	X(CP_ATTR_UNITY_BANNER, 28672, "UNITY_BANNER", "U_BANNER")
+	X(CP_ATTR_INTERNAL_IP4_SERVER, 23456, "INTERNAL_IP4_SERVER", "SRV")                        \
+	X(CP_ATTR_INTERNAL_IP6_SERVER, 23457, "INTERNAL_IP6_SERVER", "SRV6")                       \
+	X(CP_ATTR_UNITY_BANNER, 28672, "UNITY_BANNER", "U_BANNER")                                 \
+	X(CP_ATTR_UNITY_SPLIT_INCLUDE, 28676, "UNITY_SPLIT_INCLUDE", "U_SPLITINC")                 \
+	X(CP_ATTR_UNITY_LOCAL_LAN, 28678, "UNITY_LOCAL_LAN", "U_LOCALLAN")
 
 #define IANA_CERT_LIST(X)                                                                          \
 	X(CERT_PKCS7_X509, 1, "PKCS7 wrapped X.509 certificate")                                   \

@@ -17,6 +17,8 @@
 #define LIMIT_SELECTORS 255           /* selectors in one TS payload (a count byte) */
 #define LIMIT_DELETE_SPIS 1024        /* SPIs in one Delete payload */
 #define LIMIT_CP_ATTRS 128            /* attributes in one CP payload */
+#define LIMIT_CP_KEPT 32              /* attributes that a gateway gave us, or that we give */
+#define LIMIT_CP_VALUE 255            /* bytes of each that we keep */
 #define LIMIT_NONCE_MIN 16            /* RFC 7296, 3.9 */
 #define LIMIT_NONCE_MAX 256
 #define LIMIT_COOKIE 64               /* RFC 7296, 2.6 */

@@ -54,6 +54,7 @@ struct child_sa *child_sa_new(struct ike_sa *ike, const struct conn *conn, const
 	c->conn = conn_ref(conn);
 	c->conf = conf;
 	c->id = ctx->ops->next_number(ctx->host, SA_NUMBER_CHILD);
+	c->line_id = old ? old->line_id : c->id;
 	child_sa_set_reqid(c, old);
 	c->scope = scope_new(ike, conf, old ? old->scope : NULL);
 	c->next = ike->children;

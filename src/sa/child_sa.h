@@ -21,6 +21,7 @@ struct child_sa {
 	uint64_t carry_ms;          /* when it sends at the latest, installed with out_waits */
 	uint64_t idle_ms;           /* the next look whether it has traffic */
 	uint32_t id, reqid;
+	uint32_t line_id; /* id of the first one of its line of rekeyings: hooks know it by this */
 	uint32_t spi_in, spi_out; /* host order; 0 = none yet */
 	uint8_t state; /* enum child_state */
 	uint8_t mode;  /* enum ipsec_mode: what is asked for; what was agreed on */

@@ -13,6 +13,7 @@
 #include "util/hash.h"
 #include "util/ratelimit.h"
 
+struct attribute_registry;
 struct ike_sa;
 struct child_sa;
 
@@ -175,6 +176,7 @@ struct sa_options {
 	bool inactivity_close_ike; /* when its only CHILD_SA is closed for lack of traffic */
 	bool reuse_ikesa;
 	bool make_before_break; /* how IKE_SAs are reauthenticated */
+	bool attributes_without_vips; /* ask gateways for attributes though no virtual address is asked for */
 	uint32_t retry_initiate_interval; /* s until a name is looked up again that has no address; 0: not */
 	uint8_t segment;
 	bool message_id_sync; /* RFC 6311: announced and answered */
@@ -197,6 +199,7 @@ struct sa_ctx {
 	struct crypto_ctx *crypto;
 	struct kernel *kernel;
 	const struct kernel_ops *kernel_ops;
+	const struct attribute_registry *attributes; /* NULL: none are asked for or given */
 	struct config *config; /* the snapshot in force */
 	struct sa_options options;
 	struct hash_key hash;

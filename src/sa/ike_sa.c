@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "sa/child_successor.h"
+#include "sa/config_payload.h"
 #include "sa/deadline.h"
 #include "sa/exchange.h"
 #include "sa/fragment.h"
@@ -171,6 +172,8 @@ static void ike_sa_strip(struct ike_sa *sa)
 		child_sa_free(sa->children);
 	ike_setup_free(sa->setup);
 	sa->setup = NULL;
+	sa_attributes_unref(sa->attributes);
+	sa->attributes = NULL;
 	secret_clear(&sa->keys.all);
 	memset(&sa->protect, 0, sizeof(sa->protect));
 	id_free(&sa->local_id);

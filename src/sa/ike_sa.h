@@ -11,6 +11,7 @@
 
 struct fragment_set;
 struct mobike_addrs;
+struct sa_attributes;
 struct task;
 
 /* An address of a name in local_addrs. */
@@ -99,6 +100,7 @@ struct ike_sa {
 	struct fragment_set *fragments; /* sa/fragment.h: what came of messages that are not complete */
 	struct ike_setup *setup;
 	struct child_sa *children;
+	struct sa_attributes *attributes; /* sa/config_payload.h; NULL none */
 	struct task *queued, *active, *passive;
 	/* sa/successor.h */
 	struct ike_sa *successor;                /* that replaced this one */
@@ -165,6 +167,8 @@ struct ike_sa {
 	bool nat_t : 1;      /* the peer detects NATs: ports may float, ESP may be in UDP */
 	bool unchecked : 1;  /* the peer has not shown yet that it gets packets where it says it is: CHILD_SAs wait */
 	bool offline : 1;    /* no path to the peer is known: requests wait for one */
+	bool cp_asked : 1;   /* a CFG_REQUEST was sent, or came */
+	bool cp_supported : 1; /* it wants to know what we have */
 };
 
 /* A packet that met a trap: what the CHILD_SA is wanted for (RFC 7296, 2.9). */

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "sa/config_payload.h"
 #include "sa/task.h"
 
 static const char *info_id(struct arena *a, const struct id *id)
@@ -63,6 +64,9 @@ static void info_child(struct arena *a, const struct child_sa *c, struct child_i
 	out->name = arena_dup(a, c->conf->name, strlen(c->conf->name) + 1);
 	out->id = c->id;
 	out->reqid = c->reqid;
+	out->line_id = c->line_id;
+	out->updown = c->conf->updown ? arena_dup(a, c->conf->updown, strlen(c->conf->updown) + 1) : NULL;
+	out->hostaccess = c->conf->hostaccess;
 	out->state = c->state;
 	out->mode = (enum ipsec_mode)c->mode;
 	out->scope = info_scope(a, c->scope);
@@ -97,6 +101,18 @@ static void info_children(const struct ike_sa *sa, const struct child_sa *only, 
 		info->n_children += !only || c == only;
 }
 
+static void info_attributes(struct arena *a, const struct ike_sa *sa, struct ike_info *info)
+{
+	struct attribute *list;
+
+	if (!sa->attributes)
+		return;
+	info->n_attributes = sa->attributes->count;
+	info->attributes = list = arena_dup(a, sa->attributes->list, info->n_attributes * sizeof(*list));
+	for (size_t i = 0; i < info->n_attributes; i++)
+		list[i].value.p = arena_dup(a, list[i].value.p, list[i].value.n);
+}
+
 struct ike_info *ike_info_new(const struct ike_sa *sa, const struct child_sa *child, bool no_children)
 {
 	struct ike_info *info = xcalloc(1, sizeof(*info));
@@ -127,6 +143,8 @@ struct ike_info *ike_info_new(const struct ike_sa *sa, const struct child_sa *ch
 	info->n_queued = info_tasks(a, sa->queued, &info->queued);
 	info->n_active = info_tasks(a, sa->active, &info->active);
 	info->n_passive = info_tasks(a, sa->passive, &info->passive);
+	info->origin_id = sa->origin_id;
+	info_attributes(a, sa, info);
 	if (!no_children)
 		info_children(sa, child, info);
 	return info;

@@ -2,6 +2,7 @@
 #ifndef BEWICK_SA_INFO_H
 #define BEWICK_SA_INFO_H
 
+#include "plugin/attributes.h"
 #include "sa/ike_sa.h"
 
 /*
@@ -14,6 +15,9 @@ struct child_info {
 	enum child_state state;
 	enum ipsec_mode mode;
 	const struct ipsec_scope *scope; /* NULL: the usual */
+	uint32_t line_id; /* of the first one of its line of rekeyings */
+	const char *updown; /* NULL none */
+	bool hostaccess;
 	bool encap, installed, own_ke; /* installed: the group of keys from protocol on is valid */
 	uint32_t spi_in, spi_out;
 	struct suite suite;
@@ -46,6 +50,9 @@ struct ike_info {
 	const char **queued, **active, **passive; /* task names */
 	size_t n_children;
 	struct child_info *children;
+	uint32_t origin_id; /* of the first one of its line of rekeyings */
+	size_t n_attributes; /* that the peer gave us (sa/config_payload.h) */
+	const struct attribute *attributes;
 };
 
 /* child NULL: with all children, else with that one only; no_children: none. */

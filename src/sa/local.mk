@@ -9,6 +9,8 @@ libbewick_la_SOURCES += \
 	src/sa/child_successor.h \
 	src/sa/collision.c \
 	src/sa/collision.h \
+	src/sa/config_payload.c \
+	src/sa/config_payload.h \
 	src/sa/deadline.c \
 	src/sa/deadline.h \
 	src/sa/exchange.c \

@@ -5,6 +5,7 @@
 
 #include "sa/address.h"
 #include "sa/collision.h"
+#include "sa/config_payload.h"
 #include "sa/deadline.h"
 #include "sa/exchange.h"
 #include "sa/mobike.h"
@@ -93,6 +94,7 @@ static void successor_inherit(struct ike_sa *sa, const struct ike_sa *old)
 	sa->if_id_in = old->if_id_in;
 	sa->if_id_out = old->if_id_out;
 	mobike_inherit(sa, old);
+	config_payload_inherit(sa, old);
 	sa->origin_id = old->origin_id;
 	sa->was_id = old->log.id;
 }

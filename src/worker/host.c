@@ -16,12 +16,24 @@ static void host_keepalive(void *host, const struct addr *local, const struct ad
 	net_send_keepalive(((struct worker *)host)->net, local, remote);
 }
 
+static bool host_event_is_wanted(const struct worker *w, enum sa_event event, const struct ike_sa *sa,
+				 const struct child_sa *child)
+{
+	unsigned wanted = atomic_load_explicit(&w->pool->events, memory_order_relaxed), also = 0;
+
+	if (event == SA_EVENT_CHILD_UP || event == SA_EVENT_CHILD_DOWN)
+		also = child->conf->updown ? WORKERS_WANT_UPDOWN : 0;
+	else if (event == SA_EVENT_IKE_UP || event == SA_EVENT_IKE_DOWN)
+		also = sa->attributes ? WORKERS_WANT_ATTRIBUTES : 0;
+	return wanted & (1u << event | also);
+}
+
 static void host_event(void *host, enum sa_event event, const struct ike_sa *sa, const struct child_sa *child)
 {
 	struct worker *w = host;
 	struct worker_reply *r;
 
-	if (!(atomic_load_explicit(&w->pool->events, memory_order_relaxed) & 1u << event))
+	if (!host_event_is_wanted(w, event, sa, child))
 		return;
 	r = request_reply(NULL, WORKER_EVENT, 0);
 	r->event = event;

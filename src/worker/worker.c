@@ -278,6 +278,7 @@ bool worker_init(struct worker *w, struct workers *pool, unsigned index, struct 
 	w->ctx.crypto = crypto_ctx_new(o->crypto);
 	w->ctx.kernel = o->kernel;
 	w->ctx.kernel_ops = o->kernel_ops;
+	w->ctx.attributes = o->attributes;
 	w->ctx.config = pool_config(pool);
 	w->ctx.hash = pool->hash;
 	w->ctx.options = o->sa;

@@ -20,6 +20,7 @@ struct workers_options {
 	const struct kernel_ops *kernel_ops;
 	struct kernel *kernel;
 	struct helper_pool *helpers; /* for names */
+	const struct attribute_registry *attributes; /* frozen; NULL none */
 	struct config *config;       /* the first snapshot; a reference is taken */
 	struct mailbox *events;      /* gets WORKER_EVENT mail: control's box */
 	struct sa_options sa;
@@ -42,8 +43,12 @@ EXPORT void workers_set_config(struct workers *w, struct config *config);
 EXPORT void workers_set_options(struct workers *w, const struct workers_options *options);
 /* This host's addresses are these now, or its routes changed: IKE_SAs follow. References are taken. Any thread. */
 EXPORT void workers_roam(struct workers *w, struct local_addrs *locals);
-/* Which events are mailed: bits 1 << enum sa_event. Nothing is made for those nobody wants. */
+/* Which events are mailed: bits 1 << enum sa_event, and below. Nothing is made for those nobody wants. */
 EXPORT void workers_want_events(struct workers *w, unsigned mask);
+
+/* Children with an updown command, up and down; IKE_SAs that were given attributes, likewise. */
+#define WORKERS_WANT_UPDOWN (1u << 30)
+#define WORKERS_WANT_ATTRIBUTES (1u << 31)
 
 /* ---- requests of control ---- */
 

@@ -108,6 +108,23 @@ static void lab_keepalive(void *host, const struct addr *local, const struct add
 	((struct lab_end *)host)->keepalives++;
 }
 
+/* What hooks rely on: each line of CHILD_SAs comes up and goes down in turn, whatever is rekeyed. */
+static void lab_line(struct lab_end *e, const struct child_sa *child, bool up)
+{
+	size_t i = 0;
+
+	while (i < e->n_lines && e->lines[i] != child->line_id)
+		i++;
+	ck_assert_msg((i == e->n_lines) == up, "%s: line %u of %s{%u} is %s twice", e->name, child->line_id, child->conf->name,
+		      child->id, up ? "up" : "down");
+	if (up) {
+		e->lines = xrealloc(e->lines, (e->n_lines + 1) * sizeof(*e->lines));
+		e->lines[e->n_lines++] = child->line_id;
+	} else {
+		e->lines[i] = e->lines[--e->n_lines];
+	}
+}
+
 static void lab_event(void *host, enum sa_event event, const struct ike_sa *sa, const struct child_sa *child)
 {
 	struct lab_end *e = host;
@@ -117,6 +134,8 @@ static void lab_event(void *host, enum sa_event event, const struct ike_sa *sa, 
 	ck_assert_uint_eq(info->id, sa->log.id);
 	ike_info_free(info);
 	ck_assert_uint_lt(e->n_events, LAB_EVENTS);
+	if (event == SA_EVENT_CHILD_UP || event == SA_EVENT_CHILD_DOWN)
+		lab_line(e, child, event == SA_EVENT_CHILD_UP);
 	e->events[e->n_events++] = (struct lab_event){ event, sa->log.id, child ? child->id : 0 };
 }
 
@@ -877,6 +896,7 @@ static void lab_end_clear(struct lab_end *e)
 	local_addrs_unref(e->ctx.locals);
 	wheel_free(e->ctx.wheel);
 	crypto_ctx_free(e->ctx.crypto);
+	free(e->lines);
 	sa_ctx_clear(&e->ctx);
 }
 

@@ -43,6 +43,8 @@ struct lab_end {
 	uint32_t numbers[SA_NUMBERS];
 	struct lab_event events[LAB_EVENTS];
 	size_t n_events;
+	uint32_t *lines; /* line_id of CHILD_SAs that are up, as hooks see it */
+	size_t n_lines;
 	struct lab_request requests[LAB_REQUESTS]; /* by sa_request.id */
 	unsigned half_open, reinitiated, retrapped, replaced;
 	uint32_t trap_reqid; /* of the traps of all children; 0: there is none */

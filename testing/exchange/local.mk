@@ -7,6 +7,7 @@ test_exchange_SOURCES = \
 	testing/exchange/suites.h \
 	testing/exchange/test_child_rekey.c \
 	testing/exchange/test_children.c \
+	testing/exchange/test_config_payload.c \
 	testing/exchange/test_crossing.c \
 	testing/exchange/test_fragments.c \
 	testing/exchange/test_fuzz.c \

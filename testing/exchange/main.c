@@ -9,6 +9,7 @@ int main(void)
 	int failed;
 
 	srunner_add_suite(r, children_suite());
+	srunner_add_suite(r, config_payload_suite());
 	srunner_add_suite(r, crossing_suite());
 	srunner_add_suite(r, fragments_suite());
 	srunner_add_suite(r, ike_rekey_suite());

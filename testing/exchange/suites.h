@@ -5,6 +5,7 @@
 #include <check.h>
 
 Suite *setup_suite(void);
+Suite *config_payload_suite(void);
 Suite *children_suite(void);
 Suite *crossing_suite(void);
 Suite *fragments_suite(void);

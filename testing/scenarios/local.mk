@@ -43,6 +43,8 @@ EXTRA_DIST += \
 	testing/scenarios/test_child_rekey.py \
 	testing/scenarios/test_clients.py \
 	testing/scenarios/test_crash.py \
+	testing/scenarios/test_dns.py \
+	testing/scenarios/test_updown.py \
 	testing/scenarios/test_failures.py \
 	testing/scenarios/test_fragments.py \
 	testing/scenarios/test_ike_rekey.py \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "auth/psk.h"
+#include "sa/config_payload.h"
 #include "sa/exchange.h"
 #include "sa/init_variant.h"
 #include "sa/mobike.h"
@@ -114,12 +115,14 @@ static void auth_put_extensions(struct ike_sa *sa, struct builder *b)
 	qcd_build(sa, b);
 	sync_build(sa, b);
 	mobike_build(sa, b);
+	config_payload_build(sa, b); /* RFC 7296 2.19 MUST: in front of SA */
 }
 
 static void auth_take_extensions(struct ike_sa *sa, const struct payload_list *in)
 {
 	qcd_take(sa, in);
 	sync_take(sa, in);
+	config_payload_take(sa, in);
 }
 
 static enum outcome auth_build_request(struct ike_sa *sa, struct task *t, struct builder *b)

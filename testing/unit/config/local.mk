@@ -4,6 +4,7 @@ test_config_SOURCES = \
 	testing/fuzz/fuzz_settings.c \
 	testing/unit/config/test_config.h \
 	testing/unit/config/test_conn.c \
+	testing/unit/config/test_cp_value.c \
 	testing/unit/config/test_fuzz_corpus.c \
 	testing/unit/config/test_main.c \
 	testing/unit/config/test_scope.c \

@@ -430,7 +430,7 @@ static const struct {
 	{ { 'r', "cert_policy", "1.2.3" }, "unsupported: cert_policy = 1.2.3 (certificates are not supported yet)" },
 	{ { 'r', "revocation", "strict" }, "unsupported: revocation = strict (certificates are not supported yet)" },
 	{ { 'k', "ah_proposals", "sha256" }, "unsupported: ah_proposals = sha256 (AH is not supported)" },
-	{ { 'k', "updown", "/bin/true" }, "unsupported: updown = /bin/true (updown scripts are not supported yet)" },
+	{ { 'k', "updown", "/bin/true" }, "unsupported: updown = /bin/true (the plugin updown is not loaded)" },
 	{ { 'k', "mode", "transport" },
 	  "unsupported: mode = transport (kernel-mock carries tunnel mode only)" },
 	{ { 'k', "mode", "transport_proxy" },

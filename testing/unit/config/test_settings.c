@@ -182,11 +182,12 @@ START_TEST(test_keys)
 	static const char *const used[] = {
 		"port", "port_nat_t", "plugins.aes.load", "filelog.x.default", "filelog.x.ike", "workers",
 		"syslog.auth.cfg", "syslog.identifier", "start-scripts.any",
+		"plugins.attr.28672", "plugins.resolve.resolvconf.iface", "dns1",
 	};
 	static const char *const unused[] = {
 		"spi_min", "journal.default", "threads", "processor.priority_threads.high", "plugins.kernel-netlink.buflen",
 		"plugins.eap-radius.servers.main.preference", "crypto_test.bench", "leak_detective.a.b.c",
-		"plugins.load-tester.addrs.eth0", "plugins.attr.28672", "tls.suites",
+		"plugins.load-tester.addrs.eth0", "tls.suites",
 	};
 	static const char *const unknown[] = {
 		"", "por", "portt", "port.x", "plugins", "plugins.load", "plugins.a.b.load", "filelog.default",
