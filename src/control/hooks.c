@@ -89,6 +89,7 @@ void hooks_sa(struct control *c, const struct worker_reply *r)
 		break;
 	case SA_EVENT_IKE_REKEY:
 	case SA_EVENT_CHILD_REKEY:
+	case SA_EVENT_IKE_UPDATE:
 		break;
 	}
 }
