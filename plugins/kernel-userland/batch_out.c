@@ -11,6 +11,7 @@
 #include "icmp.h"
 #include "loop/loop.h"
 #include "pmtu.h"
+#include "tfc.h"
 #include "tun_io.h"
 
 #define PACKET_MAX (65507 - PACKET_TAILROOM - 40) /* what still fits into a UDP datagram when sealed */
@@ -46,6 +47,7 @@ struct batch_out {
 	struct event_list events;
 	struct frag_cache frags;
 	struct pmtu_cache pmtus;
+	struct tfc tfc;
 	int df_now[2]; /* of the IPv4, IPv6 socket; -1 unknown */
 
 	struct mmsghdr msgs[TUN_PACKETS_MAX];
@@ -67,6 +69,7 @@ struct batch_out *batch_out_new(const struct dataplane *dp)
 void batch_out_free(struct batch_out *b)
 {
 	tun_reader_clear(&b->in);
+	tfc_clear(&b->tfc);
 	free(b);
 }
 
@@ -139,6 +142,23 @@ static enum drop out_check_size(struct batch_out *b, const struct kernel_handle 
 	return DROP_TOO_BIG;
 }
 
+/* RFC 4303, 2.7: behind the packet, whose own length tells where it ends. Not beyond what passes by the path or the device. */
+static uint8_t *out_pad(struct dataplane *dp, struct batch_out *b, const struct kernel_handle *c, uint8_t *packet, size_t *n,
+			uint64_t now_ms)
+{
+	size_t mtu = c->dest.remote.stream ? 0 : pmtu_find(&b->pmtus, &c->dest.remote, now_ms);
+	size_t room = mtu ? esp_inner_max(&c->out, c->dest.remote.family, mtu) : PACKET_MAX, from = *n, to = c->out.tfc;
+
+	if (to > dp->mtu)
+		to = dp->mtu;
+	if (to > room)
+		to = room;
+	if (to <= from)
+		return packet;
+	*n = to;
+	return tfc_pad(&b->tfc, b->n_items, packet, from, to, dp->mtu);
+}
+
 static uint16_t out_dest_index(struct batch_out *b, const struct kernel_handle *c)
 {
 	if (b->dest_of != c) {
@@ -155,6 +175,7 @@ static enum drop out_packet(struct dataplane *dp, struct batch_out *b, uint8_t *
 	enum esp_limit limit;
 	enum drop drop;
 	struct flow f;
+	size_t len;
 
 	if (!flow_parse(bytes_of(packet, n), &f))
 		return DROP_BAD_INNER;
@@ -169,7 +190,10 @@ static enum drop out_packet(struct dataplane *dp, struct batch_out *b, uint8_t *
 	drop = out_check_size(b, c, packet, &f, now_ms, &item->df);
 	if (drop != DROP_NONE)
 		return drop;
-	drop = esp_encap(&c->out, packet, f.len, now_ms, &item->packet, &limit);
+	len = f.len;
+	if (len < c->out.tfc)
+		packet = out_pad(dp, b, c, packet, &len, now_ms);
+	drop = esp_encap(&c->out, packet, len, now_ms, &item->packet, &limit);
 	out_tell_limit(b, c, limit);
 	if (drop != DROP_NONE)
 		return drop;

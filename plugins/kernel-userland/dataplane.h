@@ -23,6 +23,7 @@ struct dataplane {
 	void *event_arg;
 	struct hash_key hash_key;
 	uint32_t mark;  /* of the sockets, 0 none */
+	uint32_t mtu;   /* of the TUN device */
 	bool use_gso; /* UDP_SEGMENT works here: the outbound thread's after the start */
 	struct drop_counters drops;
 	_Atomic uint64_t batches_in, batches_out; /* that carried at least one packet */

@@ -26,6 +26,7 @@ bool esp_out_init(struct esp_out *o, const struct kernel_child *child)
 	o->seq_max = o->esn ? UINT64_MAX : UINT32_MAX;
 	o->copy_df = child->copy_df;
 	o->copy_ecn = child->copy_ecn;
+	o->tfc = child->tfc;
 	o->life.limit = child->life;
 	return o->crypt != NULL;
 }

@@ -33,6 +33,7 @@ struct esp_out {
 	struct esp_crypt *crypt;
 	uint8_t iv_len, icv_len, align;
 	bool esn, copy_df, copy_ecn;
+	uint32_t tfc; /* packets are padded to so many bytes, 0 not */
 	uint64_t seq, seq_max; /* last used; the last one that may be */
 	struct esp_life life;
 	struct esp_usage usage;

@@ -27,6 +27,8 @@ kernel_userland_sources = \
 	plugins/kernel-userland/service.c \
 	plugins/kernel-userland/shunt.c \
 	plugins/kernel-userland/shunt.h \
+	plugins/kernel-userland/tfc.c \
+	plugins/kernel-userland/tfc.h \
 	plugins/kernel-userland/tun.c \
 	plugins/kernel-userland/tun.h \
 	plugins/kernel-userland/tun_io.c \

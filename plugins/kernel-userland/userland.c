@@ -65,7 +65,7 @@ static bool userland_open_device(struct kernel *k, const struct settings *settin
 		errtext_set(err, SETTING "mtu is %lld: %d to %d is possible", (long long)mtu, MTU_MIN, MTU_MAX);
 		return false;
 	}
-	k->mtu = (unsigned)mtu;
+	k->mtu = k->dp.mtu = (unsigned)mtu;
 	k->tun_fd = tun_open(settings_str(settings, SETTING "device", "ipsec0"), k->device, err);
 	if (k->tun_fd < 0)
 		return false;
@@ -310,6 +310,7 @@ static void userland_stats(struct kernel *k, void (*fn)(void *arg, const char *n
 const struct kernel_ops userland_ops = {
 	.name = "kernel-userland",
 	.force_encap = true,
+	.supports_tfc = true,
 	.supports_streams = true,
 	.esp_sockets = 1,
 	.probe = userland_probe,

@@ -76,3 +76,15 @@ def test_backend_that_cannot(lab):
         result = moon.swanctl("--load-conns", check=False)
         assert result.returncode != 0 and "unsupported: " + said in result.stdout + result.stderr
         moon.stop()
+
+
+def test_tfc_padding(lab):
+    """Small packets look large on the wire, and arrive as they were."""
+    moon, sun = lab.pair(*(conf.gateway(side, {"net": conf.connection(side, {
+        "net-net": conf.net_child(side, tfc_padding="1000" if side == "moon" else "0")})}) for side in ("moon", "sun")))
+    moon.initiate("net-net")
+    sun.wait_children(1)
+    assert moon.ping() == 3
+    assert (moon.child("net-net")["bytes-out"], moon.child("net-net")["bytes-in"]) == ("3000", "252")
+    assert sun.child("net-net")["bytes-in"] == "252"
+    moon.tcp()

@@ -180,6 +180,50 @@ START_TEST(test_through)
 END_TEST
 
 /* A whole batch of different sizes arrives in order: runs of equal ones go together. */
+/* RFC 4303, 2.7: all packets look as long as the device carries, and come out as they were; also several of one read, that stand
+ * one behind the other. A longer one than is asked for is as it was. */
+START_TEST(test_tfc)
+{
+	struct kernel_handle *left = child(0, "10.1.0.0/16", "10.2.0.0/16", false, 0x1000);
+	struct kernel_handle *right = child(1, "10.2.0.0/16", "10.1.0.0/16", false, 0x1000);
+	static const size_t sizes[] = { 0, 1, 60, 372, 373, 600 };
+	size_t n;
+
+	ends[0].dp.mtu = _i ? 400 : 1400;
+	left->out.tfc = _i ? UINT32_MAX : 400;
+	ck_assert(dataplane_add(&ends[0].dp, left));
+	ck_assert(dataplane_add(&ends[1].dp, right));
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		uint64_t before = left->out.usage.bytes;
+
+		n = test_packet(sent, "10.1.0.5", "10.2.0.6", 17, 1, 2, sizes[i]);
+		push(&ends[0], sent, n);
+		ck_assert_uint_eq(left->out.usage.bytes - before, n > 400 ? n : 400);
+		ck_assert_uint_eq(pull(&ends[1], false, got), n);
+		ck_assert_mem_eq(got, sent, n);
+	}
+	/* the other direction is not asked to */
+	n = test_packet(sent, "10.2.0.6", "10.1.0.5", 17, 1, 2, 10);
+	push(&ends[1], sent, n);
+	ck_assert_uint_eq(right->out.usage.bytes, n);
+	ck_assert_uint_eq(pull(&ends[0], false, got), n);
+	/* a batch: each has a place of its own */
+	for (size_t i = 0; i < 3; i++) {
+		n = test_packet(sent, "10.1.0.5", "10.2.0.6", 17, (unsigned)i, 2, 10 + i);
+		ck_assert_int_eq(send(ends[0].tun, sent, n, 0), (ssize_t)n);
+	}
+	batch_out_run(&ends[0].dp, ends[0].out);
+	batch_in_run(&ends[1].dp, ends[1].in, ends[1].fd4);
+	for (size_t i = 0; i < 3; i++) {
+		n = test_packet(sent, "10.1.0.5", "10.2.0.6", 17, (unsigned)i, 2, 10 + i);
+		ck_assert_int_eq(recv(ends[1].tun, got, sizeof(got), 0), (ssize_t)n);
+		ck_assert_mem_eq(got, sent, n);
+	}
+	remove_child(&ends[0], left);
+	remove_child(&ends[1], right);
+}
+END_TEST
+
 START_TEST(test_batch)
 {
 	struct kernel_handle *left = child(0, "10.1.0.0/16", "10.2.0.0/16", false, 0x1000);
@@ -517,6 +561,7 @@ TCase *tcase_dataplane(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, test_through, 0, 4);
+	tcase_add_loop_test(tc, test_tfc, 0, 2);
 	tcase_add_loop_test(tc, test_batch, 0, 2);
 	tcase_add_test(tc, test_refused);
 	tcase_add_test(tc, test_trap);
