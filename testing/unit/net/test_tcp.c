@@ -66,8 +66,9 @@ static size_t on_esp(void *arg, const struct addr *local, const struct addr *rem
 	pthread_mutex_lock(&f->lock);
 	for (size_t i = 0; i < n; i++)
 		fixture_add(f, local, remote, list[i].p, list[i].n)->esp = true;
+	n = f->esp_is_bad ? 0 : n;
 	pthread_mutex_unlock(&f->lock);
-	return f->esp_is_bad ? 0 : n;
+	return n;
 }
 
 static void on_reopened(void *arg, uint64_t owner, uint32_t stream, const struct addr *local)
@@ -147,6 +148,16 @@ static void fixture_wait(struct fixture *f)
 	clock_gettime(CLOCK_REALTIME, &end);
 	end.tv_sec += WAIT_MS / 1000;
 	ck_assert_int_eq(pthread_cond_timedwait(&f->changed, &f->lock, &end), 0);
+}
+
+static unsigned fixture_reopened(struct fixture *f)
+{
+	unsigned n;
+
+	pthread_mutex_lock(&f->lock);
+	n = f->reopened;
+	pthread_mutex_unlock(&f->lock);
+	return n;
 }
 
 static struct got wait_got(struct fixture *f, size_t i)
@@ -304,7 +315,9 @@ START_TEST(corrupted)
 	int fd = dial(f);
 	struct got g;
 
+	pthread_mutex_lock(&f->lock);
 	f->esp_is_bad = true;
+	pthread_mutex_unlock(&f->lock);
 	ike_frame(frame, 1);
 	write_all(fd, TCP_PREFIX, 6);
 	write_all(fd, frame, 34);
@@ -412,7 +425,7 @@ START_TEST(connects)
 	ck_assert_int_eq(memcmp(data, "IKETCP\0\x22\0\0\0\0\11", 13), 0);
 	write_all(fd, data + 6, 34);
 	ck_assert(wait_got(f, 0).remote.stream == stream);
-	ck_assert_uint_eq(f->reopened, 0);
+	ck_assert_uint_eq(fixture_reopened(f), 0);
 	close(fd);
 	fd = take(listen_fd);
 	read_all(fd, data, 6);
@@ -461,7 +474,7 @@ START_TEST(connects_in_vain)
 	ck_assert_int_eq(listen(listen_fd, 1), 0);
 	fd = take(listen_fd);
 	read_all(fd, data, 6);
-	ck_assert_uint_eq(f->reopened, 0); /* it was never there before */
+	ck_assert_uint_eq(fixture_reopened(f), 0); /* it was never there before */
 	close(fd);
 	close(listen_fd);
 	fixture_free(f);
