@@ -419,6 +419,88 @@ START_TEST(test_move)
 }
 END_TEST
 
+/* What went out to streams. */
+static struct {
+	uint32_t stream;
+	size_t n;
+	uint8_t data[2048];
+} streamed[16];
+static size_t n_streamed, stream_room;
+
+static size_t stream_send(void *arg, uint32_t stream, const struct bytes *packets, size_t n)
+{
+	if (n > stream_room)
+		return 0;
+	ck_assert_ptr_eq(arg, &ends[0]);
+	for (size_t i = 0; i < n; i++) {
+		streamed[n_streamed].stream = stream;
+		streamed[n_streamed].n = packets[i].n;
+		memcpy(streamed[n_streamed++].data, packets[i].p, packets[i].n);
+	}
+	return n;
+}
+
+/* RFC 9329: to a peer on TCP packets go to its stream, in order, beside others in UDP; from a stream they come in, and the peer is
+ * where they came from last. */
+START_TEST(test_streams)
+{
+	struct kernel_handle *left = child(0, "10.1.0.0/16", "10.2.0.0/16", false, 0x1000);
+	struct kernel_handle *right = child(1, "10.2.0.0/16", "10.1.0.0/16", false, 0x1000);
+	struct kernel_handle *udp = child(0, "10.1.0.0/16", "10.3.0.0/16", false, 0x2000);
+	struct kernel_handle *udp_right = child(1, "10.3.0.0/16", "10.1.0.0/16", false, 0x2000);
+	struct addr local = test_addr("127.0.0.1", 4500), remote = test_addr("127.0.0.1", 1234);
+	struct kernel_packet in[6];
+	size_t n = 0;
+
+	n_streamed = 0;
+	stream_room = SIZE_MAX;
+	ends[0].dp.stream_send = stream_send;
+	ends[0].dp.stream_arg = &ends[0];
+	ck_assert(dataplane_add(&ends[0].dp, left) && dataplane_add(&ends[0].dp, udp));
+	ck_assert(dataplane_add(&ends[1].dp, right) && dataplane_add(&ends[1].dp, udp_right));
+	remote.stream = 3;
+	dataplane_move(&ends[0].dp, left, &local, &remote);
+	for (unsigned i = 0; i < 6; i++) {
+		n = test_packet(sent, "10.1.0.5", i % 3 == 2 ? "10.3.0.6" : "10.2.0.6", 17, 1000 + i, 2, 60);
+		ck_assert_int_eq(send(ends[0].tun, sent, n, 0), (ssize_t)n);
+	}
+	ck_assert_uint_eq(batch_out_run(&ends[0].dp, ends[0].out), 6);
+	ck_assert_uint_eq(n_streamed, 4);
+	for (unsigned i = 0; i < 4; i++) {
+		ck_assert_uint_eq(streamed[i].stream, 3);
+		in[i] = (struct kernel_packet){ streamed[i].data, streamed[i].n };
+	}
+	ck_assert_uint_eq(pull(&ends[1], false, got), n);
+	ck_assert_uint_eq(udp_right->in.usage.packets, 2);
+	ck_assert_int_gt(recv(ends[1].tun, got, sizeof(got), 0), 0);
+	/* from elsewhere: said once, with the stream */
+	ck_assert_int_eq(ends[1].events[KERNEL_EVENT_MAPPING], 0);
+	remote.stream = 9;
+	ck_assert_uint_eq(batch_in_stream(&ends[1].dp, ends[1].in, &local, &remote, in, 4), 4);
+	for (unsigned i = 0; i < 4; i++) {
+		ck_assert_int_eq(recv(ends[1].tun, got, sizeof(got), 0), (ssize_t)n);
+		ck_assert_uint_eq(got[20] << 8 | got[21], 1000 + i + i / 2);
+	}
+	ck_assert_int_eq(ends[1].events[KERNEL_EVENT_MAPPING], 1);
+	ck_assert(addr_equal(&ends[1].last.src, &remote) && addr_equal(&ends[1].last.dst, &local));
+	/* once more they are replays, and an unknown SPI of a stream is nobody's news */
+	in[4] = (struct kernel_packet){ (uint8_t[]){ 1, 2, 3, 4, 0, 0, 0, 1, 0 }, 9 };
+	in[5] = (struct kernel_packet){ (uint8_t[]){ 1, 2, 3 }, 3 };
+	ck_assert_uint_eq(batch_in_stream(&ends[1].dp, ends[1].in, &local, &remote, in, 6), 0);
+	ck_assert_int_eq(ends[1].events[KERNEL_EVENT_INVALID_SPI], 0);
+	ck_assert_uint_eq(drops(&ends[1], DROP_NO_SA), 1);
+	/* a stream that takes no more: counted */
+	stream_room = 0;
+	n = test_packet(sent, "10.1.0.5", "10.2.0.6", 17, 1, 2, 60);
+	push(&ends[0], sent, n);
+	ck_assert_uint_eq(drops(&ends[0], DROP_SEND), 1);
+	remove_child(&ends[0], left);
+	remove_child(&ends[0], udp);
+	remove_child(&ends[1], right);
+	remove_child(&ends[1], udp_right);
+}
+END_TEST
+
 /* Fragments behind the first pass where the first did, both ways. */
 START_TEST(test_fragments)
 {
@@ -569,6 +651,7 @@ TCase *tcase_dataplane(void)
 	tcase_add_test(tc, test_limits);
 	tcase_add_test(tc, test_move);
 	tcase_add_test(tc, test_carry);
+	tcase_add_test(tc, test_streams);
 	tcase_add_test(tc, test_fragments);
 	tcase_add_test(tc, test_threads);
 	tcase_add_test(tc, test_refused_children);
