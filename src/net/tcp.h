@@ -26,7 +26,7 @@ struct tcp_user {
 	bool (*ike)(void *arg, const struct addr *local, const struct addr *remote, struct bytes message);
 	/* ESP, in order; borrowed. How many were good. */
 	size_t (*esp)(void *arg, const struct addr *local, const struct addr *remote, const struct tcp_packet *list, size_t n);
-	/* The connection of a stream that we opened has been made anew, from `local`. owner: of the last tcp_hold. */
+	/* The connection of a stream that we opened has been made anew, or not at the first try, from `local`: what was sent before is lost. owner: of the last tcp_hold. */
 	void (*reopened)(void *arg, uint64_t owner, uint32_t stream, const struct addr *local);
 };
 

@@ -453,7 +453,8 @@ static void stream_connected(struct tcp_stream *s)
 	stream_send_prefix(s);
 	s->wants_out = true;
 	loop_modify(s->lfd, EPOLLIN | EPOLLOUT);
-	if (s->was_up)
+	/* also when it is the first one that did not fail: what waited for the others is lost */
+	if (s->was_up || s->retries)
 		t->user.reopened(t->user.arg, s->owner, s->id, &s->local);
 	s->was_up = true;
 	if (!s->holds)

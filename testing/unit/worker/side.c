@@ -43,7 +43,7 @@ static void side_load_plugins(void)
 
 struct config *side_config(const char *conf, unsigned port)
 {
-	struct conn_env env = { .have = crypto_have, .default_replay_window = 32 };
+	struct conn_env env = { .have = crypto_have, .default_replay_window = 32, .tcp = true };
 	struct errtext err = { "" };
 	struct config *config;
 	char text[4096];
@@ -73,6 +73,8 @@ void side_start(struct side *s, const struct side_setup *setup, const char *conf
 	net.workers = setup->workers ? setup->workers : 1;
 	net.steer = !setup->no_steer;
 	net.steer_secret = 4711;
+	net.tcp = setup->tcp;
+	net.tcp_port = setup->tcp_port;
 	ck_assert_msg(result_is_ok(net_open(&net, &s->net, &err)), "%s", err.s);
 	*o = (struct workers_options){ .count = net.workers, .net = s->net, .crypto = side_env.crypto,
 				       .helpers = helper_pool_new(2, 100), .config = side_config(conf, port),

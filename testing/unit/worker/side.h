@@ -26,6 +26,8 @@ struct side {
 struct side_setup {
 	unsigned workers; /* 0: 1 */
 	bool no_steer;
+	uint16_t tcp_port; /* 0: no TCP */
+	bool tcp;
 	unsigned cookie_threshold, cookie_threshold_ip, block_threshold, ikesa_limit;
 	bool initiator_only;
 	unsigned closed_linger; /* s */
@@ -78,6 +80,7 @@ struct worker_stats side_stats(struct side *s);
 #define SIDE_B SIDE_B_NAMED("gw", "unique = never")
 
 TCase *test_limits(void);
+TCase *test_streams(void);
 TCase *test_pools(void);
 TCase *test_rekey(void);
 TCase *test_requests(void);

@@ -14,6 +14,7 @@ int main(void)
 	suite_add_tcase(suite, test_unknown());
 	suite_add_tcase(suite, test_rekey());
 	suite_add_tcase(suite, test_limits());
+	suite_add_tcase(suite, test_streams());
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
