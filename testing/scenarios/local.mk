@@ -9,6 +9,7 @@ EXTRA_DIST += \
 	testing/interop/test_ike_rekey.py \
 	testing/interop/test_matrix.py \
 	testing/interop/test_modes.py \
+	testing/interop/test_nat.py \
 	testing/interop/test_reauth.py \
 	testing/interop/test_strongswan.py \
 	testing/interop/test_sync.py \

@@ -86,10 +86,10 @@ def test_tunnel(lab, version):
 
 
 def test_keepalives_keep_the_mapping(lab):
-    """The NAT forgets after 4 s without a packet; with keepalives sun can still reach moon."""
-    nat, moon, sun = behind(lab, settings={"keep_alive": 1}, timeout=4)
+    """The NAT forgets after 3 s without a packet; with keepalives sun can still reach moon."""
+    nat, moon, sun = behind(lab, settings={"keep_alive": 1}, timeout=3)
     up(moon, sun)
-    wait_until(lambda: nat.keepalives() >= 6, 15, "keepalives")
+    wait_until(lambda: nat.keepalives() >= 5, 15, "keepalives")
     assert sun.ping() == 3
     assert remote(sun)[1] in range(10000, 10100) and not sun.logged("gave it another address")
     # told to stop, they stop, and the mapping goes
@@ -99,7 +99,7 @@ def test_keepalives_keep_the_mapping(lab):
     wait_until(lambda: not nat.mappings(), 15, "the mapping is forgotten")
     assert sun.ping(count=1, limit=1) == 0
     # and it goes on when moon sends: from another port
-    assert moon.ping(count=10) >= 8
+    assert moon.ping(count=10, limit=1) >= 5
     wait_until(lambda: sun.ping() == 3, what="sun has found moon again")
 
 
@@ -124,7 +124,7 @@ def test_rebinding(lab, version, by):
     nat.rebind(20000)
     assert sun.ping(count=1, limit=1) == 0, "the old mapping is gone"
     if by == "esp":
-        assert moon.ping(count=10) >= 8
+        assert moon.ping(count=10, limit=1) >= 5
     else:
         rekey_ike(moon, sun)
     wait_until(lambda: remote(sun)[1] in range(20000, 20100), what="sun follows")
@@ -132,7 +132,7 @@ def test_rebinding(lab, version, by):
     sun.tcp()
     # the new address holds for what comes later
     nat.rebind(30000)
-    assert moon.ping(count=10) >= 8
+    assert moon.ping(count=10, limit=1) >= 5
     wait_until(lambda: remote(sun)[1] in range(30000, 30100), what="sun follows again")
     rekey_child(sun, moon)
     assert sun.ping() == 3
@@ -200,3 +200,60 @@ def test_link_local(lab):
     assert moon.ping() == 3 and sun.ping() == 3
     rekey_ike(sun, moon)
     assert moon.ping() == 3
+
+
+# ---- two clients ------------------------------------------------------------------------------
+
+def second_client(lab, config):
+    """Another gateway behind the NAT: moon2, with moon's private net."""
+    net = lab.net
+    net.more("moon2", "10.81.3")
+    return lab.gateway("moon", config, folder="moon2", at="moon2")
+
+
+def test_two_clients_of_one_net(lab):
+    """Two clients behind one NAT have the same private net: the second is refused, with the reason, and does not disturb
+    the first; when that is gone there is room."""
+    nat = Nat(lab.net)
+    sun = lab.gateway("sun", conf.gateway("sun", remote_addrs="%any", remote={"id": "*.test"}))
+    moon = lab.gateway("moon", conf.gateway("moon"))
+    other = second_client(lab, conf.gateway("moon", local_addrs="10.81.3.2", local={"id": "moon2.test"}))
+    for gateway in (sun, moon, other):
+        gateway.config["secrets"]["ike-lab"] = {"secret": conf.PSK}
+        gateway.configure(gateway.config)
+        gateway.start()
+    up(moon, sun)
+    assert moon.ping() == 3
+    done = other.initiate("net-net", check=False)
+    assert done.returncode != 0
+    sun.wait_log("CHILD_SA net-net for 'moon2.test' is refused: .* are another peer's")
+    assert len(sun.established()) == 2 and len(sun.children()) == 1
+    assert moon.ping() == 3 and sun.ping() == 3
+    moon.terminate(ike="net")
+    other.initiate("net-net")
+    sun.wait_children(1)
+    assert other.ping() == 3 and sun.children()[0]["name"] == "net-net"
+    assert nat.mappings()
+
+
+def test_two_clients_of_two_nets(lab):
+    """Two clients behind one NAT, each with a net of its own: both have tunnels, and keep them when the NAT gives them others' ports."""
+    nat = Nat(lab.net)
+    sun = lab.gateway("sun", conf.gateway("sun", {"net": conf.connection("sun", {
+        "net-%d" % n: conf.net_child("sun", 4, n) for n in range(2)}, remote_addrs="%any", remote={"id": "*.test"})}))
+    moon = lab.gateway("moon", conf.gateway("moon", {"net": conf.connection("moon", {"net-0": conf.net_child("moon")})}))
+    other = second_client(lab, conf.gateway("moon", {"net": conf.connection(
+        "moon", {"net-1": conf.net_child("moon", 4, 1)}, local_addrs="10.81.3.2", local={"id": "moon2.test"})}))
+    for gateway in (sun, moon, other):
+        gateway.config["secrets"]["ike-lab"] = {"secret": conf.PSK}
+        gateway.configure(gateway.config)
+        gateway.start()
+    moon.initiate("net-0")
+    other.initiate("net-1")
+    sun.wait_children(2)
+    for round in range(2):
+        assert moon.ping() == 3 and other.ping(net=1) == 3
+        nat.rebind(20000 + 1000 * round)
+        # in the other order: the first gets what might have been the second's
+        assert other.ping(net=1, count=10, limit=1) >= 5 and moon.ping(count=10, limit=0.3) >= 7
+        assert sun.ping() == 3 and sun.ping(net=1) == 3

@@ -25,9 +25,9 @@ class Lab:
         self.net = Net(self.prefix)
         self.gateways = []
 
-    def gateway(self, side, config=None, settings=None, kind=None, folder=None):
-        """A gateway that is not started yet."""
-        made = (kind or Bewick)(self.net, side, os.path.join(self.dir, folder or side), config, settings)
+    def gateway(self, side, config=None, settings=None, kind=None, folder=None, at=None):
+        """A gateway that is not started yet; at: another namespace than the side's (Net.more)."""
+        made = (kind or Bewick)(self.net, side, os.path.join(self.dir, folder or side), config, settings, at)
         self.gateways.append(made)
         return made
 

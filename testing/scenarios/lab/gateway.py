@@ -18,9 +18,9 @@ class Gateway:
     """What bewickd and strongSwan have in common. Files are in self.dir: swanctl.conf, log, out."""
     kind = section = None
 
-    def __init__(self, net, side, folder, config=None, settings=None):
+    def __init__(self, net, side, folder, config=None, settings=None, at=None):
         self.net, self.side, self.dir = net, side, folder
-        self.ns = net.ns(side) if net else None
+        self.ns = net.ns(at or side) if net else None
         self.settings = settings or {}
         self.process = None
         self.expect_exit = 0
@@ -34,6 +34,7 @@ class Gateway:
 
     def configure(self, config):
         """Writes swanctl.conf: a dictionary, or text as it is."""
+        self.config = config
         with open(self.path("swanctl.conf"), "w", encoding="utf-8") as f:
             f.write(config if isinstance(config, str) else conf.text(config) + "\n")
 

@@ -55,6 +55,7 @@ class Net:
     def __init__(self, prefix):
         self.prefix = prefix
         self.rules = 0
+        self.others = []
         self.cable = None
         self.down()
         for name in ("gw", *SIDES):
@@ -95,6 +96,16 @@ class Net:
             for net in range(3):
                 lines += ["addr add %s/24 dev lan" % inner(side, 4, net), "addr add %s/64 dev lan nodad" % inner(side, 6, net)]
             self._batch(side, *lines)
+
+    def more(self, name, prefix, like="moon"):
+        """One more gateway on the router, at PREFIX.2, with the private nets of a side."""
+        run("ip", "netns", "add", self.ns(name))
+        self.others.append(name)
+        self._batch(None, "link add eth0 netns %s type veth peer name to-%s netns %s" % (self.ns(name), name, self.ns("gw")))
+        self._batch("gw", "link set dev to-%s up" % name, "addr add %s.1/24 dev to-%s" % (prefix, name))
+        self._batch(name, "link set dev lo up", "link add lan type bridge", "link set dev lan up", "link set dev eth0 up",
+                    "addr add %s.2/24 dev eth0" % prefix, "route add 10.81.0.0/16 via %s.1" % prefix,
+                    *("addr add %s/24 dev lan" % inner(like, 4, net) for net in range(3)))
 
     # ---- faults ------------------------------------------------------------------------------
 
@@ -179,7 +190,7 @@ class Net:
             self.cable.wait()
             self.cable.stdout.close()
             self.cable = None
-        for name in ("gw", *SIDES):
+        for name in ("gw", *SIDES, *self.others):
             pids = run("ip", "netns", "pids", self.ns(name), check=False).stdout.split()
             for pid in pids:
                 try:
