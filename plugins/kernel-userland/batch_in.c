@@ -12,7 +12,6 @@
 #include "util/reader.h"
 
 #define INVALID_SPI_PER_SECOND 10 /* told to the core, of all peers together */
-#define MAPPING_MS 1000           /* a peer's new address is told at most so often */
 
 union in_control {
 	struct cmsghdr align;
@@ -88,9 +87,8 @@ static void in_check_peer(struct batch_in *b, struct kernel_handle *c, const str
 {
 	struct kernel_event ev = child_event(c, KERNEL_EVENT_MAPPING);
 
-	if (addr_equal(&d->remote, &c->peer) || !d->remote.port || (c->mapping_ms && now_ms < c->mapping_ms + MAPPING_MS))
+	if (addr_equal(&d->remote, &c->peer) || !d->remote.port || !ratelimit_take(&c->mappings, now_ms))
 		return;
-	c->mapping_ms = now_ms;
 	c->peer = ev.src = d->remote;
 	ev.dst = d->local;
 	event_list_add(&b->events, &ev);

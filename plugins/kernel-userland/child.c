@@ -95,6 +95,7 @@ struct kernel_handle *child_new(const struct kernel_child *conf, struct errtext 
 		c->policies_in = policies_new(c->local_ts, c->remote_ts, conf->priority, c, &c->n_policies);
 	out_dest_set(&c->dest, &conf->out.src, &conf->out.dst);
 	c->peer = conf->out.dst;
+	c->mappings = (struct ratelimit){ .per_second = 1, .burst = 4 };
 	if (!trap && (!esp_out_init(&c->out, conf) || !esp_in_init(&c->in, conf))) {
 		errtext_set(err, "%s: the crypto provider refused the ESP keys", conf->name);
 		child_free(c);

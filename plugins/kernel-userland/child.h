@@ -6,6 +6,7 @@
 #include "kernel/route.h"
 #include "loop/mailbox.h"
 #include "policy.h"
+#include "util/ratelimit.h"
 
 /* Where the packets of an SA go, ready for sendmsg. */
 struct out_dest {
@@ -46,7 +47,7 @@ struct kernel_handle {
 	struct esp_out out;       /* the outbound thread's, usage apart */
 	struct out_dest dest;     /* guarded by the outbound gate */
 	struct addr peer;         /* inbound packets come from there, or were told to: guarded by the inbound gate */
-	uint64_t mapping_ms;      /* the inbound thread's: when another peer address was told last */
+	struct ratelimit mappings; /* the inbound thread's: other addresses of the peer that are told */
 	uint64_t acquire_ms;      /* the outbound thread's: when an acquire was told last */
 
 	struct list link;         /* of all that were installed; the service thread's, and below */
