@@ -20,3 +20,8 @@ EXTRA_PROGRAMS += bench_esp
 bench_esp_SOURCES = testing/bench/bench_esp.c
 bench_esp_CFLAGS = $(AM_CFLAGS) -I$(srcdir)/plugins/kernel-userland
 bench_esp_LDADD = libkernel-userland.la libbewick.la
+
+EXTRA_PROGRAMS += bench_xfrm
+bench_xfrm_SOURCES = testing/bench/bench_xfrm.c
+bench_xfrm_CFLAGS = $(AM_CFLAGS) -I$(srcdir)/plugins/kernel-netlink
+bench_xfrm_LDADD = libkernel-netlink.la libbewick.la $(MNL_LIBS)
