@@ -105,6 +105,12 @@ static void stats_reply(struct command *cmd, const struct worker_stats *s)
 		vici_write_item_str(w, c->options.plugins[i]);
 	vici_write_list_end(w);
 	stats_memory(w);
+	if (!c->options.backend)
+		return;
+	vici_write_section(w, "backend"); /* ours: others' clients do not know it */
+	vici_write_str(w, "name", c->options.backend);
+	vici_write_str(w, "reason", c->options.backend_why);
+	vici_write_section_end(w);
 }
 
 static void stats_free(struct control *c, struct job *job)

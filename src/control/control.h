@@ -30,6 +30,7 @@ struct control_options {
 	const char *settings_file;  /* for messages; NULL: none */
 	const char *const *plugins; /* names for stats, borrowed */
 	size_t n_plugins;
+	const char *backend, *backend_why; /* for stats, borrowed; NULL: not told */
 	struct conn_env env;
 	/* Frozen; NULL: nobody is told. */
 	const struct hook_registry *hooks;

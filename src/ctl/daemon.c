@@ -71,6 +71,8 @@ static void stats_print(struct bytes r)
 	printf("loaded plugins:");
 	ctl_put_list(stdout, r, "plugins");
 	putchar('\n');
+	if (vici_find(r, VICI_SECTION_START, "backend", &heap))
+		printf("IPsec backend: %s, because %s\n", ctl_text(heap, "name"), ctl_text(heap, "reason"));
 }
 
 static int run_stats(struct ctl *ctl)

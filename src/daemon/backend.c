@@ -63,9 +63,6 @@ bool daemon_open_net(struct daemon *d, struct errtext *err)
 	d->kernel_ops = kernel_choose(d->plugin_env.kernel, name, d->settings, err);
 	if (!d->kernel_ops)
 		return false;
-	if (strcmp(name, "auto") != 0) /* else the choice was explained */
-		LOG(KNL, LOG_LEVEL_CONTROL, "IPsec backend %s, because the setting 'kernel' says so",
-		    d->kernel_ops->name);
 	values_net(d->settings, &o);
 	o.tcp = d->kernel_ops->supports_streams;
 	d->n_workers = o.workers = values_worker_count(d->settings);

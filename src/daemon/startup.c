@@ -76,6 +76,8 @@ static bool start_control(struct daemon *d, struct errtext *err)
 		.settings_file = d->settings_file,
 		.plugins = d->plugin_names,
 		.n_plugins = d->n_plugins,
+		.backend = d->kernel_ops->name,
+		.backend_why = kernel_chosen_why(d->plugin_env.kernel),
 		.env = {
 			.have = crypto_have,
 			.have_arg = d->plugin_env.crypto,

@@ -196,5 +196,7 @@ EXPORT void kernel_remove_backend(struct kernel_registry *r, const struct kernel
  * lack "kernel-". NULL: err tells what every candidate said. */
 EXPORT const struct kernel_ops *kernel_choose(struct kernel_registry *r, const char *name,
 					      const struct settings *settings, struct errtext *err);
+/* Why the last choice was what it was: half a sentence. Borrowed. */
+EXPORT const char *kernel_chosen_why(const struct kernel_registry *r);
 
 #endif

@@ -11,6 +11,7 @@
 struct kernel_registry {
 	const struct kernel_ops **ops;
 	size_t n;
+	struct buf why; /* of the choice */
 };
 
 /* What "auto" tries; a backend without a data plane is never chosen unasked. */
@@ -26,6 +27,7 @@ void kernel_registry_free(struct kernel_registry *r)
 	if (!r)
 		return;
 	free(r->ops);
+	buf_free(&r->why);
 	free(r);
 }
 
@@ -80,8 +82,10 @@ static const struct kernel_ops *kernel_choose_named(struct kernel_registry *r, c
 	struct errtext why = { "" };
 	struct buf have = { 0 };
 
-	if (ops && backend_probe(ops, settings, &why))
+	if (ops && backend_probe(ops, settings, &why)) {
+		buf_add_str(&r->why, "the setting 'kernel' says so");
 		return ops;
+	}
 	if (ops) {
 		errtext_set(err, "%s cannot work here: %s", ops->name, why.s);
 		return NULL;
@@ -112,8 +116,7 @@ static const struct kernel_ops *kernel_choose_auto(struct kernel_registry *r, co
 	if (!chosen)
 		errtext_set(err, "no IPsec backend works here: %s", buf_str(&said));
 	else
-		LOG(KNL, LOG_LEVEL_CONTROL, "IPsec backend %s%s%s", chosen->name,
-		    said.n ? ", because " : "", buf_str(&said));
+		buf_add_str(&r->why, said.n ? buf_str(&said) : "it is the first choice, and works");
 	buf_free(&said);
 	return chosen;
 }
@@ -121,7 +124,19 @@ static const struct kernel_ops *kernel_choose_auto(struct kernel_registry *r, co
 const struct kernel_ops *kernel_choose(struct kernel_registry *r, const char *name,
 				       const struct settings *settings, struct errtext *err)
 {
+	const struct kernel_ops *chosen;
+
+	buf_reset(&r->why);
 	if (!name || strcmp(name, "auto") == 0)
-		return kernel_choose_auto(r, settings, err);
-	return kernel_choose_named(r, name, settings, err);
+		chosen = kernel_choose_auto(r, settings, err);
+	else
+		chosen = kernel_choose_named(r, name, settings, err);
+	if (chosen)
+		LOG(KNL, LOG_LEVEL_CONTROL, "IPsec backend %s, because %s", chosen->name, buf_str(&r->why));
+	return chosen;
+}
+
+const char *kernel_chosen_why(const struct kernel_registry *r)
+{
+	return buf_str(&r->why);
 }

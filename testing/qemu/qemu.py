@@ -4,6 +4,7 @@
 ESP, two CPUs). Slow, as no hardware helps: 3 s to boot, 20 to 80 times slower afterwards.
 
     qemu.py [--limit SECONDS] [--memory MIB] [--write FOLDER]... COMMAND [ARGUMENT]...
+    qemu.py --check
 
 As guest.py: the root is this machine's, read only, under a layer in memory that vanishes; FOLDERs are the real ones. Status
 124: too slow, 125: no guest.
@@ -155,9 +156,12 @@ def main():
     parser.add_argument("--limit", type=float, default=300)
     parser.add_argument("--memory", type=int, default=768)
     parser.add_argument("--write", action="append", default=[])
+    parser.add_argument("--check", action="store_true", help="only say whether it can run here")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     options = parser.parse_args()
     lack = missing()
+    if options.check and not lack:
+        return
     if lack:
         sys.exit("qemu.py: cannot run: %s is not installed" % lack)
     job = tempfile.mkdtemp(prefix="bewick-qemu-")

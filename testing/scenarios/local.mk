@@ -26,6 +26,10 @@ EXTRA_DIST += \
 	testing/peers/test_libreswan.py \
 	testing/peers/test_openiked.py \
 	testing/peers/test_strongswan.py \
+	testing/qemu/conftest.py \
+	testing/qemu/qemu.py \
+	testing/qemu/states \
+	testing/qemu/test_interfaces.py \
 	testing/scenarios/conftest.py \
 	testing/scenarios/lab/__init__.py \
 	testing/scenarios/lab/cable.py \

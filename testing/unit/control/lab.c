@@ -37,6 +37,8 @@ void lab_open(struct lab *lab)
 		.settings_file = "/some/where.conf",
 		.plugins = plugins,
 		.n_plugins = 2,
+		.backend = "kernel-x",
+		.backend_why = "of this",
 		.env = { .backend = { "mock", .transport = true } },
 		.settings = { .reuse_ikesa = true, .replay_window = 32 },
 		.each_algorithm = lab_algorithms,

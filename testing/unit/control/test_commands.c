@@ -77,7 +77,7 @@ START_TEST(stats_are_in_order)
 					    "active {", "critical=0", "high=0", "medium=0", "low=0", "queues {",
 					    "critical=0", "high=0", "medium=5", "low=0", "scheduled=17", "ikesas {",
 					    "total=1", "half-open=3", "plugins [ one two ]", "mallinfo {", "sbrk=",
-					    "mmap=", "used=", "free=" };
+					    "mmap=", "used=", "free=", "backend {", "name=kernel-x", "reason=of this" };
 	static const struct fake_sa sa = { "site", 1, IKE_STATE_ESTABLISHED, { NULL } };
 
 	fake_set(&lab.workers, &sa, 1);

@@ -31,9 +31,11 @@ START_TEST(test_auto_prefers_netlink)
 	ck_assert(kernel_add_backend(r, &null_ops));
 	ck_assert(kernel_add_backend(r, &userland_ops));
 	ck_assert_ptr_eq(kernel_choose(r, NULL, NULL, &err), &userland_ops);
+	ck_assert_str_eq(kernel_chosen_why(r), "kernel-netlink: not loaded");
 	ck_assert(kernel_add_backend(r, &netlink_ops));
 	ck_assert_ptr_eq(kernel_choose(r, NULL, NULL, &err), &netlink_ops);
 	ck_assert_ptr_eq(kernel_choose(r, "auto", NULL, &err), &netlink_ops);
+	ck_assert_str_eq(kernel_chosen_why(r), "it is the first choice, and works");
 	ck_assert_ptr_eq(kernel_choose(r, "userland", NULL, &err), &userland_ops);
 	ck_assert_ptr_eq(kernel_choose(r, "kernel-null", NULL, &err), &null_ops);
 	ck_assert(!kernel_add_backend(r, &userland_bad));

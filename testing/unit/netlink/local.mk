@@ -9,6 +9,8 @@ test_netlink_SOURCES = \
 	testing/unit/netlink/test_message.c \
 	testing/unit/netlink/test_move.c \
 	testing/unit/netlink/test_netlink.h \
+	testing/unit/netlink/test_policies.c \
+	testing/unit/netlink/test_selectors.c \
 	testing/unit/netlink/test_txn.c
 test_netlink_CFLAGS = $(test_cflags) -I$(srcdir)/plugins/kernel-netlink
 test_netlink_LDADD = libkernel-netlink.la $(test_ldadd) $(MNL_LIBS)

@@ -17,6 +17,8 @@ int main(void)
 	suite_add_tcase(suite, tcase_message());
 	suite_add_tcase(suite, tcase_backend());
 	suite_add_tcase(suite, tcase_move());
+	suite_add_tcase(suite, tcase_selectors());
+	suite_add_tcase(suite, tcase_policies());
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

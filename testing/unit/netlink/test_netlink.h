@@ -13,6 +13,8 @@ TCase *tcase_txn(void);
 TCase *tcase_message(void);
 TCase *tcase_backend(void);
 TCase *tcase_move(void);
+TCase *tcase_selectors(void);
+TCase *tcase_policies(void);
 
 /* ---- a backend over a fake kernel, without a thread (bench.c) ---- */
 struct bench {
