@@ -67,6 +67,7 @@
 #define LIMIT_CHILDREN 4096           /* CHILD_SAs of one IKE_SA */
 #define LIMIT_WINDOW 1                /* our own window; larger ones of the peer are used up to this */
 #define LIMIT_MOBIKE_ADDRS 16         /* additional addresses that are told to a peer, or kept of one (RFC 4555, 3.4) */
+#define LIMIT_MOBIKE_PATIENCE_MS 300000 /* after a move that was not confirmed the peer is not given up for so long (RFC 4555, 3.11) */
 #define LIMIT_MOBIKE_PATHS 32         /* pairs of addresses that one request is tried on */
 #define LIMIT_MOBIKE_TRIES 5          /* times that UNACCEPTABLE_ADDRESSES or UNEXPECTED_NAT_DETECTED is answered by asking again */
 

@@ -54,6 +54,7 @@ struct outstanding {
 	uint32_t message_id;
 	uint8_t exchange;
 	uint8_t tries; /* retransmissions made */
+	uint64_t since_ms; /* when it was sent first, on this path */
 	bool probed;   /* it went out on other paths, too (sa/mobike.h) */
 };
 
@@ -166,6 +167,7 @@ struct ike_sa {
 	bool mobike : 1;     /* RFC 4555: both sides announced it */
 	bool nat_t : 1;      /* the peer detects NATs: ports may float, ESP may be in UDP */
 	bool unchecked : 1;  /* the peer has not shown yet that it gets packets where it says it is: CHILD_SAs wait */
+	bool settling : 1;   /* we told that we moved, and the peer did not answer yet */
 	bool offline : 1;    /* no path to the peer is known: requests wait for one */
 	bool cp_asked : 1;   /* a CFG_REQUEST was sent, or came */
 	bool cp_supported : 1; /* it wants to know what we have */

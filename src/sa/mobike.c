@@ -133,6 +133,7 @@ void mobike_inherit(struct ike_sa *sa, const struct ike_sa *old)
 	sa->nat_t = old->nat_t;
 	sa->unchecked = old->unchecked;
 	sa->offline = old->offline;
+	sa->settling = old->settling;
 	sa->place = old->place;
 	sa->told_addrs = old->told_addrs;
 	if (old->peer_addrs)
@@ -272,6 +273,7 @@ void mobike_update(struct ike_sa *sa, const struct addr *local, const struct add
 	/* first: moving may put other requests into the queue, and run it */
 	mobike_queue(current, MOBIKE_UPDATE, 0);
 	current->offline = false;
+	current->settling = true;
 	mobike_move(current, local, remote);
 	ike_sa_run_queue(current);
 }

@@ -67,6 +67,8 @@ void mobike_try_paths(struct ike_sa *sa);
 void mobike_answered(struct ike_sa *sa, const struct addr *local, const struct addr *remote);
 /* Whether a request under way waits for an address instead of being given up. */
 bool mobike_waits(const struct ike_sa *sa);
+/* Whether the peer is not given up yet because one of us has just moved. */
+bool mobike_is_patient(const struct ike_sa *sa);
 /* The responder told its addresses, from this one: if ours of it is none of them any more, we go there. */
 void mobike_reconsider(struct ike_sa *sa, const struct addr *local, const struct addr *remote);
 

@@ -78,11 +78,12 @@ static void outstanding_timer(struct timer *t)
 	}
 	if (stream_falls_back(sa))
 		return;
-	if (o->tries >= sa->ctx->options.retransmit_tries) {
+	if (o->tries < sa->ctx->options.retransmit_tries) {
+		o->tries++;
+	} else if (!mobike_is_patient(sa)) {
 		outstanding_silent(sa);
 		return;
 	}
-	o->tries++;
 	/* RFC 9329 6.2 SHOULD NOT: TCP repeats, and a new connection gets it again (sa/stream.h); only the time runs */
 	if (!sa->remote.stream) {
 		sa->ctx->counters[SA_COUNTER_RETRANSMIT]++;
@@ -100,6 +101,7 @@ void outstanding_restart(struct ike_sa *sa)
 
 	o->tries = 0;
 	o->probed = false;
+	o->since_ms = sa_now(sa->ctx);
 	fragment_send(sa, &sa->local, &sa->remote, buf_bytes(&o->data), LOG_LEVEL_CONTROL);
 	timer_start(sa->ctx->wheel, &o->timer, sa_now(sa->ctx) + outstanding_wait(sa, 0), outstanding_timer);
 }
@@ -111,6 +113,7 @@ void outstanding_send(struct ike_sa *sa, unsigned exchange, uint32_t message_id,
 	o->sa = sa;
 	o->exchange = (uint8_t)exchange;
 	o->message_id = message_id;
+	o->since_ms = sa_now(sa->ctx);
 	buf_add_bytes(&o->data, msg);
 	sa->outstanding = o;
 	fragment_send(sa, &sa->local, &sa->remote, msg, exchange_log_level(sa));

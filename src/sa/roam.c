@@ -167,6 +167,12 @@ bool mobike_waits(const struct ike_sa *sa)
 	return sa->offline && !ike_sa_has_task(sa, TASK_IKE_DELETE);
 }
 
+bool mobike_is_patient(const struct ike_sa *sa)
+{
+	return (sa->settling || sa->unchecked) && !ike_sa_has_task(sa, TASK_IKE_DELETE) &&
+	       sa_now(sa->ctx) < sa->outstanding->since_ms + LIMIT_MOBIKE_PATIENCE_MS;
+}
+
 void mobike_reconsider(struct ike_sa *sa, const struct addr *local, const struct addr *remote)
 {
 	const struct addr *a;

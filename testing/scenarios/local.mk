@@ -55,6 +55,7 @@ EXTRA_DIST += \
 	testing/scenarios/test_ike_rekey.py \
 	testing/scenarios/test_life.py \
 	testing/scenarios/test_losses.py \
+	testing/scenarios/test_mobike.py \
 	testing/scenarios/test_modes.py \
 	testing/scenarios/test_nat.py \
 	testing/scenarios/test_reauth.py \

@@ -87,6 +87,7 @@ static bool mobike_refused(struct ike_sa *sa, struct task_ike_mobike *m, const s
 	struct addr local, remote;
 
 	m->refusals++;
+	sa->settling = false;
 	if (payload_notify(in, NOTIFY_UNEXPECTED_NAT_DETECTED)) {
 		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "the peer sees a NAT between, which it does not support");
 		/* RFC 4555 3.9 SHOULD: retried, so that one changed packet does not rule out a path */
@@ -104,6 +105,7 @@ static void mobike_updated(struct ike_sa *sa, const struct payload_list *in)
 {
 	struct addr local = sa->local, remote = sa->remote;
 
+	sa->settling = false;
 	if (!sa->nat_t)
 		return;
 	nat_detect(sa, in, sa->spi_i, sa->spi_r, &local, &remote);
