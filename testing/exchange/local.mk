@@ -13,7 +13,9 @@ test_exchange_SOURCES = \
 	testing/exchange/test_fuzz.c \
 	testing/exchange/test_ike_rekey.c \
 	testing/exchange/test_addrs.c \
+	testing/exchange/mobile.h \
 	testing/exchange/test_mobike.c \
+	testing/exchange/test_mobike_rules.c \
 	testing/exchange/test_backend.c \
 	testing/exchange/test_nat.c \
 	testing/exchange/test_modes.c \

@@ -13,6 +13,7 @@ Suite *fuzz_suite(void);
 Suite *ike_rekey_suite(void);
 Suite *addrs_suite(void);
 Suite *mobike_suite(void);
+Suite *mobike_rules_suite(void);
 Suite *nat_suite(void);
 Suite *backend_suite(void);
 Suite *modes_suite(void);
