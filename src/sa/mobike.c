@@ -136,9 +136,25 @@ void mobike_inherit(struct ike_sa *sa, const struct ike_sa *old)
 	sa->settling = old->settling;
 	sa->place = old->place;
 	sa->told_addrs = old->told_addrs;
+	mobike_clear(sa);
 	if (old->peer_addrs)
 		sa->peer_addrs = xmemdup(old->peer_addrs, sizeof(*old->peer_addrs) +
 							  old->peer_addrs->n * sizeof(old->peer_addrs->p[0]));
+}
+
+void mobike_replace(struct ike_sa *old, struct ike_sa *sa)
+{
+	/* it may have been made before the last move */
+	mobike_inherit(sa, old);
+	sa->local = old->local;
+	sa->remote = old->remote;
+	sa->nat_local = old->nat_local;
+	sa->nat_remote = old->nat_remote;
+	sa->nat_fake = old->nat_fake;
+	/* an answer on the old one may never come */
+	for (const struct task *t = old->active; t; t = t->next)
+		if (t->type == TASK_IKE_MOBIKE)
+			mobike_queue(sa, ike_mobike_kind(t), 0);
 }
 
 /* ---- messages ---- */

@@ -24,6 +24,8 @@ void mobike_build(struct ike_sa *sa, struct builder *b);
 /* What the peer announced. False: as responder, a NAT that the peer does not allow (RFC 4555, 3.9). */
 bool mobike_take(struct ike_sa *sa, const struct payload_list *in);
 EXPORT void mobike_inherit(struct ike_sa *sa, const struct ike_sa *old);
+/* The successor takes the place of the old one: it is where that is, and goes on with what that was saying. */
+void mobike_replace(struct ike_sa *old, struct ike_sa *sa);
 void mobike_clear(struct ike_sa *sa);
 
 /* ---- messages ---- */
@@ -69,7 +71,7 @@ void mobike_answered(struct ike_sa *sa, const struct addr *local, const struct a
 bool mobike_waits(const struct ike_sa *sa);
 /* Whether the peer is not given up yet because one of us has just moved. */
 bool mobike_is_patient(const struct ike_sa *sa);
-/* The responder told its addresses, from this one: if ours of it is none of them any more, we go there. */
+/* The responder told its addresses, from this one: we go there. */
 void mobike_reconsider(struct ike_sa *sa, const struct addr *local, const struct addr *remote);
 
 #endif

@@ -162,14 +162,19 @@ void mobike_answered(struct ike_sa *sa, const struct addr *local, const struct a
 	mobike_move(sa, local, remote);
 }
 
+static bool mobike_goes_on(const struct ike_sa *sa)
+{
+	return (sa->state == IKE_STATE_ESTABLISHED || sa->state == IKE_STATE_REKEYING) && !ike_sa_has_task(sa, TASK_IKE_DELETE);
+}
+
 bool mobike_waits(const struct ike_sa *sa)
 {
-	return sa->offline && !ike_sa_has_task(sa, TASK_IKE_DELETE);
+	return sa->offline && mobike_goes_on(sa);
 }
 
 bool mobike_is_patient(const struct ike_sa *sa)
 {
-	return (sa->settling || sa->unchecked) && !ike_sa_has_task(sa, TASK_IKE_DELETE) &&
+	return (sa->settling || sa->unchecked) && mobike_goes_on(sa) &&
 	       sa_now(sa->ctx) < sa->outstanding->since_ms + LIMIT_MOBIKE_PATIENCE_MS;
 }
 
@@ -177,12 +182,20 @@ void mobike_reconsider(struct ike_sa *sa, const struct addr *local, const struct
 {
 	const struct addr *a;
 
+	/* it tells from where it is: even if the other address is one of its own again, it sends from here now */
 	if (addr_equal_ip(&sa->remote, remote))
 		return;
-	for (size_t i = 0; (a = mobike_peer_addr(sa, i)); i++)
-		if (addr_equal_ip(&sa->remote, a))
-			return;
-	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "the peer is not at %s any more", addr_format(&sa->remote).s);
+	for (size_t i = 0; sa->settling && (a = mobike_peer_addr(sa, i)); i++) {
+		if (!addr_equal_ip(&sa->remote, a))
+			continue;
+		/* it has not heard yet where we want it; that counts, if both are possible */
+		for (struct task *t = sa->active; t; t = t->next)
+			if (t->type == TASK_IKE_MOBIKE && ike_mobike_kind(t) == MOBIKE_UPDATE)
+				ike_mobike_again(t);
+		return;
+	}
+	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "the peer is at %s now instead of %s", addr_format(remote).s,
+	       addr_format(&sa->remote).s);
 	mobike_update(sa, local, remote);
 }
 
@@ -288,6 +301,15 @@ static void roam_anew(struct ike_sa *sa)
 	ike_sa_finish(sa, IKE_EVENT_DESTROY, CAUSE_PEER_LOST, "its address is not ours any more, and the peer has no MOBIKE: it is set up anew");
 }
 
+/* Our Delete leaves from where it can. */
+static void roam_deleting(struct ike_sa *sa)
+{
+	struct addr local, remote;
+
+	if (sa->mobike && path_grade(sa, &sa->local, &sa->remote) == PATH_NONE && mobike_find_path(sa, &local, &remote))
+		mobike_move(sa, &local, &remote);
+}
+
 static void roam_plain(struct ike_sa *sa)
 {
 	struct addr local, remote;
@@ -334,9 +356,11 @@ void ike_sa_roam(struct ike_sa *sa, uint64_t spread_ms)
 		else
 			roam_responder(sa, spread_ms);
 		return;
+	case IKE_STATE_DELETING:
+		roam_deleting(sa);
+		return;
 	case IKE_STATE_CREATED:
 	case IKE_STATE_REKEYED:
-	case IKE_STATE_DELETING:
 	case IKE_STATE_CLOSED:
 	case IKE_STATE_PASSIVE:
 	case IKE_STATE_DESTROYING:

@@ -215,6 +215,7 @@ void successor_replace(struct ike_sa *old, struct ike_sa *sa)
 	successor_take_place(old, sa);
 	successor_move_children(old, sa);
 	successor_move_tasks(old, sa);
+	mobike_replace(old, sa);
 	sa->delete_request = old->delete_request;
 	old->delete_request.id = 0;
 	sa->announced = old->announced;

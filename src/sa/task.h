@@ -100,6 +100,8 @@ struct task *message_id_sync_new(struct ike_sa *sa, uint64_t delta);
 struct task *ike_notify_new(struct ike_sa *sa, unsigned type, uint32_t value);
 /* RFC 4555: a request of its own (sa/mobike.h). */
 struct task *ike_mobike_new(struct ike_sa *sa, enum mobike_kind kind);
+/* What is under way is not believed any more: it is asked once more. */
+void ike_mobike_again(struct task *t);
 /* Which one a task of type IKE_MOBIKE is; MOBIKE_NOTHING: it only answers. */
 enum mobike_kind ike_mobike_kind(const struct task *t);
 /* The configuration a queued or active child_create is for; NULL for other tasks. */

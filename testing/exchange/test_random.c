@@ -21,8 +21,12 @@
 #define IKE_RANDOM CONF_IKE "\n dpd_delay = 30s\n keyingtries = 1"
 #define OWN "\n mark_in = %unique\n if_id_out = %unique-dir\n inactivity = 90s"
 #define HOSTS "hosts { mode = transport\n" ESP_MANY " }\n"
-static const char conf_a[] = CONF_A_WITH(IKE_RANDOM, CHILD_A("one", "1", ESP) CHILD_A("two", "2", ESP_MANY OWN) CHILD_A("three", "3", ESP_MANY) HOSTS);
-static const char conf_b[] = CONF_B_WITH(IKE_RANDOM, CHILD_B("one", "1", ESP) CHILD_B("two", "2", ESP_MANY) CHILD_B("three", "9", ESP_MANY) HOSTS);
+#define CONF_MOBILE(LOCAL, REMOTE, REMOTE_ADDR, IKE, CHILDREN)                                     \
+	"connections { net { version = 2\n remote_addrs = " REMOTE_ADDR ", %any\n" IKE           \
+	"\n local { auth = psk\n id = " LOCAL " }\n remote { auth = psk\n id = " REMOTE " }\n"   \
+	" children { " CHILDREN " } } }\n" CONF_SECRET
+static const char conf_a[] = CONF_MOBILE("a.test", "b.test", "192.0.2.2", IKE_RANDOM, CHILD_A("one", "1", ESP) CHILD_A("two", "2", ESP_MANY OWN) CHILD_A("three", "3", ESP_MANY) HOSTS);
+static const char conf_b[] = CONF_MOBILE("b.test", "a.test", "192.0.2.1", IKE_RANDOM, CHILD_B("one", "1", ESP) CHILD_B("two", "2", ESP_MANY) CHILD_B("three", "9", ESP_MANY) HOSTS);
 
 struct schedule {
 	struct lab *lab;
@@ -30,6 +34,7 @@ struct schedule {
 	unsigned requests[2]; /* made by a and b */
 	uint64_t ids[2][LAB_REQUESTS];
 	bool gentle; /* no loss at all */
+	bool mobile; /* addresses come and go (RFC 4555) */
 };
 
 static unsigned pick(struct schedule *s, unsigned n)
@@ -59,6 +64,28 @@ static struct sa_request schedule_request(struct schedule *s, struct lab_end *e)
 
 	s->ids[side][s->requests[side]++] = r.id;
 	return r;
+}
+
+/* What comes from, or goes to, an address that is nobody's at the moment is lost. */
+static bool owned(struct lab *lab, bool out, struct addr *src, struct addr *dst)
+{
+	const struct lab_end *from = out ? &lab->a : &lab->b, *to = out ? &lab->b : &lab->a;
+
+	return local_addrs_find(from->ctx.locals, src) && local_addrs_find(to->ctx.locals, dst);
+}
+
+static void step_roam(struct schedule *s)
+{
+	static const char *const addrs[2][5] = {
+		{ "192.0.2.1", "198.51.100.1", "198.51.100.1 192.0.2.1", "192.0.2.1 203.0.113.1", "" },
+		{ "192.0.2.2", "198.51.100.2", "192.0.2.2 198.51.100.2", "192.0.2.2", "" },
+	};
+	struct lab_end *e = pick_end(s);
+
+	/* mostly the initiator: if both go at once they may never find each other again */
+	if (e == &s->lab->b && pick(s, 4))
+		e = &s->lab->a;
+	lab_roam(e, addrs[e == &s->lab->b][pick(s, 5)]);
 }
 
 static void step_operator(struct schedule *s)
@@ -162,6 +189,10 @@ static void schedule_settle(struct schedule *s)
 
 	lab->a.kernel_fail_install = lab->b.kernel_fail_install = false;
 	lab->a.kernel_fail_spi = lab->b.kernel_fail_spi = false;
+	if (s->mobile) {
+		lab_roam(&lab->a, "192.0.2.1 198.51.100.1 203.0.113.1");
+		lab_roam(&lab->b, "192.0.2.2 198.51.100.2");
+	}
 	do {
 		uint64_t a, b;
 
@@ -205,6 +236,9 @@ static void schedule_agree(struct schedule *s, struct lab_end *e, struct lab_end
 		ck_assert(!sa->park && !sa->parked_request);
 		ck_assert_msg(twin, "IKE_SA %u of %s has no twin", sa->log.id, e->name);
 		ck_assert_uint_eq(count_children(sa), count_children(twin));
+		ck_assert(!sa->unchecked && !sa->settling && !sa->offline);
+		ck_assert_msg(addr_equal(&sa->local, &twin->remote) && addr_equal(&sa->remote, &twin->local),
+			      "IKE_SA %u of %s is elsewhere than its twin", sa->log.id, e->name);
 		for (struct child_sa *c = sa->children; c; c = c->next) {
 			struct child_sa *t = ike_sa_child_by_spi_out(twin, c->spi_in);
 
@@ -233,8 +267,17 @@ static void schedule_run(uint64_t seed)
 		lab->a.ctx.options.fragment_size_v4 = LIMIT_FRAGMENT_SIZE_MIN;
 	if (pick(&s, 3) == 0)
 		lab->b.ctx.options.fragment_size_v4 = LIMIT_FRAGMENT_SIZE_MIN;
+	s.mobile = pick(&s, 3) == 0;
+	if (s.mobile) {
+		lab_roam(&lab->a, "192.0.2.1");
+		lab_roam(&lab->b, "192.0.2.2");
+		lab->path = owned;
+	}
 	for (unsigned i = 0; i < STEPS; i++) {
 		unsigned what = pick(&s, 16);
+
+		if (s.mobile && pick(&s, 12) == 0)
+			step_roam(&s);
 
 		if (what < 4)
 			step_operator(&s);

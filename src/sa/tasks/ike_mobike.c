@@ -38,6 +38,11 @@ struct task *ike_mobike_new(struct ike_sa *sa, enum mobike_kind kind)
 	return t;
 }
 
+void ike_mobike_again(struct task *t)
+{
+	mobike_of(t)->place--;
+}
+
 enum mobike_kind ike_mobike_kind(const struct task *t)
 {
 	return (enum mobike_kind)((const struct task_ike_mobike *)t)->kind;
@@ -123,7 +128,6 @@ static void mobike_checked(struct ike_sa *sa)
 static enum outcome mobike_process_response(struct ike_sa *sa, struct task *t, const struct payload_list *in)
 {
 	struct task_ike_mobike *m = mobike_of(t);
-	struct ike_sa *current = ike_sa_current(sa);
 
 	/* RFC 4555 3.7 MUST: another value closes the IKE_SA */
 	if (!mobike_cookie_ok(m, in)) {
@@ -131,12 +135,9 @@ static enum outcome mobike_process_response(struct ike_sa *sa, struct task *t, c
 		sa->why = "the peer answered a return routability check with another COOKIE2";
 		return OUTCOME_IKE_FATAL;
 	}
-	if (current != sa) {
-		/* its successor has a hash of its own of where it is (RFC 4555, 3.8), and maybe moved meanwhile */
-		mobike_queue(current, m->kind, 0);
-		ike_sa_run_queue(current);
+	/* its successor has asked by itself (mobike_replace) */
+	if (ike_sa_current(sa) != sa)
 		return OUTCOME_DONE;
-	}
 	/* RFC 4555, 3.5 and 3.7: what was sent from, or to, more than one address says nothing */
 	if (m->place != sa->place)
 		return OUTCOME_MORE;
