@@ -144,6 +144,8 @@ void mobike_inherit(struct ike_sa *sa, const struct ike_sa *old)
 
 void mobike_replace(struct ike_sa *old, struct ike_sa *sa)
 {
+	if (!old->mobike)
+		return;
 	/* it may have been made before the last move */
 	mobike_inherit(sa, old);
 	sa->local = old->local;
