@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """IKE and ESP over TCP (RFC 9329)."""
+import concurrent.futures
 import socket
-import threading
 
 import pytest
 
 from lab import conf
 from lab.net import OUTER
-from lab.run import namespace, run, socket_in, wait_until
+from lab.run import PATIENCE, namespace, run, socket_in, wait_until
 
 PORT = 4500
 LISTEN = {"tcp_port": PORT}
@@ -41,6 +41,15 @@ def cut(lab):
     text = "table inet cut {\n chain forward {\n type filter hook forward priority 0;\n"
     text += ' tcp sport %d counter reject with tcp reset comment "cut"\n tcp dport %d counter reject with tcp reset comment "cut"\n }\n }\n'
     lab.net.nft(text % (PORT, PORT))
+
+
+def transfer_begins(gateway):
+    """Much over TCP through the tunnel, under way; its result() fails when it does not all arrive."""
+    pool = concurrent.futures.ThreadPoolExecutor(1)
+    future = pool.submit(gateway.tcp, size=192 << 20)
+    pool.shutdown(wait=False)
+    wait_until(lambda: int(gateway.child("net-net")["bytes-out"]) > 2 << 20, 10, "traffic")
+    return future
 
 
 @pytest.mark.parametrize("version", [4, 6])
@@ -123,17 +132,15 @@ def test_broken_and_made_again(lab):
     sun.wait_children(1)
     before = sa_of(moon)["initiator-spi"], moon.child("net-net")["spi-in"]
     old = connections(lab, "moon")
-    transfer = threading.Thread(target=moon.tcp, kwargs={"size": 64 << 20})
-    transfer.start()
-    wait_until(lambda: int(moon.child("net-net")["bytes-out"]) > 2 << 20, 10, "traffic")
+    transfer = transfer_begins(moon)
     cut(lab)
+    assert not transfer.done(), "too little to transfer"
     moon.wait_log(r"is broken: Connection reset")
     sun.wait_log(r"is broken: Connection reset")
     run("nft", "delete", "table", "inet", "cut", ns=lab.net.ns("gw"))
     moon.wait_log(r"is made again", 15)
     sun.wait_log(r"IKE_SA moves from .*/tcp\] to .*/tcp\]")
-    transfer.join(60)
-    assert not transfer.is_alive(), "the transfer stands still"
+    transfer.result(60 * PATIENCE)
     assert (sa_of(moon)["initiator-spi"], moon.child("net-net")["spi-in"]) == before
     assert sun.ping() == 3
     assert len(connections(lab, "moon")) == 1 and connections(lab, "moon") != old
@@ -154,6 +161,25 @@ def test_responder_asks_while_it_is_broken(lab):
     run("nft", "delete", "table", "inet", "cut", ns=lab.net.ns("gw"))
     wait_until(lambda: [c["spi-in"] for c in sun.children("net-net")] not in ([], [spi]), 30, "new keys")
     assert moon.ping() == 3
+
+
+def test_our_address_changes(lab):
+    """The side that connects gets another address: a connection from there, the same SAs."""
+    no_udp(lab)
+    moon, sun = lab.pair(conf.gateway("moon", None, tcp="yes", local_addrs="%any", mobike="yes"),
+                         conf.gateway("sun", None, remote_addrs="%any", mobike="yes"), settings=dict(LISTEN, **QUICK))
+    moon.initiate("net-net")
+    sun.wait_children(1)
+    spi = sa_of(moon)["initiator-spi"]
+    transfer = transfer_begins(moon)
+    assert not transfer.done(), "too little to transfer"
+    run("ip", "-n", lab.net.ns("moon"), "addr", "del", OUTER[4]["moon"] + "/24", "dev", "eth0")
+    run("ip", "-n", lab.net.ns("moon"), "addr", "add", "10.81.1.9/24", "dev", "eth0")
+    run("ip", "-n", lab.net.ns("moon"), "route", "replace", "10.81.0.0/16", "via", "10.81.1.1")
+    wait_until(lambda: sa_of(sun)["remote-host"] == "10.81.1.9", 30, "the other side follows")
+    assert sa_of(moon)["local-host"] == "10.81.1.9" and sa_of(moon)["initiator-spi"] == spi
+    transfer.result(60 * PATIENCE)
+    assert sun.ping() == 3
 
 
 def dial(lab, data=b""):
