@@ -28,7 +28,7 @@
 /* TCP (RFC 9329) */
 #define LIMIT_STREAMS 4096               /* connections that peers hold open */
 #define LIMIT_STREAMS_WAITING 512        /* of these without an SA */
-#define LIMIT_STREAMS_SOURCE 256         /* of one address */
+#define LIMIT_STREAMS_SOURCE 1024        /* of one address */
 #define LIMIT_STREAMS_SOURCE_WAITING 32  /* of one address without an SA */
 #define LIMIT_STREAM_WAIT_MS 10000       /* a connection without an SA is closed after that */
 #define LIMIT_STREAM_BAD 1024            /* messages in a row that are nothing: the connection is closed */
