@@ -63,7 +63,10 @@ static void attr_read(void *arg, const char *name)
 	const struct settings *s = arg;
 	char *setting = xasprintf("plugins.attr.%s", name);
 
-	if (cp_key_is_known(name))
+	if (strcmp(name, "address") == 0 || strcmp(name, "netmask") == 0)
+		LOG(CFG, LOG_LEVEL_AUDIT, "setting '%s' belongs to virtual addresses, which this version does not give: left out",
+		    setting);
+	else if (cp_key_is_known(name))
 		attr_add_list(setting, name, settings_str(s, setting, NULL));
 	else if (strcmp(name, "load") != 0)
 		LOG(CFG, LOG_LEVEL_AUDIT, "setting '%s': no such attribute", setting);

@@ -60,8 +60,9 @@ static void resolve_run(const char *const *argv, struct bytes input, int cancel_
 	};
 	struct text how = program_result_format(program_run(&run));
 
+	/* at the start there may be nothing to be taken back, which some programs call a failure */
 	if (*how.s)
-		LOG(CFG, LOG_LEVEL_AUDIT, "resolve: %s %s%s", argv[0], argv[1], how.s);
+		LOG(CFG, resolve.told || input.n ? LOG_LEVEL_AUDIT : LOG_LEVEL_DETAIL, "resolve: %s %s%s", argv[0], argv[1], how.s);
 }
 
 static void resolve_by_resolvconf(const struct addr *servers, size_t n, int cancel_fd)

@@ -101,19 +101,27 @@ static struct bytes config_payload_supported(struct arena *a, const struct cp_at
 	return writer_done(&w);
 }
 
+/* RFC 7296 3.15.1 MUST: a netmask only with an address, which nobody gives here. */
+static bool config_payload_gives(uint16_t type)
+{
+	return type != CP_ATTR_INTERNAL_IP4_ADDRESS && type != CP_ATTR_INTERNAL_IP6_ADDRESS &&
+	       type != CP_ATTR_INTERNAL_IP4_NETMASK;
+}
+
 static void config_payload_build_reply(struct ike_sa *sa, struct builder *b)
 {
 	const struct attribute_query query = { .conn = sa->log.name, .remote_id = &sa->remote_id };
 	struct attribute given[LIMIT_CP_KEPT];
 	struct cp_attribute attrs[LIMIT_CP_KEPT + 1];
-	size_t n;
+	size_t n_given, n = 0;
 
 	/* RFC 7296 2.19 MUST NOT: no CFG_REPLY without a CFG_REQUEST */
 	if (!sa->cp_asked)
 		return;
-	n = attributes_provide(sa->ctx->attributes, &query, given, ARRAY_LEN(given));
-	for (size_t i = 0; i < n; i++)
-		attrs[i] = (struct cp_attribute){ given[i].type, given[i].value };
+	n_given = attributes_provide(sa->ctx->attributes, &query, given, ARRAY_LEN(given));
+	for (size_t i = 0; i < n_given; i++)
+		if (config_payload_gives(given[i].type))
+			attrs[n++] = (struct cp_attribute){ given[i].type, given[i].value };
 	if (sa->cp_supported) {
 		attrs[n] = (struct cp_attribute){ CP_ATTR_SUPPORTED_ATTRIBUTES,
 						  config_payload_supported(&sa->ctx->arena, attrs, n) };

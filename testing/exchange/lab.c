@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "crypto/crypto.h"
+#include "plugin/attributes.h"
 #include "plugin/loader.h"
 #include "sa/fragment.h"
 #include "testing/lib/swanctl_text.h"
@@ -132,6 +133,12 @@ static void lab_event(void *host, enum sa_event event, const struct ike_sa *sa, 
 
 	/* every event must be tellable */
 	ck_assert_uint_eq(info->id, sa->log.id);
+	if (event == SA_EVENT_IKE_UP)
+		e->attributes += info->n_attributes;
+	if (event == SA_EVENT_IKE_DOWN) {
+		ck_assert_uint_ge(e->attributes, info->n_attributes);
+		e->attributes -= info->n_attributes;
+	}
 	ike_info_free(info);
 	ck_assert_uint_lt(e->n_events, LAB_EVENTS);
 	if (event == SA_EVENT_CHILD_UP || event == SA_EVENT_CHILD_DOWN)
@@ -898,6 +905,44 @@ static void lab_end_clear(struct lab_end *e)
 	crypto_ctx_free(e->ctx.crypto);
 	free(e->lines);
 	sa_ctx_clear(&e->ctx);
+}
+
+static size_t lab_provide(void *arg, const struct attribute_query *query, struct attribute *ret, size_t max)
+{
+	static const uint8_t value[16] = { 10, 1, 0, 53 };
+
+	(void)arg;
+	(void)query;
+	ck_assert_uint_ge(max, 2);
+	ret[0] = (struct attribute){ CP_ATTR_INTERNAL_IP4_DNS, bytes_of(value, 4) };
+	ret[1] = (struct attribute){ CP_ATTR_INTERNAL_IP6_DNS, bytes_of(value, 16) };
+	return 2;
+}
+
+static struct attribute_registry *attributes; /* for the whole process */
+
+static void lab_free_attributes(void)
+{
+	attribute_registry_free(attributes);
+}
+
+void lab_attributes(struct lab *lab)
+{
+	static const struct attribute_provider provider = { .name = "lab", .provide = lab_provide };
+	static const uint16_t types[] = { CP_ATTR_INTERNAL_IP4_DNS, CP_ATTR_INTERNAL_IP6_DNS };
+	static const struct attribute_handler handler = { .name = "lab", .types = types, .n_types = 2 };
+	struct lab_end *ends[] = { &lab->a, &lab->b };
+
+	if (!attributes) {
+		attributes = attribute_registry_new();
+		attribute_add_provider(attributes, &provider);
+		attribute_add_handler(attributes, &handler);
+		atexit(lab_free_attributes);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		ends[i]->ctx.attributes = attributes;
+		ends[i]->ctx.options.attributes_without_vips = true;
+	}
 }
 
 void lab_free(struct lab *lab)

@@ -45,6 +45,7 @@ struct lab_end {
 	size_t n_events;
 	uint32_t *lines; /* line_id of CHILD_SAs that are up, as hooks see it */
 	size_t n_lines;
+	size_t attributes; /* that handlers have been told of, less those taken back */
 	struct lab_request requests[LAB_REQUESTS]; /* by sa_request.id */
 	unsigned half_open, reinitiated, retrapped, replaced;
 	uint32_t trap_reqid; /* of the traps of all children; 0: there is none */
@@ -110,6 +111,8 @@ struct lab {
 /* conf: text of swanctl.conf with sections connections and secrets. a is 192.0.2.1, b 192.0.2.2. */
 struct lab *lab_new(const char *conf_a, const char *conf_b);
 void lab_free(struct lab *lab);
+/* From now on both ask for attributes (RFC 7296, 2.19) and give two. */
+void lab_attributes(struct lab *lab);
 
 /* a begins the child (NULL: childless) of connection "net"; the request's number. */
 uint64_t lab_initiate(struct lab_end *e, const char *child);

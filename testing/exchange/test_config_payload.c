@@ -215,6 +215,27 @@ START_TEST(no_address)
 }
 END_TEST
 
+/* RFC 7296, 3.15.1: addresses and netmasks are not had, whatever a plugin says */
+START_TEST(no_netmask)
+{
+	struct arena a = { 0 };
+	struct payload_list list;
+	const struct payload *cp;
+	struct lab *lab;
+
+	give(CP_ATTR_INTERNAL_IP4_ADDRESS, "abcd", 4);
+	give(CP_ATTR_INTERNAL_IP4_NETMASK, "abcd", 4);
+	give(CP_ATTR_INTERNAL_IP6_ADDRESS, "abcdabcdabcdabcd", 16);
+	lab = auth_under_way(true, 3);
+	cp = peek(lab, &a, &list);
+	ck_assert_ptr_nonnull(cp);
+	ck_assert_uint_eq(cp->cp.count, 3);
+	lab_run(lab);
+	arena_free(&a);
+	done(lab);
+}
+END_TEST
+
 /* A gateway that gives too much: of each and of all only so much is kept. */
 START_TEST(bounds)
 {
@@ -260,6 +281,7 @@ Suite *config_payload_suite(void)
 	tcase_add_loop_test(t, not_asked, 0, 2);
 	tcase_add_loop_test(t, supported, 0, 2);
 	tcase_add_test(t, no_address);
+	tcase_add_test(t, no_netmask);
 	tcase_add_test(t, bounds);
 	tcase_add_test(t, repeated);
 	suite_add_tcase(s, t);

@@ -262,6 +262,8 @@ static void schedule_run(uint64_t seed)
 	lab->a.ctx.options.make_before_break = pick(&s, 2);
 	lab->b.ctx.options.make_before_break = pick(&s, 2);
 	s.gentle = pick(&s, 4) == 0;
+	if (pick(&s, 2))
+		lab_attributes(lab);
 	/* messages in fragments, on one side or both */
 	if (pick(&s, 3) == 0)
 		lab->a.ctx.options.fragment_size_v4 = LIMIT_FRAGMENT_SIZE_MIN;

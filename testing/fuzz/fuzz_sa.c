@@ -477,6 +477,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	crypto_ctx_seed(r.lab->b.ctx.crypto, 3 + set_up / 8);
 	run_options(&r.lab->a.ctx.options, how);
 	run_options(&r.lab->b.ctx.options, how);
+	if (how & 128)
+		lab_attributes(r.lab);
 	/* most begin with a tunnel: else few would come to have one */
 	if (how % 4)
 		run_tunnel(&r);

@@ -7,7 +7,7 @@ import time
 
 from lab import conf
 from lab.net import OUTER, inner_net
-from lab.run import wait_until
+from lab.run import TOP, run, wait_until
 
 # one file for each run: what it was given
 RECORD = 'env >%s/$$.env && mv %s/$$.env %s/$(date +%%s%%N).env'
@@ -168,3 +168,20 @@ def test_not_loaded(lab):
         "moon", updown="true")})}), {"load": "openssl kernel-userland"}).start(load=False)
     result = moon.swanctl("--load-all", "--noprompt", check=False)
     assert result.returncode != 0 and "unsupported: updown = true (the plugin updown is not loaded)" in result.stderr
+
+
+def test_example_firewall(lab):
+    """The firewall and the script of the examples: what a tunnel carries passes as long as it is up, nothing else."""
+    examples = os.path.join(TOP, "conf", "examples")
+    moon, sun = pair(lab, os.path.join(examples, "updown-nft"))
+    run("nft", "-f", os.path.join(examples, "nftables.conf"), ns=moon.ns)
+    moon.initiate("net-net")
+    moon.wait_log(r"updown: up-client: %s === %s \(sun\.test\)" % (inner_net("moon"), inner_net("sun")))
+    members = run("nft", "list", "set", "inet", "bewick", "tunnels_v4", ns=moon.ns).stdout
+    assert "%s . %s" % (inner_net("sun"), inner_net("moon")) in members
+    assert sun.ping() == 3 and moon.ping() == 3
+    moon.terminate(child="net-net")
+    moon.wait_log(r"updown: down-client: ")
+    assert "elements" not in run("nft", "list", "set", "inet", "bewick", "tunnels_v4", ns=moon.ns).stdout
+    assert not moon.logged("failed with status")
+    moon.initiate("net-net")  # IKE still gets in

@@ -15,6 +15,7 @@ TCase *control_message_tests(void);
 TCase *control_client_tests(void);
 TCase *control_command_tests(void);
 TCase *control_event_tests(void);
+TCase *control_hook_tests(void);
 TCase *control_initiate_tests(void);
 TCase *control_counter_tests(void);
 TCase *control_loading_tests(void);
@@ -97,6 +98,7 @@ void fake_set(struct workers *w, const struct fake_sa *sas, size_t n);
 void fake_ended(const struct fake_call *call, enum cause cause);
 void fake_done(const struct fake_call *call);
 void fake_event(struct mailbox *box, enum sa_event event, const struct fake_sa *sa);
+void fake_event_of(struct mailbox *box, enum sa_event event, struct ike_info *info); /* takes info */
 /* Takes both. */
 void fake_rekey_event(struct mailbox *box, enum sa_event event, struct ike_info *old, struct ike_info *new);
 void fake_wait_events(struct workers *w, unsigned mask); /* until control wants these */
@@ -113,6 +115,7 @@ struct lab {
 };
 
 void lab_open(struct lab *lab);
+void lab_open_with(struct lab *lab, const struct hook_registry *hooks, const struct attribute_registry *attributes);
 void lab_close(struct lab *lab);
 
 /* ---- a client that sends any bytes ---- */

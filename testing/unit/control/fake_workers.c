@@ -430,10 +430,15 @@ void fake_done(const struct fake_call *call)
 
 void fake_event(struct mailbox *box, enum sa_event event, const struct fake_sa *sa)
 {
+	fake_event_of(box, event, fake_info(sa));
+}
+
+void fake_event_of(struct mailbox *box, enum sa_event event, struct ike_info *info)
+{
 	struct worker_reply *r = fake_reply(WORKER_EVENT, 0);
 
 	r->event = event;
-	r->info = fake_info(sa);
+	r->info = info;
 	fake_post(box, r);
 }
 

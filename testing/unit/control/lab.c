@@ -31,6 +31,11 @@ static void lab_reload(void *arg)
 
 void lab_open(struct lab *lab)
 {
+	lab_open_with(lab, NULL, NULL);
+}
+
+void lab_open_with(struct lab *lab, const struct hook_registry *hooks, const struct attribute_registry *attributes)
+{
 	static const char *const plugins[] = { "one", "two" };
 	struct control_options o = {
 		.uri = lab->uri,
@@ -42,6 +47,8 @@ void lab_open(struct lab *lab)
 		.env = { .backend = { "mock", .transport = true } },
 		.settings = { .reuse_ikesa = true, .replay_window = 32 },
 		.each_algorithm = lab_algorithms,
+		.hooks = hooks,
+		.attributes = attributes,
 		.reload = lab_reload,
 		.reload_arg = lab,
 	};

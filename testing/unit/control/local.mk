@@ -10,6 +10,7 @@ test_control_SOURCES = \
 	testing/unit/control/test_commands.c \
 	testing/unit/control/test_counters.c \
 	testing/unit/control/test_events.c \
+	testing/unit/control/test_hooks.c \
 	testing/unit/control/test_initiate.c \
 	testing/unit/control/test_loading.c \
 	testing/unit/control/test_main.c \

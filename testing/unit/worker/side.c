@@ -43,7 +43,7 @@ static void side_load_plugins(void)
 
 struct config *side_config(const char *conf, unsigned port)
 {
-	struct conn_env env = { .have = crypto_have, .default_replay_window = 32, .tcp = true };
+	struct conn_env env = { .have = crypto_have, .updown = true, .default_replay_window = 32, .tcp = true };
 	struct errtext err = { "" };
 	struct config *config;
 	char text[4096];

@@ -70,7 +70,8 @@ struct worker_stats side_stats(struct side *s);
 	"connections { load { version = 2\n local_addrs = 127.0.0.1\n remote_addrs = 127.0.0.1\n remote_port = %u\n"   \
 	" proposals = aes128gcm16-prfsha256-x25519\n" IKE "\n local { auth = psk\n id = a.load }\n"                    \
 	" remote { auth = psk\n id = b.load }\n children { " SIDE_CHILD("net", "10.1.0.0/24", "10.2.0.0/24")           \
-	SIDE_CHILD("more", "10.3.0.0/24", "10.4.0.0/24") " } } }\nsecrets { ike { secret = \"load\" } }\n"
+	"more { updown = \"a command\"\n local_ts = 10.3.0.0/24\n remote_ts = 10.4.0.0/24\n"                               \
+	" esp_proposals = aes128gcm16 } } } }\nsecrets { ike { secret = \"load\" } }\n"
 #define SIDE_B_NAMED(NAME, IKE)                                                                                        \
 	"connections { " NAME " { version = 2\n local_addrs = 127.0.0.1\n remote_addrs = 127.0.0.1\n"                  \
 	" proposals = aes128gcm16-prfsha256-x25519\n" IKE "\n local { auth = psk\n id = b.load }\n"                    \

@@ -192,6 +192,32 @@ START_TEST(events)
 }
 END_TEST
 
+/* For hooks: only children with a command, only IKE_SAs that were given attributes. */
+START_TEST(events_for_hooks)
+{
+	struct side a, b;
+	struct worker_reply *r;
+
+	two_sides(&a, &b, 2);
+	workers_want_events(a.w, WORKERS_WANT_UPDOWN | WORKERS_WANT_ATTRIBUTES);
+	side_up(&a, "load", "net", 1);
+	side_up(&a, "load", "more", 1);
+	r = side_next_event(&a);
+	ck_assert_int_eq(r->event, SA_EVENT_CHILD_UP);
+	ck_assert_str_eq(r->info->children[0].name, "more");
+	ck_assert_str_eq(r->info->children[0].updown, "a command");
+	ck_assert_uint_eq(r->info->children[0].line_id, r->info->children[0].id);
+	worker_reply_free(r);
+	ck_assert_uint_eq(side_terminate(&a, &(struct worker_select){ .ike = "load" }, false), 2);
+	r = side_next_event(&a);
+	ck_assert_int_eq(r->event, SA_EVENT_CHILD_DOWN);
+	ck_assert_str_eq(r->info->children[0].name, "more");
+	worker_reply_free(r);
+	ck_assert_uint_eq(mailbox_count(a.events), 0);
+	two_stop(&a, &b);
+}
+END_TEST
+
 /* The backend's hard limit of a child: it is closed on both sides, the others stay. */
 START_TEST(kernel_events)
 {
@@ -306,6 +332,7 @@ TCase *test_requests(void)
 	tcase_add_test(t, reuse);
 	tcase_add_test(t, terminate);
 	tcase_add_test(t, events);
+	tcase_add_test(t, events_for_hooks);
 	tcase_add_test(t, kernel_events);
 	tcase_add_test(t, busy);
 	tcase_add_test(t, counters_of_connections);
