@@ -5,6 +5,7 @@ EXTRA_DIST += \
 	testing/interop/states \
 	testing/interop/test_behaviour.py \
 	testing/interop/test_child_rekey.py \
+	testing/interop/test_config_payload.py \
 	testing/interop/test_fragments.py \
 	testing/interop/test_ike_rekey.py \
 	testing/interop/test_matrix.py \
