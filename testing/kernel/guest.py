@@ -20,7 +20,7 @@ KERNEL = "/usr/bin/linux.uml"
 MODULES = """af_key esp4 esp6 xfrm_user xfrm4_tunnel xfrm6_tunnel tunnel4 tunnel6 gcm ccm ctr cbc ecb cmac hmac authenc authencesn seqiv echainiv ghash-generic
 sha512_generic chacha20poly1305 chacha_generic poly1305_generic xcbc drbg jitterentropy_rng veth tun bridge ip_tables iptable_filter ip6_tables ip6table_filter
 iptable_nat ip6table_nat iptable_mangle xt_MASQUERADE xt_conntrack
-xt_policy xt_statistic xt_u32 xt_tcpudp xt_comment nf_conntrack nf_conntrack_netlink sch_netem sch_tbf inet_diag udp_diag""".split()
+xt_length xt_policy xt_statistic xt_u32 xt_tcpudp xt_comment nf_conntrack nf_conntrack_netlink sch_netem sch_tbf inet_diag udp_diag""".split()
 
 INIT = """#!/bin/sh
 mount -t proc proc /proc

@@ -19,6 +19,7 @@ EXTRA_DIST += \
 	testing/kernel/conftest.py \
 	testing/kernel/guest.py \
 	testing/kernel/states \
+	testing/kernel/test_nat.py \
 	testing/kernel/test_modes.py \
 	testing/kernel/test_policies.py \
 	testing/kernel/test_sas.py \

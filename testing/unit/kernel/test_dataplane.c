@@ -295,6 +295,67 @@ START_TEST(test_refused)
 }
 END_TEST
 
+/* What end 0 sent under an SA, as the NAT of that end passes it on: from the socket fd. */
+static void pass_on(int fd, size_t n)
+{
+	struct addr to = test_addr("127.0.0.1", ends[1].port4);
+	struct sockaddr_storage ss;
+	socklen_t len = addr_to_sockaddr(&to, &ss);
+
+	ck_assert_int_eq(sendto(fd, sent, n, 0, (struct sockaddr *)&ss, len), (ssize_t)n);
+}
+
+/* RFC 7296, 2.23: authenticated packets from elsewhere are told once, forged, repeated and overtaken ones never. */
+START_TEST(test_mapping)
+{
+	struct kernel_handle *left = child(0, "10.1.0.0/16", "10.2.0.0/16", false, 0x1000);
+	struct kernel_handle *right = child(1, "10.2.0.0/16", "10.1.0.0/16", false, 0x1000);
+	uint8_t plain[200], kept[4][400];
+	size_t n = test_packet(plain, "10.1.0.5", "10.2.0.6", 17, 1, 2, 100), len[4];
+	uint16_t port;
+	int other = bind_udp(AF_INET, &port);
+	struct addr from = test_addr("127.0.0.1", port);
+	struct pollfd came = { ends[1].fd4, POLLIN, 0 };
+
+	ck_assert(dataplane_add(&ends[0].dp, left));
+	ck_assert(dataplane_add(&ends[1].dp, right));
+	/* four packets, caught on their way */
+	for (int i = 0; i < 4; i++) {
+		ssize_t r;
+
+		push(&ends[0], plain, n);
+		ck_assert_int_eq(poll(&came, 1, 5000), 1);
+		r = recv(ends[1].fd4, kept[i], sizeof(kept[i]), 0);
+		ck_assert_int_gt(r, 0);
+		len[i] = (size_t)r;
+	}
+#define PASS(FD, I)                                         \
+	do {                                                \
+		memcpy(sent, kept[I], len[I]);              \
+		pass_on(FD, len[I]);                        \
+		ck_assert_int_eq(poll(&came, 1, 5000), 1); \
+		pull(&ends[1], false, got);                 \
+	} while (0)
+	PASS(ends[0].fd4, 1);
+	ck_assert_int_eq(ends[1].events[KERNEL_EVENT_MAPPING], 0);
+	PASS(other, 0); /* overtaken */
+	PASS(other, 1); /* repeated */
+	kept[2][len[2] - 1] ^= 1;
+	PASS(other, 2); /* forged */
+	kept[2][len[2] - 1] ^= 1;
+	ck_assert_int_eq(ends[1].events[KERNEL_EVENT_MAPPING], 0);
+	PASS(other, 2);
+	ck_assert_int_eq(ends[1].events[KERNEL_EVENT_MAPPING], 1);
+	ck_assert(addr_equal(&ends[1].last.src, &from));
+	ck_assert_uint_eq(ends[1].last.child_id, 6);
+	PASS(other, 3);
+	ck_assert_int_eq(ends[1].events[KERNEL_EVENT_MAPPING], 1);
+	close(other);
+	remove_child(&ends[0], left);
+	remove_child(&ends[1], right);
+}
+END_TEST
+
 static struct kernel_handle *trap_add(const char *local, const char *remote, uint32_t id)
 {
 	struct ts l = test_ts(local), r = test_ts(remote);
@@ -652,6 +713,7 @@ TCase *tcase_dataplane(void)
 	tcase_add_test(tc, test_move);
 	tcase_add_test(tc, test_carry);
 	tcase_add_test(tc, test_streams);
+	tcase_add_test(tc, test_mapping);
 	tcase_add_test(tc, test_fragments);
 	tcase_add_test(tc, test_threads);
 	tcase_add_test(tc, test_refused_children);
