@@ -257,3 +257,21 @@ def test_two_clients_of_two_nets(lab):
         # in the other order: the first gets what might have been the second's
         assert other.ping(net=1, count=10, limit=1) >= 5 and moon.ping(count=10, limit=0.3) >= 7
         assert sun.ping() == 3 and sun.ping(net=1) == 3
+
+
+# ---- paths ------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("outer,inner", [(4, 4), (6, 6), (6, 4), (4, 6)])
+def test_path_mtu(lab, outer, inner):
+    """A link on the way takes 1300 bytes only: what is inside is told, and TCP gets through, in each mix of families."""
+    moon, sun = lab.pair(*(conf.gateway(side, {"net": conf.connection(side, {"net-net": conf.net_child(side, inner)}, outer)})
+                           for side in ("moon", "sun")))
+    lab.net._batch("gw", "link set dev to-sun mtu 1300")
+    lab.net._batch("sun", "link set dev eth0 mtu 1300")
+    up(moon, sun)
+    moon.tcp(inner, size=4 << 20)
+    sun.tcp(inner, size=4 << 20)
+    for gateway in (moon, sun):
+        # the first ones are lost while each end learns what the path takes
+        assert gateway.ping(inner, size=1300, count=6, limit=1) >= 3
+        assert gateway.ping(inner, size=1100) == 3

@@ -397,6 +397,8 @@ static const struct {
 	{ { 'c', "aggressive", "yes" }, "unsupported: aggressive = yes (IKEv1 is not supported)" },
 	{ { 'c', "pull", "no" }, "unsupported: pull = no (IKEv1 is not supported)" },
 	{ { 'c', "local_port", "501" }, "unsupported: local_port = 501 (the daemon has no socket on this port)" },
+	{ { 'c', "local_port", "4500\n remote_port = 500" },
+	  "unsupported: remote_port = 500 (what is sent from the NAT-T port can not go to port 500)" },
 	{ { 'c', "proposals", "aes256-sha384-x25519-ke1_mlkem768" },
 	  "unsupported: proposals = aes256-sha384-x25519-ke1_mlkem768 (additional key exchanges are not "
 	  "supported yet)" },
@@ -736,6 +738,15 @@ START_TEST(test_endpoints)
 		{ "%any, 10.0.0.0/8, 10.0.0.1", "10.0.0.1", 3 },
 		{ "%any, 10.0.0.0/8, 10.0.0.1", "10.0.0.2", 2 },
 		{ "%any, 10.0.0.0/8, 10.0.0.1", "11.0.0.2", 1 },
+		{ "%any4", "10.0.0.1", 1 },
+		{ "%any4, fd00::/8", "fe80::1", 0 },
+		{ "%any6", "10.0.0.1", 0 },
+		{ "0.0.0.0", "10.0.0.1", 1 },
+		{ "0.0.0.0", "fd00::1", 0 },
+		{ "::", "fd00::1", 1 },
+		{ "fe80::1%lo", "fe80::1%lo", 3 },
+		{ "fe80::1%lo", "fe80::1", 0 },
+		{ "fe80::1", "fe80::1%lo", 3 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
