@@ -28,6 +28,13 @@
 static const char conf_a[] = CONF_MOBILE("a.test", "b.test", "192.0.2.2", IKE_RANDOM, CHILD_A("one", "1", ESP) CHILD_A("two", "2", ESP_MANY OWN) CHILD_A("three", "3", ESP_MANY) HOSTS);
 static const char conf_b[] = CONF_MOBILE("b.test", "a.test", "192.0.2.1", IKE_RANDOM, CHILD_B("one", "1", ESP) CHILD_B("two", "2", ESP_MANY) CHILD_B("three", "9", ESP_MANY) HOSTS);
 
+/* a behind a NAT, which changes its mappings at any time; b may call it, in vain */
+#define IKE_BEHIND IKE_RANDOM "\n mobike = no"
+static const char behind_a[] = CONF_MOBILE("a.test", "b.test", "192.0.2.2", IKE_BEHIND, CHILD_A("one", "1", ESP) CHILD_A("two", "2", ESP_MANY OWN)
+					   CHILD_A("three", "3", ESP_MANY) HOSTS);
+static const char behind_b[] = CONF_MOBILE("b.test", "a.test", "192.0.2.1", IKE_BEHIND, CHILD_B("one", "1", ESP) CHILD_B("two", "2", ESP_MANY)
+					   CHILD_B("three", "9", ESP_MANY) HOSTS);
+
 struct schedule {
 	struct lab *lab;
 	uint64_t seed, state;
@@ -35,6 +42,7 @@ struct schedule {
 	uint64_t ids[2][LAB_REQUESTS];
 	bool gentle; /* no loss at all */
 	bool mobile; /* addresses come and go (RFC 4555) */
+	bool nat;    /* a is behind one */
 };
 
 static unsigned pick(struct schedule *s, unsigned n)
@@ -237,7 +245,8 @@ static void schedule_agree(struct schedule *s, struct lab_end *e, struct lab_end
 		ck_assert_msg(twin, "IKE_SA %u of %s has no twin", sa->log.id, e->name);
 		ck_assert_uint_eq(count_children(sa), count_children(twin));
 		ck_assert(!sa->unchecked && !sa->settling && !sa->offline);
-		ck_assert_msg(addr_equal(&sa->local, &twin->remote) && addr_equal(&sa->remote, &twin->local),
+		ck_assert_msg(s->nat ? (e == &s->lab->a ? twin : sa)->remote.port == s->lab->nat_port + 1 :
+				       addr_equal(&sa->local, &twin->remote) && addr_equal(&sa->remote, &twin->local),
 			      "IKE_SA %u of %s is elsewhere than its twin", sa->log.id, e->name);
 		for (struct child_sa *c = sa->children; c; c = c->next) {
 			struct child_sa *t = ike_sa_child_by_spi_out(twin, c->spi_in);
@@ -253,8 +262,11 @@ static void schedule_agree(struct schedule *s, struct lab_end *e, struct lab_end
 static void schedule_run(uint64_t seed)
 {
 	struct schedule s = { .seed = seed, .state = seed * 0x9e3779b97f4a7c15 + 1 };
-	struct lab *lab = s.lab = lab_new(conf_a, conf_b);
+	struct lab *lab;
 
+	s.nat = pick(&s, 3) == 0;
+	lab = s.lab = s.nat ? lab_new(behind_a, behind_b) : lab_new(conf_a, conf_b);
+	lab->nat_port = s.nat ? 10000 : 0;
 	crypto_ctx_seed(lab->a.ctx.crypto, seed * 2);
 	crypto_ctx_seed(lab->b.ctx.crypto, seed * 2 + 1);
 	lab->a.kernel_async = pick(&s, 2);
@@ -269,7 +281,7 @@ static void schedule_run(uint64_t seed)
 		lab->a.ctx.options.fragment_size_v4 = LIMIT_FRAGMENT_SIZE_MIN;
 	if (pick(&s, 3) == 0)
 		lab->b.ctx.options.fragment_size_v4 = LIMIT_FRAGMENT_SIZE_MIN;
-	s.mobile = pick(&s, 3) == 0;
+	s.mobile = !s.nat && pick(&s, 3) == 0;
 	if (s.mobile) {
 		lab_roam(&lab->a, "192.0.2.1");
 		lab_roam(&lab->b, "192.0.2.2");
@@ -287,6 +299,8 @@ static void schedule_run(uint64_t seed)
 			step_net(&s);
 		else if (what < 15)
 			step_backend(&s);
+		else if (s.nat && pick(&s, 3) == 0)
+			lab->nat_port += 2;
 		else
 			lab_advance(lab, 1 + pick(&s, s.gentle ? 1000 : 6000));
 		lab_check(lab);
