@@ -33,7 +33,7 @@ bool backend_settings(struct kernel *k, const struct settings *s, struct errtext
 
 static void backend_stop(struct kernel *k)
 {
-	service_stop(k);
+	netlink_service_stop(k);
 	if (k->policies_open)
 		policies_close(k);
 	nl_free(k->nl);
@@ -95,7 +95,7 @@ static struct kernel *backend_start(const struct kernel_env *env, struct errtext
 {
 	struct kernel *k = backend_new(env);
 
-	if (backend_settings(k, env->settings, err) && backend_open(k, env, err) && service_start(k, err))
+	if (backend_settings(k, env->settings, err) && backend_open(k, env, err) && netlink_service_start(k, err))
 		return k;
 	backend_stop(k);
 	return NULL;
@@ -206,6 +206,19 @@ static void backend_advance(struct kernel *k, struct kernel_handle *h, uint64_t 
 	mailbox_post(k->box, &m->mail);
 }
 
+static void backend_stats(struct kernel *k, void (*fn)(void *arg, const char *name, uint64_t value), void *arg)
+{
+	const struct nl_counters *c = nl_counters(k->nl), *e = nl_counters(k->events);
+
+	fn(arg, "netlink-requests", c->requests);
+	fn(arg, "netlink-batches", c->batches);
+	fn(arg, "netlink-errors", c->errors);
+	fn(arg, "netlink-lost", c->lost);
+	fn(arg, "netlink-overruns", c->overruns + e->overruns);
+	fn(arg, "netlink-dumps-repeated", c->interrupted_dumps);
+	fn(arg, "installs-failed", k->n_failed);
+}
+
 const struct kernel_ops netlink_ops = {
 	.name = "kernel-netlink",
 	.supports_transport = true,
@@ -226,4 +239,5 @@ const struct kernel_ops netlink_ops = {
 	.query = backend_query,
 	.update = backend_update,
 	.advance = backend_advance,
+	.stats = backend_stats,
 };

@@ -52,7 +52,7 @@ struct kernel {
 	bool resync;             /* the next dump is to find what vanished; resync_dump: the one under way does */
 	bool resync_dump, stopping;
 	unsigned moving;         /* moves under way: SA notifications are on */
-	uint64_t n_failed;       /* for statistics */
+	_Atomic uint64_t n_failed; /* for statistics */
 	bool policies_open;
 	struct policies *policies;
 };
@@ -107,8 +107,8 @@ void handle_ref(struct kernel_handle *h);
 void handle_unref(struct kernel_handle *h);
 
 /* ---- service.c ---- */
-bool service_start(struct kernel *k, struct errtext *err);
-void service_stop(struct kernel *k);
+bool netlink_service_start(struct kernel *k, struct errtext *err);
+void netlink_service_stop(struct kernel *k);
 void service_turn(struct kernel *k); /* what the thread does when woken, without one: tests */
 /* Mail to the service thread. */
 enum service_mail { SERVICE_INSTALL, SERVICE_REMOVE, SERVICE_MOVE, SERVICE_CARRY, SERVICE_QUERY, SERVICE_STOP };
@@ -123,7 +123,7 @@ struct kernel_event handle_event(const struct kernel_handle *h, enum kernel_even
 /* ---- backend.c: the steps of a start, which tests take with sockets of their own ---- */
 struct kernel *backend_new(const struct kernel_env *env);
 bool backend_settings(struct kernel *k, const struct settings *s, struct errtext *err);
-/* Opens what is not there yet and removes what is left of a former life; service_start is next. */
+/* Opens what is not there yet and removes what is left of a former life; netlink_service_start is next. */
 bool backend_open(struct kernel *k, const struct kernel_env *env, struct errtext *err);
 void event_message(void *kernel, const struct nlmsghdr *m); /* nl_event_fn of k->events */
 

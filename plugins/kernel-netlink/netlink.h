@@ -3,6 +3,7 @@
 #define KERNEL_NETLINK_NETLINK_H
 
 #include <libmnl/libmnl.h>
+#include <stdatomic.h>
 #include <sys/uio.h>
 
 #include "loop/loop.h"
@@ -72,8 +73,9 @@ bool nl_drain(struct nl *n, unsigned limit_ms);
 void nl_expire(struct nl *n, uint64_t now_ms); /* what should be answered by then counts as lost; a timer does it */
 size_t nl_outstanding(const struct nl *n); /* queued or unanswered */
 
+/* Written by the thread of the socket; any thread may read. */
 struct nl_counters {
-	uint64_t requests, batches, errors, lost, overruns, interrupted_dumps;
+	_Atomic uint64_t requests, batches, errors, lost, overruns, interrupted_dumps;
 };
 const struct nl_counters *nl_counters(const struct nl *n);
 

@@ -238,7 +238,7 @@ static bool child_device(const struct kernel_child *c, unsigned *ret_ifindex, st
 	return false;
 }
 
-bool policies_add(struct kernel *k, struct kernel_handle *h, struct txn *t)
+bool policies_of_child_add(struct kernel *k, struct kernel_handle *h, struct txn *t)
 {
 	struct policies *p = k->policies;
 	struct child_policies *cp;
@@ -262,7 +262,7 @@ bool policies_add(struct kernel *k, struct kernel_handle *h, struct txn *t)
 	return true;
 }
 
-void policies_remove(struct kernel *k, struct kernel_handle *h)
+void policies_of_child_remove(struct kernel *k, struct kernel_handle *h)
 {
 	struct child_policies *cp = h->policy;
 

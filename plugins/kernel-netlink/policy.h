@@ -15,9 +15,9 @@ bool policies_open(struct kernel *k, const struct settings *settings, struct err
 MUST_CHECK bool policies_flush(struct kernel *k, struct errtext *err);
 void policies_close(struct kernel *k); /* after the service thread; all children are removed */
 
-/* Queues what h needs. False: it cannot be, and txn_fail was told why. Undone by policies_remove in any case. */
-bool policies_add(struct kernel *k, struct kernel_handle *h, struct txn *t);
-void policies_remove(struct kernel *k, struct kernel_handle *h); /* no-op if not there; h may be freed afterwards */
+/* Queues what h needs. False: it cannot be, and txn_fail was told why. Undone by policies_of_child_remove in any case. */
+bool policies_of_child_add(struct kernel *k, struct kernel_handle *h, struct txn *t);
+void policies_of_child_remove(struct kernel *k, struct kernel_handle *h); /* no-op if not there; h may be freed afterwards */
 void policies_hold(struct kernel *k, struct kernel_handle *h, struct txn *t); /* before a move takes the SAs out */
 void policies_move(struct kernel *k, struct kernel_handle *h, struct txn *t); /* h->conf has the new addresses */
 void policies_carry(struct kernel *k, struct kernel_handle *h, bool on);

@@ -32,7 +32,7 @@ static void service_installed(struct txn *t)
 
 	if (t->failed) {
 		k->n_failed++;
-		policies_remove(k, h);
+		policies_of_child_remove(k, h);
 		sas_undo(k, h);
 	}
 	sas_added(h);
@@ -61,7 +61,7 @@ static void service_install(struct kernel *k, struct kernel_handle *h)
 	h->busy = true;
 	txn_begin(&h->txn, k->nl, service_installed);
 	if (service_install_sas(k, h) && !h->conf.no_policies)
-		(void)policies_add(k, h, &h->txn);
+		(void)policies_of_child_add(k, h, &h->txn);
 	txn_close(&h->txn);
 }
 
@@ -81,7 +81,7 @@ static void service_remove_now(struct kernel *k, struct kernel_handle *h)
 {
 	counters_forget(k, h);
 	move_cancel(h);
-	policies_remove(k, h); /* first, else packets without an SA would call for one */
+	policies_of_child_remove(k, h); /* first, else packets without an SA would call for one */
 	sas_remove(k, h, service_removed);
 	/* the pool gives it out again only after all others: the kernel has deleted it long before */
 	if (h->conf.in.spi)
@@ -181,7 +181,7 @@ void service_turn(struct kernel *k)
 	service_idle(k);
 }
 
-bool service_start(struct kernel *k, struct errtext *err)
+bool netlink_service_start(struct kernel *k, struct errtext *err)
 {
 	sigset_t all, before;
 	int e;
@@ -212,7 +212,7 @@ static void service_drop_stop(struct mail *m)
 	free(m);
 }
 
-void service_stop(struct kernel *k)
+void netlink_service_stop(struct kernel *k)
 {
 	struct mail *stop;
 
