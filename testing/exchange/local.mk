@@ -28,6 +28,7 @@ test_exchange_SOURCES = \
 	testing/exchange/test_reauth.c \
 	testing/exchange/test_setup.c \
 	testing/exchange/test_stream.c \
+	testing/exchange/test_traps.c \
 	testing/fuzz/fuzz.h \
 	testing/fuzz/fuzz_sa.c \
 	testing/fuzz/sa_forge.c \

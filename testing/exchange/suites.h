@@ -25,6 +25,7 @@ Suite *qcd_suite(void);
 Suite *random_suite(void);
 Suite *stream_suite(void);
 Suite *sync_suite(void);
+Suite *traps_suite(void);
 Suite *rfc_suite(void);
 Suite *rfc_rekey_suite(void);
 

@@ -22,6 +22,7 @@ TCase *control_loading_tests(void);
 TCase *control_rekey_tests(void);
 TCase *control_sync_tests(void);
 TCase *control_terminate_tests(void);
+TCase *control_trap_tests(void);
 TCase *control_action_tests(void);
 TCase *control_reinit_tests(void);
 

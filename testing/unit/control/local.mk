@@ -18,6 +18,7 @@ test_control_SOURCES = \
 	testing/unit/control/test_reinit.c \
 	testing/unit/control/test_rekey.c \
 	testing/unit/control/test_sync.c \
+	testing/unit/control/test_traps.c \
 	testing/unit/control/test_terminate.c
 test_control_CFLAGS = $(test_cflags) -DVECTORS='"$(abs_srcdir)/testing/vectors"'
 test_control_LDADD = $(test_ldadd)

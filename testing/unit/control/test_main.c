@@ -18,6 +18,7 @@ int main(void)
 	suite_add_tcase(suite, control_rekey_tests());
 	suite_add_tcase(suite, control_sync_tests());
 	suite_add_tcase(suite, control_terminate_tests());
+	suite_add_tcase(suite, control_trap_tests());
 	suite_add_tcase(suite, control_action_tests());
 	suite_add_tcase(suite, control_reinit_tests());
 	srunner_run_all(runner, CK_NORMAL);

@@ -11,6 +11,7 @@ test_worker_SOURCES = \
 	testing/unit/worker/test_rekey.c \
 	testing/unit/worker/test_requests.c \
 	testing/unit/worker/test_streams.c \
+	testing/unit/worker/test_traps.c \
 	testing/unit/worker/test_unknown.c
 test_worker_CFLAGS = $(test_cflags)
 test_worker_LDADD = $(test_ldadd)

@@ -85,6 +85,7 @@ TCase *test_streams(void);
 TCase *test_pools(void);
 TCase *test_rekey(void);
 TCase *test_requests(void);
+TCase *test_traps(void);
 TCase *test_unknown(void);
 
 #endif

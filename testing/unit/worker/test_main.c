@@ -11,6 +11,7 @@ int main(void)
 
 	suite_add_tcase(suite, test_pools());
 	suite_add_tcase(suite, test_requests());
+	suite_add_tcase(suite, test_traps());
 	suite_add_tcase(suite, test_unknown());
 	suite_add_tcase(suite, test_rekey());
 	suite_add_tcase(suite, test_limits());
