@@ -1,4 +1,5 @@
 include plugins/attr/local.mk
+include plugins/bypass-lan/local.mk
 include plugins/openssl/local.mk
 include plugins/resolve/local.mk
 include plugins/updown/local.mk

@@ -9,6 +9,7 @@
 #include "daemon/loggers.h"
 #include "daemon/options.h"
 #include "daemon/scripts.h"
+#include "kernel/bypass.h"
 #include "kernel/kernel.h"
 #include "loop/helper.h"
 #include "loop/loop.h"
@@ -53,6 +54,8 @@ struct daemon {
 	struct helper_pool *helpers; /* for names */
 	struct workers *workers;
 	struct net_watch *watch; /* NULL: not possible here */
+	struct bypass_registry bypasses; /* of plugins */
+	struct bypass *bypass[BYPASS_MAX]; /* running, or NULL */
 	/* Guards events_to: the backend's threads read it, start and stop write. */
 	pthread_rwlock_t events_lock;
 	struct workers *events_to; /* NULL: events are dropped */
@@ -89,6 +92,9 @@ void daemon_wake(struct daemon *d); /* any thread */
 /* roam.c: changes of addresses and routes go to the workers, from now on and by the settings in force. */
 void daemon_watch(struct daemon *d);
 void daemon_unwatch(struct daemon *d);
+/* bypass.c: starts them, or starts them anew. */
+void daemon_bypass(struct daemon *d);
+void daemon_no_bypass(struct daemon *d);
 
 /* reload.c */
 void daemon_reload(struct daemon *d);

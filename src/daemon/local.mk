@@ -2,6 +2,7 @@
 noinst_LTLIBRARIES += libbewickd.la
 libbewickd_la_SOURCES = \
 	src/daemon/backend.c \
+	src/daemon/bypass.c \
 	src/daemon/daemon.h \
 	src/daemon/file_logger.c \
 	src/daemon/log_writer.c \

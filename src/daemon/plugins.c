@@ -28,6 +28,20 @@ static bool plugin_is_enabled(void *arg, const char *name, int *ret_priority)
 	return enabled;
 }
 
+/* What is optional is asked for by a word of its own. */
+static bool plugin_is_asked(void *arg, const char *name)
+{
+	const struct settings *s = arg;
+	char *key = xasprintf("plugins.%s.load", name);
+	bool asked = settings_bool(s, key, false);
+	int64_t priority;
+
+	if (value_int(bytes_str(settings_str(s, key, "")), &priority))
+		asked = priority > 0;
+	free(key);
+	return asked;
+}
+
 static bool plugins_have_crypto(const struct crypto_registry *r)
 {
 	return crypto_prf(r, PRF_HMAC_SHA2_256) && crypto_ke(r, KE_CURVE_25519) && crypto_hasher(r, HASH_SHA1);
@@ -69,6 +83,8 @@ bool daemon_load_plugins(struct daemon *d, struct errtext *err)
 	struct plugin_options o = {
 		.dir = d->options->plugin_dir,
 		.load = settings_str(d->settings, "load", NULL),
+		.asked = plugin_is_asked,
+		.asked_arg = d->settings,
 	};
 
 	if (settings_bool(d->settings, "load_modular", false)) {
@@ -78,6 +94,7 @@ bool daemon_load_plugins(struct daemon *d, struct errtext *err)
 	d->plugin_env = (struct plugin_env){
 		.crypto = crypto_registry_new(),
 		.kernel = kernel_registry_new(),
+		.bypass = &d->bypasses,
 		.settings = d->settings,
 		.attributes = attribute_registry_new(),
 		.hooks = hook_registry_new(),

@@ -40,6 +40,7 @@ static void reload_apply(struct daemon *d)
 
 	daemon_apply_options(d);
 	daemon_watch(d);
+	daemon_bypass(d);
 	values_control(d->settings, &control);
 	control_reloaded(d->control, &control);
 }

@@ -143,6 +143,7 @@ static bool start_workers(struct daemon *d, struct errtext *err)
 		return false;
 	events_go_to(d, d->workers);
 	daemon_watch(d);
+	daemon_bypass(d);
 	return true;
 }
 
@@ -153,6 +154,7 @@ static void stop_workers(struct daemon *d)
 	timer_stop(loop_wheel(d->loop), &d->qcd_timer);
 	events_go_to(d, NULL);
 	daemon_unwatch(d);
+	daemon_no_bypass(d);
 	workers_stop(d->workers, STOP_WORKERS_MS);
 	d->workers = NULL;
 	if (quiet) /* a look-up that hangs ends with the process */

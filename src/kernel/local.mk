@@ -1,4 +1,6 @@
 libbewick_la_SOURCES += \
+	src/kernel/bypass.c \
+	src/kernel/bypass.h \
 	src/kernel/kernel.h \
 	src/kernel/registry.c \
 	src/kernel/route.c \

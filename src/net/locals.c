@@ -38,7 +38,7 @@ bool local_addrs_equal(const struct local_addrs *a, const struct local_addrs *b)
 		const struct local_addr *x = &a->p[i], *y = &b->p[i];
 
 		if (!addr_equal(&x->addr, &y->addr) || x->ifindex != y->ifindex || x->up != y->up || x->carrier != y->carrier ||
-		    x->told != y->told)
+		    x->told != y->told || x->prefix_len != y->prefix_len)
 			return false;
 	}
 	return true;

@@ -12,6 +12,7 @@
 struct local_addr {
 	struct addr addr; /* port 0; scope of link-local ones */
 	unsigned ifindex; /* of the link it is on */
+	uint8_t prefix_len; /* of its network there; 0 not known */
 	bool up;          /* the link is up, and the address may be used */
 	bool carrier;     /* and has one */
 	bool loopback;    /* any link may lead to it */

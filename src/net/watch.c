@@ -162,6 +162,7 @@ static int watch_addr_cb(const struct nlmsghdr *h, void *arg)
 	l = (struct local_addr){
 		.addr = addr_from_ip(ifa->ifa_family, mnl_attr_get_payload(ip)),
 		.ifindex = ifa->ifa_index,
+		.prefix_len = ifa->ifa_prefixlen,
 		.up = link->up && !(flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)),
 		.carrier = link->carrier,
 		.loopback = link->loopback,

@@ -270,6 +270,26 @@ static void entry_open(const struct plugin_set *set, struct entry *e)
 
 /* ---- order ---- */
 
+/* Those that nobody asked for by name are as if they were not there. */
+static void set_drop_optional(struct plugin_set *set, const struct plugin_options *o)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < set->count; i++) {
+		struct entry *e = &set->entries[i];
+
+		if (!e->descriptor || !e->descriptor->optional || (o->asked && o->asked(o->asked_arg, e->name))) {
+			set->entries[kept++] = *e;
+			continue;
+		}
+		LOG(LIB, 2, "plugin '%s' is not asked for", e->name);
+		if (e->handle)
+			dlclose(e->handle);
+		free(e->name);
+	}
+	set->count = kept;
+}
+
 static const char *const *features(const char *const *list)
 {
 	return list ? list : no_features;
@@ -397,6 +417,8 @@ struct plugin_set *plugins_load(const struct plugin_options *options, struct plu
 		set_keep_enabled(set, options->enabled, options->enabled_arg);
 	for (size_t i = 0; i < set->count; i++)
 		entry_open(set, &set->entries[i]);
+	if (!options->load || options->enabled)
+		set_drop_optional(set, options);
 	set_load(set);
 	missing = set_report(set);
 	if (!missing)

@@ -25,6 +25,9 @@ struct plugin_options {
 	/* Not NULL with `load_modular`: asked for every plugin found; `load` is then ignored. */
 	plugin_enabled_fn *enabled;
 	void *enabled_arg;
+	/* Of plugins that are found, not listed, and `optional`: whether it is asked for. NULL: none is. */
+	bool (*asked)(void *arg, const char *name);
+	void *asked_arg;
 	/* Plugins built in, NULL-terminated; found before those in dir. NULL: plugins_built_in. */
 	const struct plugin_descriptor *const *built_in;
 };

@@ -22,6 +22,7 @@ struct plugin_descriptor {
 	const char *version;         /* NULL: that of the host */
 	const char *const *provides; /* NULL-terminated */
 	const char *const *requires; /* NULL-terminated: features that must be loaded before */
+	bool optional; /* loaded only where the settings name it */
 	/* Registers with the domains; on failure undoes everything and says why in err. */
 	bool (*load)(struct plugin_env *env, struct errtext *err);
 	/* After all users are gone. May be NULL. */
@@ -37,6 +38,7 @@ struct plugin_descriptor {
 	const struct plugin_descriptor bewick_plugin
 #endif
 
+struct bypass_registry;
 struct crypto_registry;
 struct kernel_registry;
 struct attribute_registry;
@@ -46,6 +48,7 @@ struct settings;
 struct plugin_env {
 	struct crypto_registry *crypto;
 	struct kernel_registry *kernel;
+	struct bypass_registry *bypass; /* NULL: nobody installs what is found */
 	const struct settings *settings; /* of the daemon; NULL in tests */
 	/* NULL where nobody gives or takes attributes, or calls hooks: tests, tools */
 	struct attribute_registry *attributes;

@@ -129,3 +129,38 @@ def test_not_initiated(lab):
     assert moon.swanctl("--list-pols", "--pass").stdout.startswith("shunts/shunt, PASS")
     failed = moon.initiate("shunt", check=False)
     assert failed.returncode and "establishing CHILD_SA 'shunt' failed" in failed.stderr
+
+def test_bypass_lan(lab):
+    """A tunnel for everything, and the neighbours are reached in clear; addresses that come and go are followed."""
+    everything = {"net": conf.connection("moon", {"all": {"local_ts": "10.82.1.0/24", "remote_ts": "0.0.0.0/0",
+                                                          "esp_proposals": "aes128gcm16"}})}
+    moon, sun = lab.pair(conf.gateway("moon", everything), conf.gateway("sun", {"net": conf.connection("sun", {
+        "all": {"local_ts": "0.0.0.0/0", "remote_ts": "10.82.1.0/24", "esp_proposals": "aes128gcm16"}})}),
+        settings={"plugins": {"bypass-lan": {"load": "yes", "interfaces_ignore": "eth0"}}})
+
+    def passing():
+        return {line.split()[2].rstrip(",") for line in moon.swanctl("--list-pols", "--pass").stdout.splitlines()
+                if line.startswith("Bypass LAN ")}
+    nets = {conf.inner_net("moon", version, net) for version in (4, 6) for net in range(3)}
+    wait_until(lambda: passing() == nets | {"fe80::/64"}, what="the networks of lan: %s" % passing())
+    moon.initiate("all")
+    sun.wait_children(1)
+    assert moon.ping() == 3
+    # a host of the lan, in a namespace of its own
+    run("sh", "-c", "ip link add v0 type veth peer name v1 netns %s && ip link set v0 master lan up" % lab.net.ns("gw"),
+        ns=moon.ns)
+    run("sh", "-c", "ip link set v1 up && ip addr add 10.82.1.9/24 dev v1", ns=lab.net.ns("gw"))
+    before = moon.child("all")["bytes-out"]
+    assert ping(moon.ns, "10.82.1.9", inner("moon")) == 3 and ping(moon.ns, "10.82.1.9") == 3
+    assert moon.child("all")["bytes-out"] == before
+    run("ip", "addr", "add", "10.99.0.1/20", "dev", "lan", ns=moon.ns)
+    wait_until(lambda: "10.99.0.0/20" in passing(), what="the new network")
+    run("ip", "addr", "del", "10.99.0.1/20", "dev", "lan", ns=moon.ns)
+    wait_until(lambda: passing() == nets | {"fe80::/64"}, what="it is gone")
+    assert moon.ping() == 3
+
+
+def test_no_bypass_unasked(lab):
+    moon, _ = lab.pair()
+    assert moon.swanctl("--list-pols").stdout == ""
+    assert "bypass-lan" not in moon.swanctl("--stats").stdout

@@ -269,6 +269,29 @@ START_TEST(test_all)
 }
 END_TEST
 
+static bool asked(void *arg, const char *name)
+{
+	return !strcmp(name, arg);
+}
+
+/* What is optional is loaded when it is listed, or asked for: _i 0 neither, 1 listed, 2 asked for. */
+START_TEST(test_optional)
+{
+	static const char *const expected[] = { "+base -base ", "+alone -alone ", "+alone +base -base -alone " };
+	struct plugin_descriptor extra = fake_alone;
+	const struct plugin_descriptor *two[] = { &fake_base, &extra, NULL };
+	char name[] = "alone";
+	struct plugin_options options = { .dir = "/nonexistent", .built_in = two, .asked_arg = name };
+	struct errtext err;
+
+	extra.optional = true;
+	options.load = _i == 1 ? "alone" : NULL;
+	options.asked = _i == 2 ? asked : NULL;
+	plugins_unload(plugins_load(&options, &env, &err));
+	ck_assert_str_eq(buf_str(&events), expected[_i]);
+}
+END_TEST
+
 static bool enabled(void *arg, const char *name, int *ret_priority)
 {
 	if (!strcmp(name, "base"))
@@ -336,6 +359,7 @@ int main(void)
 	tcase_add_loop_test(t, test_mandatory, 0, 5);
 	tcase_add_test(t, test_mandatory_met);
 	tcase_add_test(t, test_all);
+	tcase_add_loop_test(t, test_optional, 0, 3);
 	tcase_add_test(t, test_modular);
 	tcase_add_test(t, test_not_needed);
 	suite_add_tcase(s, t);
