@@ -202,6 +202,7 @@ uint64_t uniqueness_hash(const struct hash_key *key, const struct id *local, con
 struct traps *traps_new(struct worker *w);
 void traps_free(struct traps *t); /* removes them from the backend */
 void traps_mail(struct worker *w, struct mail *m); /* WORKER_MAIL_TRAP; takes the mail */
+void traps_roam(struct worker *w); /* our addresses changed */
 void traps_acquire(struct worker *w, const struct kernel_event *ev);
 
 /* ---- trap_reqids.c: any worker ---- */

@@ -40,6 +40,8 @@ static void roam_begin(struct worker *w, struct roam_mail *m)
 	local_addrs_unref(w->ctx.locals);
 	w->ctx.locals = local_addrs_ref(m->locals);
 	m->ids = sa_table_ids(w, &m->n_ids);
+	if (w->traps && !w->stopping)
+		traps_roam(w);
 }
 
 void roam_run(struct worker *w, struct mail *mail)

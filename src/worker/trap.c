@@ -88,11 +88,16 @@ static void trap_log_installed(const struct trap *t)
 	buf_free(&text);
 }
 
+static void trap_log_failed(const struct trap *t, const struct errtext *err)
+{
+	LOG(CFG, LOG_LEVEL_CONTROL, "installing policy '%s'%s%s%s failed%s: %s", t->name, t->conn ? " of '" : "",
+	    t->conn ? t->conn->name : "", t->conn ? "'" : "", t->waits ? " for now" : "", err->s);
+}
+
 /* The one place where installing comes to nothing. */
 static void trap_failed(struct trap *t, const struct errtext *err)
 {
-	LOG(CFG, LOG_LEVEL_CONTROL, "installing policy '%s'%s%s%s failed: %s", t->name, t->conn ? " of '" : "",
-	    t->conn ? t->conn->name : "", t->conn ? "'" : "", err->s);
+	trap_log_failed(t, err);
 	trap_free(t, CAUSE_KERNEL, "the policy could not be installed");
 }
 
@@ -149,8 +154,12 @@ static void trap_wait(struct trap *t, uint64_t request, struct mailbox *reply_to
 static void trap_begin(struct trap *t)
 {
 	struct errtext err = { "" };
+	bool known = !t->conn || trap_resolve(t, &err);
 
-	if ((t->conn && !trap_resolve(t, &err)) || !trap_install(t, &err)) {
+	if (!known && t->waits) {
+		trap_log_failed(t, &err);
+		trap_tell(t, CAUSE_RESOLVE, "our own address is not known yet");
+	} else if (!known || !trap_install(t, &err)) {
 		trap_failed(t, &err);
 	} else if (t->installed) {
 		trap_log_installed(t);
@@ -169,6 +178,8 @@ static void traps_install(struct worker *w, const struct trap_mail *m)
 		trap_reply(m->request, m->reply_to, CAUSE_NONE, NULL);
 	} else if (t) {
 		trap_wait(t, m->request, m->reply_to);
+		if (t->waits)
+			trap_begin(t);
 	} else {
 		t = trap_new(w, conf->name, trap_mode(conf));
 		t->conn = conn_ref(m->conn);
@@ -195,8 +206,8 @@ static void traps_installed(struct worker *w, const struct trap_mail *m)
 {
 	struct trap *t = traps_by_id(w->traps, m->id);
 
-	if (!t || t->installed)
-		return; /* uninstalled meanwhile */
+	if (!t || t->installed || t->tries != m->tries)
+		return; /* uninstalled, or installed anew, meanwhile */
 	if (m->status != KERNEL_OK) {
 		trap_failed(t, &m->err);
 		return;
@@ -204,6 +215,23 @@ static void traps_installed(struct worker *w, const struct trap_mail *m)
 	t->installed = true;
 	trap_log_installed(t);
 	trap_tell(t, CAUSE_NONE, NULL);
+}
+
+void traps_roam(struct worker *w)
+{
+	struct sa_ctx *ctx = &w->ctx;
+
+	LIST_FOREACH_SAFE(it, &w->traps->list) {
+		struct trap *t = list_entry(it, struct trap, link);
+
+		if (!t->reqid || !(t->waits || trap_has_moved(t)))
+			continue;
+		if (t->handle)
+			ctx->kernel_ops->remove(ctx->kernel, t->handle);
+		t->handle = NULL;
+		t->installed = false;
+		trap_begin(t);
+	}
 }
 
 /* ---- networks of plugins ---- */

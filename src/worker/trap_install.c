@@ -27,19 +27,27 @@ static bool resolve_remote(struct trap *t)
 	return false;
 }
 
-static void resolve_local(struct trap *t)
+/* Family 0: not known. */
+static struct addr resolve_local(const struct trap *t)
 {
 	const struct conn *conn = t->conn;
-	struct worker *w = t->worker;
-	struct addr local;
+	struct addr local = { 0 };
 
-	for (size_t i = 0; i < conn->n_local && !t->local_addr.family; i++)
+	for (size_t i = 0; i < conn->n_local; i++)
 		if (conn->local_addrs[i].kind == ENDPOINT_ADDR &&
 		    (!t->remote_addr.family || conn->local_addrs[i].addr.family == t->remote_addr.family))
-			t->local_addr = conn->local_addrs[i].addr;
-	if (!t->local_addr.family && t->remote_addr.family &&
-	    result_is_ok(net_source_address(w->pool->options.net, &t->remote_addr, &local)))
-		t->local_addr = local;
+			return conn->local_addrs[i].addr;
+	if (!t->remote_addr.family || !result_is_ok(net_source_address(t->worker->pool->options.net, &t->remote_addr, &local)))
+		return (struct addr){ 0 };
+	return local;
+}
+
+bool trap_has_moved(const struct trap *t)
+{
+	struct addr now = resolve_local(t);
+
+	/* what it knew last is as good as nothing */
+	return now.family && !addr_equal_ip(&now, &t->local_addr);
 }
 
 static bool resolve_trap(struct trap *t, struct errtext *err)
@@ -48,7 +56,8 @@ static bool resolve_trap(struct trap *t, struct errtext *err)
 		errtext_set(err, "remote_addrs names no single peer (an address or a name is needed for a trap)");
 		return false;
 	}
-	resolve_local(t);
+	t->local_addr = resolve_local(t);
+	t->waits = t->remote_addr.family && !t->local_addr.family && list_has_dynamic(t->conf->local_ts);
 	if (list_has_dynamic(t->conf->remote_ts) && !t->remote_addr.family) {
 		errtext_set(err, "remote_ts is dynamic and the peer's address is not known before its name is looked up: "
 			    "remote_ts must name networks, or remote_addrs an address");
@@ -121,6 +130,7 @@ static void install_done(void *arg, uint64_t token, enum kernel_status status, c
 	struct trap_mail *m = trap_mail_new(TRAP_OP_INSTALLED);
 
 	m->id = (uint32_t)token;
+	m->tries = (uint32_t)(token >> 32);
 	m->status = status;
 	if (err)
 		m->err = *err;
@@ -143,6 +153,7 @@ bool trap_install(struct trap *t, struct errtext *err)
 		.remote_ts = t->remote,
 		.name = t->name,
 	};
+	uint64_t token = (uint64_t)++t->tries << 32 | t->id;
 	enum kernel_status status;
 
 	if (t->conf && !t->conf->policies) {
@@ -152,7 +163,7 @@ bool trap_install(struct trap *t, struct errtext *err)
 	if (t->conf && !trap_scope(t, &k.scope, err))
 		return false;
 	k.fwd_out = t->conf && t->conf->policies_fwd_out;
-	status = ctx->kernel_ops->install(ctx->kernel, &k, (struct kernel_done){ install_done, t->worker, t->id }, &t->handle,
+	status = ctx->kernel_ops->install(ctx->kernel, &k, (struct kernel_done){ install_done, t->worker, token }, &t->handle,
 					  err);
 	t->installed = status == KERNEL_OK;
 	return status != KERNEL_FAILED;

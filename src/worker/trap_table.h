@@ -27,7 +27,9 @@ struct trap {
 	struct ts_list local, remote;
 	struct addr local_addr, remote_addr; /* outer; family 0: not known */
 	struct kernel_handle *handle;
-	bool installed; /* else the backend has not answered yet */
+	uint32_t tries;	/* to install it: tells answers of the backend apart */
+	bool installed; /* else the backend has not answered yet, or it waits */
+	bool waits;	/* for an address of ours */
 	struct sa_request *waiters;
 	size_t n_waiters;
 	bool keep; /* while bypass networks change: there still */
@@ -61,7 +63,7 @@ struct trap_mail {
 	struct mailbox *reply_to;
 	const struct conn *conn; /* a reference */
 	char *ike, *child;	 /* owned; BYPASS: ike is who says so */
-	uint32_t id;
+	uint32_t id, tries;
 	enum cause cause;	 /* ENDED */
 	enum kernel_status status; /* INSTALLED */
 	struct errtext err;
@@ -74,9 +76,11 @@ void trap_mail_post(struct workers *pool, struct trap_mail *m);
 /* NULL: shut down, or reply_to NULL; else tells it. */
 void trap_reply(uint64_t request, struct mailbox *reply_to, enum cause cause, const char *why);
 
-/* trap_install.c. False: it is in no table and freed; err says why. */
+/* trap_install.c. False: err says why. */
 bool trap_install(struct trap *t, struct errtext *err);
-/* Addresses and selectors of a child's policy. */
+/* Addresses and selectors of a child's policy. With t->waits: it may be possible later. */
 bool trap_resolve(struct trap *t, struct errtext *err);
+/* Whether our address towards the peer is another one now. */
+bool trap_has_moved(const struct trap *t);
 
 #endif

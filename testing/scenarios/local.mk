@@ -15,6 +15,7 @@ EXTRA_DIST += \
 	testing/interop/test_reauth.py \
 	testing/interop/test_strongswan.py \
 	testing/interop/test_sync.py \
+	testing/interop/test_traps.py \
 	testing/interop/test_vici.py \
 	testing/kernel/conftest.py \
 	testing/kernel/guest.py \

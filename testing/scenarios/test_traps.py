@@ -165,3 +165,29 @@ def test_both_trapped(lab):
     assert moon.ping() == 3
     assert sun.ping() == 3
     assert len(moon.children("net-net")) == len(sun.children("net-net")) == 1
+
+
+def test_follows_our_address(lab):
+    """Without an address the trap waits for one; when that changes, the trap does, too."""
+    moon = lab.gateway("moon", conf.gateway("moon", {"net": conf.connection("moon", {"net-net": {
+        "remote_ts": conf.inner_net("sun"), "esp_proposals": "aes128gcm16", "start_action": "trap"}}, local_addrs=None)}))
+    sun = lab.gateway("sun", conf.gateway("sun", {"net": conf.connection("sun", {"net-net": {
+        "local_ts": conf.inner_net("sun"), "esp_proposals": "aes128gcm16"}}, remote_addrs="%any")}))
+
+    def move(address):
+        run("ip", "-4", "addr", "flush", "dev", "eth0", ns=moon.ns)
+        if address:
+            run("ip", "addr", "add", address + "/24", "dev", "eth0", ns=moon.ns)
+            run("ip", "route", "add", "10.81.0.0/16", "via", "10.81.1.1", ns=moon.ns)
+
+    move(None)
+    sun.start()
+    moon.start()
+    moon.wait_log("installing policy 'net-net' of 'net' failed for now: local_ts is dynamic and our address is not known")
+    assert not policies(moon)
+    for address in ("10.81.1.2", "10.81.1.3"):
+        move(address)
+        wait_until(lambda a=address: [p["local-ts"] for p in policies(moon).values()] == [[a + "/32"]], what="the trap follows")
+        assert ping(moon.ns, inner("sun"), address) == 3
+        moon.terminate(ike="net")
+        sun.wait_no_sas()
