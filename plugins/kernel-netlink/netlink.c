@@ -483,6 +483,7 @@ static size_t nl_gather(struct nl *n, struct iovec *iov)
 		if (++n->seq == 0)
 			n->seq = 1;
 		q->h->nlmsg_seq = n->seq;
+		q->h->nlmsg_pid = n->io.portid; /* xfrm_user copies it to the notifications of what we ask for (move.c) */
 		q->due = due;
 		n->dumping |= q->dump;
 		list_add_tail(&n->sent, &q->link);

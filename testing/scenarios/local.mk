@@ -21,6 +21,7 @@ EXTRA_DIST += \
 	testing/kernel/guest.py \
 	testing/kernel/states \
 	testing/kernel/test_nat.py \
+	testing/kernel/test_mobike.py \
 	testing/kernel/test_modes.py \
 	testing/kernel/test_policies.py \
 	testing/kernel/test_sas.py \
