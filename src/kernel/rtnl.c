@@ -32,8 +32,10 @@ void rtnl_close(struct rtnl *r)
 
 struct nlmsghdr *rtnl_begin(struct rtnl *r, struct rtnl_request *q, uint16_t type, uint16_t flags)
 {
-	struct nlmsghdr *h = mnl_nlmsg_put_header(q->bytes);
+	struct nlmsghdr *h;
 
+	memset(q, 0, sizeof(*q)); /* attributes are padded with what is there */
+	h = mnl_nlmsg_put_header(q->bytes);
 	h->nlmsg_type = type;
 	h->nlmsg_flags = NLM_F_REQUEST | flags;
 	h->nlmsg_seq = ++r->seq;

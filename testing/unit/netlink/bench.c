@@ -35,7 +35,7 @@ void bench_open(struct bench *b, struct fake_kernel *fake)
 	struct errtext err = { "" };
 	struct nl_io io;
 
-	*b = (struct bench){ .fake = fake ? fake : fake_new(), .settings = settings_from_text("install_routes = no", &err) };
+	*b = (struct bench){ .fake = fake ? fake : fake_new(), .settings = settings_from_text("bewickd { install_routes = no }", &err) };
 	env.settings = b->settings;
 	b->k = backend_new(&env);
 	ck_assert(backend_settings(b->k, b->settings, &err));
