@@ -21,7 +21,8 @@
  * time with the whole list.
  */
 
-#define RESOLVE_SERVERS 16
+#define RESOLVE_SERVERS 16 /* put into force: the first of those that are known */
+#define RESOLVE_KNOWN 256
 #define RESOLVE_TIMEOUT_S 10
 
 enum resolve_way { RESOLVE_FILE, RESOLVE_RESOLVCONF, RESOLVE_RESOLVECTL };
@@ -34,8 +35,8 @@ static struct {
 	struct lanes *lanes;
 	bool told;            /* the program has servers of ours; the helper's */
 	pthread_mutex_t lock; /* guards all below */
-	struct addr servers[RESOLVE_SERVERS];
-	unsigned refs[RESOLVE_SERVERS];
+	struct addr servers[RESOLVE_KNOWN];
+	unsigned refs[RESOLVE_KNOWN];
 	size_t n;
 	bool asked; /* a job waits to be begun */
 } resolve = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -116,7 +117,7 @@ static void resolve_work(struct lane_item *item, int cancel_fd)
 	(void)item;
 	pthread_mutex_lock(&resolve.lock);
 	resolve.asked = false;
-	n = resolve.n;
+	n = resolve.n < RESOLVE_SERVERS ? resolve.n : RESOLVE_SERVERS;
 	memcpy(servers, resolve.servers, n * sizeof(*servers));
 	pthread_mutex_unlock(&resolve.lock);
 	resolve_apply(servers, n, cancel_fd);
@@ -158,7 +159,7 @@ static bool resolve_add(const struct addr *server)
 {
 	size_t i = resolve_find(server);
 
-	if (i == RESOLVE_SERVERS)
+	if (i == RESOLVE_KNOWN)
 		return false;
 	if (i == resolve.n) {
 		resolve.servers[resolve.n] = *server;
@@ -205,7 +206,7 @@ static void resolve_handle(void *arg, const struct attribute_source *source, con
 		       addr_format(&server).s, add ? "to" : "from", resolve.way == RESOLVE_FILE ? resolve.file : resolve.interface);
 	else
 		LOG_SA(&sa, CFG, LOG_LEVEL_AUDIT, "DNS server %s is not installed: there are %d already",
-		       addr_format(&server).s, RESOLVE_SERVERS);
+		       addr_format(&server).s, RESOLVE_KNOWN);
 }
 
 /* What a killed predecessor left. */
