@@ -122,3 +122,12 @@ def test_without_policies(lab):
             OUTER[4][a], "dst", OUTER[4][b], "proto", "esp", "reqid", reqid, "mode", "tunnel", ns=moon.ns)
     run("ip", "route", "replace", inner_net("sun"), "via", OUTER[4]["moon"][:-1] + "1", "src", inner("moon"), ns=moon.ns)
     assert moon.ping() == 3
+
+
+def test_transport_on_demand(lab):
+    """The first packet between the hosts brings it up, and arrives."""
+    child = {"esp_proposals": "aes128gcm16", "mode": "transport"}
+    moon, sun = pair(lab, {**child, "start_action": "trap"}, child)
+    assert ping(moon.ns, OUTER[4]["sun"]) == 3
+    moon.wait_children(1)
+    assert moon.child("c")["mode"] == sun.child("c")["mode"] == "TRANSPORT"
