@@ -248,7 +248,7 @@ def test_port_taken(daemon):
 
 @pytest.mark.parametrize("more,said", [
     ("a.b = 5", "{conf}:8: "),
-    ("kernel = nul", "no IPsec backend is named 'nul' (there is: kernel-null"),
+    ("kernel = nul", "no IPsec backend is named 'nul' (there is: kernel-netlink, kernel-null"),
     ("load = openssl kernel-nul!", "the mandatory plugin 'kernel-nul' could not be loaded"),
     ("load = kernel-null", "no plugin provides the cryptographic algorithms"),
     ("plugins { vici { socket = unix://@/none/vici } }", "control socket unix://@/none/vici: "),

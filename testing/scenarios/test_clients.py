@@ -78,8 +78,7 @@ def test_debian_swanctl_verb(moon, args, pattern):
     alive(moon)
 
 
-@pytest.mark.parametrize("args", [["--install", "--child", "net-net"],
-                                  ["--redirect", "--ike", "net", "--gateway", "10.0.0.1"]])
+@pytest.mark.parametrize("args", [["--redirect", "--ike", "net", "--gateway", "10.0.0.1"]])
 def test_debian_swanctl_verb_that_is_not_there(moon, args):
     """What this version cannot do is refused in words, with the exit status of an unknown command."""
     done = moon.swanctl(*args, program=DEBIAN, check=False)
