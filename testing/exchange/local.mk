@@ -2,6 +2,9 @@ check_PROGRAMS += test_exchange
 test_exchange_SOURCES = \
 	testing/exchange/confs.h \
 	testing/exchange/lab.c \
+	testing/exchange/lab_backend.c \
+	testing/exchange/lab_plugins.c \
+	testing/exchange/lab_private.h \
 	testing/exchange/lab.h \
 	testing/exchange/main.c \
 	testing/exchange/suites.h \

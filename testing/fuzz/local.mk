@@ -52,6 +52,9 @@ noinst_PROGRAMS += fuzz_sa
 fuzz_sa_SOURCES = \
 	testing/exchange/confs.h \
 	testing/exchange/lab.c \
+	testing/exchange/lab_backend.c \
+	testing/exchange/lab_plugins.c \
+	testing/exchange/lab_private.h \
 	testing/exchange/lab.h \
 	testing/fuzz/check_abort.c \
 	testing/fuzz/fuzz.h \
@@ -72,6 +75,9 @@ noinst_PROGRAMS += fuzz_fragment
 fuzz_fragment_SOURCES = \
 	testing/exchange/confs.h \
 	testing/exchange/lab.c \
+	testing/exchange/lab_backend.c \
+	testing/exchange/lab_plugins.c \
+	testing/exchange/lab_private.h \
 	testing/exchange/lab.h \
 	testing/fuzz/check_abort.c \
 	testing/fuzz/fuzz.h \

@@ -3,6 +3,9 @@ check_PROGRAMS += test_sa
 test_sa_SOURCES = \
 	testing/exchange/confs.h \
 	testing/exchange/lab.c \
+	testing/exchange/lab_backend.c \
+	testing/exchange/lab_plugins.c \
+	testing/exchange/lab_private.h \
 	testing/exchange/lab.h \
 	testing/fuzz/fuzz.h \
 	testing/fuzz/fuzz_fragment.c \

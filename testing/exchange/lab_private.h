@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BEWICK_TESTING_EXCHANGE_LAB_PRIVATE_H
+#define BEWICK_TESTING_EXCHANGE_LAB_PRIVATE_H
+
+#include "lab.h"
+
+/* For the files of the lab alone. */
+
+/* A pair of SAs that an endpoint's backend has. */
+struct lab_child {
+	struct lab_child *next; /* as outbound packets see them: the first that carries and has the selectors */
+	uint32_t spi_in, spi_out;
+	uint64_t selectors; /* equal for equal ones */
+	bool carries;
+	uint8_t keys[256];
+	size_t n_keys;
+	uint64_t seq_out;
+	struct kernel_move place;
+	struct kernel_child asked; /* without what it points to */
+};
+
+extern const struct kernel_ops lab_kernel_ops;
+/* Both ends of a pair of SAs treat packets alike. */
+void lab_check_modes(const struct lab *lab);
+struct crypto_registry *lab_registry(void); /* of the process */
+
+#endif
