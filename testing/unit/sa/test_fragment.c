@@ -30,6 +30,7 @@ static void ends_begin(struct ends *e, int i)
 	e->lab = sa_test_up(conf_a, conf_b);
 	e->a = lab_sa(&e->lab->a);
 	e->b = lab_sa(&e->lab->b);
+	e->a->local.port = e->a->remote.port = 500; /* MOBIKE has moved it to the NAT-T port */
 	e->h = (struct ike_header){ .spi_i = e->a->spi_i, .spi_r = e->a->spi_r, .version = IKE_VERSION,
 				    .exchange = EXCHANGE_INFORMATIONAL, .flags = IKE_FLAG_INITIATOR, .message_id = 2 };
 	for (size_t k = 0; k < sizeof(inner); k++)
