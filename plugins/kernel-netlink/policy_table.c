@@ -213,15 +213,23 @@ static bool use_is_before(const struct policy_use *a, const struct policy_use *b
 	return a->priority != b->priority ? a->priority < b->priority : a->class < b->class;
 }
 
-/* Before those of equal rank; `waits`: behind the first of them. */
+/* Before those of equal rank; `waits`: behind the first of them that carries packets, if there is one. */
 static void policy_link(struct policy *p, struct policy_use *use, bool waits)
 {
 	struct list *at = p->uses.next;
 
 	while (at != &p->uses && use_is_before(list_entry(at, struct policy_use, link), use))
 		at = at->next;
-	if (waits && at != &p->uses && !use_is_before(use, list_entry(at, struct policy_use, link)))
-		at = at->next;
+	for (struct list *it = at; waits && it != &p->uses; it = it->next) {
+		const struct policy_use *other = list_entry(it, struct policy_use, link);
+
+		if (use_is_before(use, other))
+			break;
+		if (other->off)
+			continue;
+		at = it->next;
+		break;
+	}
 	list_insert_before(at, &use->link);
 }
 

@@ -119,6 +119,28 @@ START_TEST(test_waits_and_carry)
 }
 END_TEST
 
+/* Both sides rekeyed at once, and now again: what waits comes behind the one that carries, not behind the redundant one that lingers. */
+START_TEST(test_waits_behind_what_carries)
+{
+	struct kernel_child c = bench_child(0xa1, 0xb1), d = bench_child(0xa2, 0xb2), e = bench_child(0xa3, 0xb3);
+	struct kernel_handle *first = install(&c), *redundant = install(&d), *waits;
+
+	netlink_ops.carry(b.k, redundant, false);
+	bench_turn(&b);
+	ck_assert_uint_eq(out_spi(first), 0xb1);
+	e.out_waits = true;
+	waits = install(&e);
+	ck_assert_uint_eq(out_spi(first), 0xb1);
+	netlink_ops.carry(b.k, first, false);
+	bench_turn(&b);
+	ck_assert_uint_eq(out_spi(first), 0xb3);
+	uninstall(redundant);
+	uninstall(first);
+	ck_assert_uint_eq(out_spi(waits), 0xb3);
+	uninstall(waits);
+}
+END_TEST
+
 /* Inbound: the reqid, as long as all have the same; else any SA. */
 START_TEST(test_reqids)
 {
@@ -283,6 +305,7 @@ TCase *tcase_policies(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_newest_carries);
 	tcase_add_test(tc, test_waits_and_carry);
+	tcase_add_test(tc, test_waits_behind_what_carries);
 	tcase_add_test(tc, test_reqids);
 	tcase_add_test(tc, test_trap_comes_back);
 	tcase_add_test(tc, test_shunts);
