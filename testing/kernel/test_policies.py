@@ -95,6 +95,7 @@ def test_trap(lab):
     """The first packet brings the tunnel up and arrives; tunnels come and go, and never a packet leaves in clear."""
     moon, sun = pair(lab, {"net-net": {"start_action": "trap"}}, {"net-net": {}})
     watch(lab, "-s", "10.82.0.0/16")
+    wait_until(lambda: [part for part in policies(moon) if "dir out" in part], what="the trap")
     assert moon.ping(count=1, limit=10) == 1
     sun.wait_children(1, "net-net")
     for _ in range(3):

@@ -95,6 +95,7 @@ def test_trap(lab, side):
     """The first packet brings the tunnel up, and arrives."""
     moon, sun = pair(lab, lambda mine: {"net-net": conf.net_child(mine, start_action="trap" if mine == side else "none")})
     here, there = (moon, sun) if side == "moon" else (sun, moon)
+    wait_until(lambda: "dir out" in run("ip", "xfrm", "policy", ns=here.ns).stdout, what="the trap")
     answered = ping(here.ns, inner(there.side), inner(here.side), 1, limit=10)
     assert answered == 1 or here is sun
     for gateway in (moon, sun):

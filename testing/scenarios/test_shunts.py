@@ -117,7 +117,7 @@ def test_one_service(lab):
 def test_killed_and_again(lab):
     """Rules that a dead daemon left go."""
     moon, _ = lab.pair(shunted("moon", "drop"))
-    assert not clear_of_rules(moon)
+    wait_until(lambda: not clear_of_rules(moon), what="the rules")
     moon.kill()
     assert not clear_of_rules(moon)
     moon.start(load=False)
@@ -126,7 +126,7 @@ def test_killed_and_again(lab):
 
 def test_not_initiated(lab):
     moon, _ = lab.pair(shunted("moon", "pass", start_action="start"))
-    assert moon.swanctl("--list-pols", "--pass").stdout.startswith("shunts/shunt, PASS")
+    wait_until(lambda: moon.swanctl("--list-pols", "--pass").stdout.startswith("shunts/shunt, PASS"), what="the shunt")
     failed = moon.initiate("shunt", check=False)
     assert failed.returncode and "establishing CHILD_SA 'shunt' failed" in failed.stderr
 

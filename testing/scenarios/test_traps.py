@@ -24,6 +24,7 @@ def test_first_packet_arrives(lab, version):
     """Nothing is up; a ping brings the tunnel up, and not one of its packets is lost."""
     moon, sun = lab.pair(trapped("moon", version), conf.gateway("sun", {"net": conf.connection(
         "sun", {"net-net": conf.net_child("sun", version)})}))
+    wait_until(lambda: policies(moon), what="the policy")  # installed behind the answer to load-conn
     assert list(policies(moon)) == ["net/net-net"]
     assert not moon.sas()
     assert moon.ping(version) == 3
@@ -39,6 +40,7 @@ def test_first_packet_arrives(lab, version):
 def test_again_after_the_tunnel_has_gone(lab):
     """The trap outlives what it brought up: the next packet brings it up again, with the same reqid."""
     moon, sun = lab.pair(trapped("moon"))
+    wait_until(lambda: policies(moon), what="the policy")  # installed behind the answer to load-conn
     assert moon.ping() == 3
     reqid = moon.child("net-net")["reqid"]
     for _ in range(2):
@@ -55,6 +57,7 @@ def test_again_after_the_tunnel_has_gone(lab):
 
 def test_uninstall_and_install(lab):
     moon, sun = lab.pair(trapped("moon"))
+    wait_until(lambda: policies(moon), what="the policy")  # installed behind the answer to load-conn
     assert moon.swanctl("--uninstall", "--child", "net-net").stdout == "uninstall completed successfully\n"
     assert not policies(moon)
     gone = moon.swanctl("--uninstall", "--child", "net-net", check=False)
@@ -72,6 +75,7 @@ def test_uninstall_and_install(lab):
 def test_follows_the_configuration(lab):
     """Changed, the trap has the new selectors; unloaded, it is gone. Loaded again as it was, nothing happens."""
     moon, _ = lab.pair(trapped("moon"))
+    wait_until(lambda: policies(moon), what="the policy")  # installed behind the answer to load-conn
     moon.load()
     assert len(policies(moon)) == 1
     assert len(moon.log().split("installed trap policy")) == 2
@@ -87,6 +91,7 @@ def test_follows_the_configuration(lab):
 def test_refused_set_up_is_tried_again(lab):
     """The peer refuses; the trap stays, and when the peer agrees a packet brings the tunnel up."""
     moon, sun = lab.pair(trapped("moon"), conf.gateway("sun", secret="another secret"))
+    wait_until(lambda: policies(moon), what="the policy")  # installed behind the answer to load-conn
     assert moon.ping(count=2, limit=1) == 0
     moon.wait_log("establishing CHILD_SA 'net-net' failed")
     assert list(policies(moon)) == ["net/net-net"]
@@ -122,6 +127,7 @@ def test_close_action(lab):
 def test_trap_and_start(lab):
     """Up at once, and again by the next packet when it has gone."""
     moon, sun = lab.pair(trapped("moon", start_action="trap|start"))
+    wait_until(lambda: policies(moon), what="the policy")  # installed behind the answer to load-conn
     sun.wait_children(1)
     assert list(policies(moon)) == ["net/net-net"]
     sun.terminate(ike="net")
@@ -133,6 +139,7 @@ def test_narrowed(lab):
     """The peer allows one host of the net: packets for it have their tunnel, others do not disturb it."""
     moon, sun = lab.pair(trapped("moon", remote_ts=["10.82.2.0/24"]), conf.gateway("sun", {"net": conf.connection(
         "sun", {"net-net": conf.net_child("sun", local_ts=inner("sun") + "/32")})}))
+    wait_until(lambda: policies(moon), what="the policy")  # installed behind the answer to load-conn
     assert moon.ping() == 3
     assert moon.child("net-net")["remote-ts"] == [inner("sun") + "/32"]
     assert ping(moon.ns, "10.82.2.77", inner("moon"), count=1, limit=1) == 0
@@ -144,6 +151,7 @@ def test_host_host(lab):
     moon, sun = lab.pair(*(conf.gateway(side, {"host": conf.connection(side, {"host-host": {
         "esp_proposals": "aes128gcm16", **({"start_action": "trap"} if side == "moon" else {})}})})
         for side in ("moon", "sun")))
+    wait_until(lambda: policies(moon), what="the policy")  # installed behind the answer to load-conn
     assert policies(moon)["host/host-host"]["remote-ts"] == [OUTER[4]["sun"] + "/32"]
     assert ping(moon.ns, OUTER[4]["sun"], OUTER[4]["moon"]) == 3
     sun.wait_children(1)
@@ -162,6 +170,7 @@ def test_no_trap_for_anybody(lab):
 def test_both_trapped(lab):
     """Both sides wait for a packet; both get one."""
     moon, sun = lab.pair(trapped("moon"), trapped("sun"))
+    wait_until(lambda: policies(moon), what="the policy")  # installed behind the answer to load-conn
     assert moon.ping() == 3
     assert sun.ping() == 3
     assert len(moon.children("net-net")) == len(sun.children("net-net")) == 1
