@@ -204,6 +204,7 @@ def test_bypass(lab):
             client.settimeout(limit)
             client.connect((OUTER[4]["sun"], port))
 
+    wait_until(lambda: [part for part in policies(sun) if OUTER[4]["moon"] in part and "dir out" in part], what="the trap")
     connect(2222, 30)
     with pytest.raises(TimeoutError):
         connect(2223, 2)
