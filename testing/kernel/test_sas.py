@@ -131,6 +131,17 @@ def test_rekey_by_bytes(lab):
     wait_until(lambda: states(moon).count("spi") == 2, what="their SAs, too")
 
 
+def test_rekey_under_a_transfer(lab):
+    """The same under a TCP stream at full speed: neither kernel counts a packet that it could not carry."""
+    moon, sun = up(lab, rekey_bytes="8m", rand_bytes="0", life_bytes="800m", rekey_time="0")
+    before = drops(moon), drops(sun)
+    for _ in range(4):
+        moon.tcp(size=24 << 20)
+    assert (drops(moon), drops(sun)) == before
+    assert len(re.findall("rekeyed as", moon.log())) >= 3
+    wait_until(lambda: len(moon.children()) == len(sun.children()) == 1, what="the old ones are gone")
+
+
 # ---- many, and what is left -----------------------------------------------------------------------
 
 MANY = 1000
