@@ -2,9 +2,14 @@
 #ifndef BEWICK_TESTING_EXCHANGE_LAB_H
 #define BEWICK_TESTING_EXCHANGE_LAB_H
 
+#include <check.h>
+
 #include "sa/ike_sa.h"
 #include "sa/info.h"
 #include "wire/builder.h"
+
+/* libcheck tells its parent of every assertion that holds: millions of system calls here */
+#define _mark_point(FILE, LINE) ((void)0)
 
 /*
  * Two whole endpoints in one process: the real SAs and tasks over a net that the test delivers by hand, a

@@ -52,7 +52,12 @@ def agree(moon, sun, limit):
         ours, theirs = up(moon), up(sun)
         agreed.update(name for name in ours if ours[name] == theirs.get(name))
         return len(agreed) == TUNNELS
-    wait_until(more, limit, "both sides agree on each tunnel:\n" + moon.tail())
+    try:
+        wait_until(more, limit)
+    except AssertionError:
+        stuck = sorted({"t%d" % n for n in range(TUNNELS)} - agreed)
+        raise AssertionError("they do not agree on %s:\n%s" % (stuck, "\n".join(
+            "%s: %s" % (side.side, sa) for side in (moon, sun) for name, sa in side.sas() if name in stuck[:3]))) from None
 
 
 def test_storm(lab):
