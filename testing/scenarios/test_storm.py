@@ -33,11 +33,14 @@ def gateway(side):
 
 
 def up(side):
-    """{tunnel: its IKE and ESP SPIs}, of those that have one IKE_SA and one CHILD_SA just now."""
+    """{tunnel: its IKE and ESP SPIs}, of those that have one IKE_SA with one CHILD_SA in use just now. What was replaced, or is
+    redundant, may still be there: if the peer does not close it we do, in time."""
     found, twice = {}, set()
     for name, sa in side.sas():
-        children = [c for c in sa["child-sas"].values() if c["state"] not in ("DELETED", "DESTROYING")]
-        if sa["state"] != "ESTABLISHED" or len(children) != 1 or children[0]["state"] != "INSTALLED" or name in found:
+        if sa["state"] != "ESTABLISHED":
+            continue
+        children = [c for c in sa["child-sas"].values() if c["state"] == "INSTALLED"]
+        if len(children) != 1 or name in found:
             twice.add(name)
             continue
         found[name] = (sa["initiator-spi"], sa["responder-spi"], {children[0]["spi-in"], children[0]["spi-out"]})
