@@ -25,9 +25,9 @@ def connections(lab, side, state="established"):
     return lines.splitlines()
 
 
-def pair(lab, tcp="yes", version=4, **over):
+def pair(lab, tcp="yes", version=4, settings=None, **over):
     moon, sun = lab.pair(conf.gateway("moon", None, version=version, tcp=tcp, **over), conf.gateway("sun", None, version=version),
-                         settings=dict(LISTEN, **QUICK))
+                         settings=dict(LISTEN, **QUICK, **(settings or {})))
     return moon, sun
 
 
@@ -149,7 +149,7 @@ def test_broken_and_made_again(lab):
 
 def test_responder_asks_while_it_is_broken(lab):
     """A request of the side that cannot connect waits for the next connection (RFC 9329, 6.2)."""
-    moon, sun = pair(lab)
+    moon, sun = pair(lab, settings={"retransmit_tries": 11})  # longer than the pauses between attempts to connect
     moon.initiate("net-net")
     sun.wait_children(1)
     spi = sun.child("net-net")["spi-in"]
