@@ -4,8 +4,10 @@
 
 #include <stdatomic.h>
 
+#include "config/auth_rules.h"
 #include "config/conn_counters.h"
 #include "config/tree.h"
+#include "crypto/cert.h"
 #include "proto/id.h"
 #include "proto/ipsec.h"
 #include "proto/proposal.h"
@@ -29,6 +31,9 @@ struct endpoint {
 
 enum conn_unique { UNIQUE_NO, UNIQUE_REPLACE, UNIQUE_KEEP, UNIQUE_NEVER };
 enum conn_auth { CONN_AUTH_ANY, CONN_AUTH_PUBKEY, CONN_AUTH_PSK, CONN_AUTH_EAP };
+enum conn_revocation { REVOCATION_RELAXED, REVOCATION_IFURI, REVOCATION_STRICT };
+enum conn_send_cert { SEND_CERT_IFASKED, SEND_CERT_ALWAYS, SEND_CERT_NEVER };
+enum conn_ocsp { OCSP_REPLY, OCSP_REQUEST, OCSP_BOTH, OCSP_NEVER };
 enum conn_fragmentation { FRAGMENTATION_YES, FRAGMENTATION_ACCEPT, FRAGMENTATION_NO, FRAGMENTATION_FORCE };
 /* RFC 9329; our own key */
 enum conn_tcp { CONN_TCP_NO, CONN_TCP_FALLBACK, CONN_TCP_YES };
@@ -41,6 +46,15 @@ struct conn_round {
 	enum conn_auth auth;
 	const char *auth_text; /* as configured */
 	struct id id;          /* local: may be any (then our address); remote: a pattern */
+	struct auth_rules rules;
+	size_t n_certs, n_cacerts, n_pubkeys, n_policies, n_groups;
+	struct cert *const *certs;   /* local: candidates; remote: only these */
+	struct cert *const *cacerts; /* remote: the chain has one of them */
+	struct public_key *const *pubkeys;
+	struct id ca_id;             /* remote: of a CA in the chain; any: not asked for */
+	const char *const *policies; /* OIDs that the end entity's certificate must have one of */
+	const char *const *groups;
+	enum conn_revocation revocation;
 };
 
 /* A number as configured: itself, or one that each CHILD_SA (of a connection's if_id: each IKE_SA) gets of its own. */
@@ -114,6 +128,9 @@ struct conn {
 	enum conn_fragmentation fragmentation;
 	enum conn_childless childless;
 	enum conn_unique unique;
+	bool send_certreq;
+	enum conn_send_cert send_cert;
+	enum conn_ocsp ocsp;
 	int keyingtries; /* 0 = for ever */
 	uint64_t rekey_time, reauth_time, over_time, rand_time; /* s; rand_time may exceed the others */
 	struct if_id_conf if_id_in, if_id_out; /* of children that have none */

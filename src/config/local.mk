@@ -1,4 +1,5 @@
 libbewick_la_SOURCES += \
+	src/config/auth_rules.h \
 	src/config/chunks.c \
 	src/config/chunks.h \
 	src/config/conn.c \
@@ -14,6 +15,7 @@ libbewick_la_SOURCES += \
 	src/config/conn_values.c \
 	src/config/cp_value.c \
 	src/config/cp_value.h \
+	src/config/credentials.h \
 	src/config/psk_index.c \
 	src/config/psk_index.h \
 	src/config/settings.c \

@@ -4,6 +4,7 @@
 
 #include "config/chunks.h"
 #include "config/conn.h"
+#include "config/credentials.h"
 #include "util/secret.h"
 
 /*
@@ -28,6 +29,7 @@ struct config {
 	atomic_uint refs;
 	size_t n_conns, n_secrets;
 	struct chunks conn_chunks, secret_chunks;
+	const struct credentials *creds; /* never NULL */
 	/* made by the first look-up, by whichever thread */
 	_Atomic(void **) conns, secrets;
 	_Atomic(struct conn_index *) conn_index;

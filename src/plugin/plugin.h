@@ -40,6 +40,7 @@ struct plugin_descriptor {
 
 struct bypass_registry;
 struct crypto_registry;
+struct fetch_registry;
 struct kernel_registry;
 struct attribute_registry;
 struct hook_registry;
@@ -53,6 +54,7 @@ struct plugin_env {
 	/* NULL where nobody gives or takes attributes, or calls hooks: tests, tools */
 	struct attribute_registry *attributes;
 	struct hook_registry *hooks;
+	struct fetch_registry *fetchers;
 };
 
 #endif

@@ -14,6 +14,7 @@
 #include "util/ratelimit.h"
 
 struct attribute_registry;
+struct auth_request;
 struct ike_sa;
 struct child_sa;
 
@@ -129,6 +130,9 @@ struct sa_host_ops {
 	void (*moving)(void *host, const struct ike_sa *sa, const struct addr *local, const struct addr *remote);
 	/* The SA's addresses are others now: the tables follow. */
 	void (*moved)(void *host, struct ike_sa *sa);
+	/* A request to auth/auth_service.h, whose mail the host fills in; comes back as ike_sa_authenticated, unless the SA is gone by then.
+	 * False: too much waits; the request is still the SA's. May be NULL: there are only pre-shared keys. */
+	bool (*authenticate)(void *host, struct ike_sa *sa, struct auth_request *r);
 	/* Addresses of a name: come back as ike_sa_resolved. False: at once not possible. */
 	bool (*resolve)(void *host, struct ike_sa *sa, const char *name, int family);
 	/* The source address for a destination; port untouched. */

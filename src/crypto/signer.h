@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BEWICK_CRYPTO_SIGNER_H
+#define BEWICK_CRYPTO_SIGNER_H
+
+#include "crypto/key.h"
+
+/*
+ * Private keys that are not in this process: a process that signs over a socketpair and does nothing else, and tokens
+ * (PKCS#11 by OpenSSL's engine or provider).
+ */
+struct signer;
+
+/* Forks; to be called before there are threads. The child has no other descriptor, no privileges and no way to the network.
+ * NULL: err says why. */
+EXPORT struct signer *signer_start(struct errtext *err);
+/* Ends the process and waits for it. Keys made by it sign no more. NULL is fine. */
+EXPORT void signer_stop(struct signer *s);
+/* Like private_key_parse, but the key is sent there, and what was here of it is wiped (data is the caller's). */
+EXPORT struct private_key *signer_key_parse(struct signer *s, struct bytes data, enum key_type expected, struct errtext *err);
+
+struct token_ref {
+	struct bytes handle; /* CKA_ID */
+	int64_t slot;        /* -1: any */
+	const char *module;  /* of the settings, or a path; NULL: the only one */
+	const char *pin;     /* NULL: none */
+};
+/* Blocks: for helper threads. */
+EXPORT struct private_key *private_key_from_token(const struct token_ref *t, struct errtext *err);
+
+#endif
