@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sa.h"
 #include "util/log.h"
 
 struct policy {
@@ -21,21 +22,6 @@ struct policy {
 
 /* ---- what the kernel should have ---- */
 
-static uint8_t template_mode(enum ipsec_mode mode)
-{
-	switch (mode) {
-	case IPSEC_MODE_TRANSPORT:
-		return XFRM_MODE_TRANSPORT;
-	case IPSEC_MODE_BEET:
-		return XFRM_MODE_BEET;
-	case IPSEC_MODE_TUNNEL:
-	case IPSEC_MODE_PASS:
-	case IPSEC_MODE_DROP:
-		break;
-	}
-	return XFRM_MODE_TUNNEL;
-}
-
 static void template_put_addr(xfrm_address_t *to, const struct addr *a)
 {
 	memcpy(to, a->ip, addr_len(a));
@@ -51,7 +37,7 @@ static void policy_template(const struct policy *p, const struct policy_use *use
 	bool out = p->key.dir == XFRM_POLICY_OUT;
 
 	tmpl->id.proto = IPPROTO_ESP;
-	tmpl->mode = template_mode(c->mode);
+	tmpl->mode = sa_mode(c->mode);
 	tmpl->reqid = c->reqid;
 	tmpl->aalgos = tmpl->ealgos = tmpl->calgos = UINT32_MAX;
 	tmpl->family = c->mode == IPSEC_MODE_TRANSPORT || !c->out.dst.family ? p->key.sel.family : c->out.dst.family;

@@ -35,6 +35,7 @@ void sa_build_dump(union nl_request_buffer *b);
 MUST_CHECK bool sa_report_read(const struct nlmsghdr *h, struct sa_report *ret);
 struct sa_state *sa_state_new(const struct sa_report *r); /* NULL: no replay data */
 struct sa_state *sa_state_of_conf(const struct sa *sa);   /* of numbers preset; NULL: a new SA */
+uint8_t sa_mode(enum ipsec_mode mode); /* XFRM_MODE_* */
 void sa_put_addr(xfrm_address_t *to, const struct addr *a);
 struct addr sa_get_addr(uint16_t family, const xfrm_address_t *a);
 

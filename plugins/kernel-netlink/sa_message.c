@@ -107,7 +107,7 @@ static void sa_put_lifetime(struct xfrm_lifetime_cfg *l, const struct sa *sa)
 		l->soft_packet_limit = sa->limit_packets - sa->limit_packets / SA_SOFT_SHARE;
 }
 
-static uint8_t sa_mode(enum ipsec_mode mode)
+uint8_t sa_mode(enum ipsec_mode mode)
 {
 	switch (mode) {
 	case IPSEC_MODE_TRANSPORT:

@@ -236,6 +236,7 @@ void sa_message_ike_update(struct vici_writer *w, const struct ike_info *info, c
 /* The sections of the events ike-rekey, and child-rekey (both with the one child that they are about). */
 void sa_message_ike_rekey(struct vici_writer *w, const struct ike_info *old, const struct ike_info *new);
 void sa_message_child_rekey(struct vici_writer *w, const struct ike_info *old, const struct ike_info *new);
+const char *sa_message_mode(enum ipsec_mode mode); /* as VICI calls it */
 void sa_message_suite(struct vici_writer *w, const struct suite *s, bool with_prf, bool with_ke);
 /* A tree of the whole message; NULL: its structure is wrong. */
 struct tree *conf_message_parse(struct bytes message);

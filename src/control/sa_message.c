@@ -89,7 +89,7 @@ static void message_until(struct vici_writer *w, const char *key, bool has, int6
 		vici_write_fmt(w, key, "%lld", (long long)s);
 }
 
-static const char *message_mode(enum ipsec_mode mode)
+const char *sa_message_mode(enum ipsec_mode mode)
 {
 	switch (mode) {
 	case IPSEC_MODE_TUNNEL:
@@ -142,7 +142,7 @@ static void message_child_keys(struct vici_writer *w, const struct child_info *c
 	vici_write_fmt(w, "uniqueid", "%u", c->id);
 	vici_write_fmt(w, "reqid", "%u", c->reqid);
 	vici_write_str(w, "state", child_state_name(c->state));
-	vici_write_str(w, "mode", message_mode(c->mode));
+	vici_write_str(w, "mode", sa_message_mode(c->mode));
 	if (c->installed && child_has_keys(c->state)) {
 		vici_write_str(w, "protocol", c->suite.protocol == PROTOCOL_AH ? "AH" : "ESP");
 		message_flag(w, "encap", c->encap);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "control/internal.h"
+#include "loop/thread.h"
 
 /* The thread: new clients, mail, the end. */
 
@@ -245,7 +245,6 @@ struct config *control_config(struct control *c)
 
 bool control_start(struct control *c, struct workers *workers, struct errtext *err)
 {
-	sigset_t all, before;
 	int rc;
 
 	c->workers = workers;
@@ -257,11 +256,7 @@ bool control_start(struct control *c, struct workers *workers, struct errtext *e
 	}
 	loop_set_idle(c->loop, server_idle, c);
 	events_update(c); /* before there is any connection */
-	/* signals are the main thread's */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = pthread_create(&c->thread, NULL, server_thread, c);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	rc = thread_start(&c->thread, NULL, server_thread, c);
 	if (rc != 0)
 		errtext_set(err, "control: no thread: %s", strerror(rc));
 	c->running = rc == 0;

@@ -185,23 +185,6 @@ static void policies_free(struct control *c, struct job *job)
 	free(p);
 }
 
-static const char *policy_mode(enum ipsec_mode mode)
-{
-	switch (mode) {
-	case IPSEC_MODE_TUNNEL:
-		return "TUNNEL";
-	case IPSEC_MODE_TRANSPORT:
-		return "TRANSPORT";
-	case IPSEC_MODE_BEET:
-		return "BEET";
-	case IPSEC_MODE_PASS:
-		return "PASS";
-	case IPSEC_MODE_DROP:
-		return "DROP";
-	}
-	return "";
-}
-
 static bool policies_wants(const struct policies_job *p, const struct trap_info *t)
 {
 	bool kind = t->mode == IPSEC_MODE_PASS ? p->pass : t->mode == IPSEC_MODE_DROP ? p->drop : p->trap;
@@ -230,7 +213,7 @@ static void policies_event(struct command *cmd, const struct trap_info *t)
 		vici_write_fmt(&w, "reqid", "%u", t->reqid);
 	if (t->ike)
 		vici_write_str(&w, "ike", t->ike);
-	vici_write_str(&w, "mode", policy_mode(t->mode));
+	vici_write_str(&w, "mode", sa_message_mode(t->mode));
 	policies_selectors(&w, "local-ts", t->local);
 	policies_selectors(&w, "remote-ts", t->remote);
 	vici_write_section_end(&w);
