@@ -13,6 +13,9 @@ kernel_netlink_sources = \
 	plugins/kernel-netlink/move.c \
 	plugins/kernel-netlink/netlink.c \
 	plugins/kernel-netlink/netlink.h \
+	plugins/kernel-netlink/netlink_answer.c \
+	plugins/kernel-netlink/netlink_inside.h \
+	plugins/kernel-netlink/netlink_socket.c \
 	plugins/kernel-netlink/owner.c \
 	plugins/kernel-netlink/policies.h \
 	plugins/kernel-netlink/policy.c \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "netlink.h"
+#include "netlink_inside.h"
 
 #include <errno.h>
 #include <linux/netlink.h>
@@ -18,63 +18,9 @@
 #define NL_BATCH 64
 #define NL_BATCH_BYTES 32768
 #define NL_BUFFER 65536
-#define NL_DUMP_REPEATS 8
 #define NL_LATER_MS 10 /* when the kernel has no memory for a request */
 
-struct nl_request {
-	struct list link;
-	uint64_t due;
-	unsigned tries; /* how often it was lost */
-	bool dump, interrupted;
-	unsigned repeats; /* of an interrupted dump */
-	struct nl_answer answer;
-	struct nlmsghdr *h; /* behind this struct */
-};
-
-struct nl {
-	struct nl_io io;
-	struct mnl_socket *socket; /* NULL: io is someone else's */
-	struct nl_options options;
-	struct loop *loop;
-	struct loop_fd *watch;
-	struct timer timer; /* of the oldest unanswered request, or of sending again */
-	struct list queued, sent, dumps;
-	size_t n_queued, n_sent, n_dumps;
-	bool dumping; /* one of `sent` is a dump */
-	bool dead;
-	uint32_t seq;
-	nl_event_fn *event;
-	void *event_arg;
-	nl_dead_fn *on_dead;
-	void *dead_arg;
-	struct nl_counters counters;
-	uint8_t *buffer;
-};
-
-/* ---- open and close ---- */
-
-static ssize_t nl_socket_send(void *arg, const struct iovec *iov, size_t n)
-{
-	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
-	struct msghdr m = { .msg_name = &kernel, .msg_namelen = sizeof(kernel), .msg_iov = (struct iovec *)iov,
-			    .msg_iovlen = n };
-
-	return sendmsg(mnl_socket_get_fd(arg), &m, MSG_DONTWAIT);
-}
-
-static ssize_t nl_socket_recv(void *arg, void *buffer, size_t size)
-{
-	struct sockaddr_nl from = { .nl_family = AF_NETLINK };
-	socklen_t len = sizeof(from);
-	ssize_t n = recvfrom(mnl_socket_get_fd(arg), buffer, size, MSG_DONTWAIT, (struct sockaddr *)&from, &len);
-
-	/* another process may write to us, but it is not the kernel */
-	if (n >= 0 && from.nl_pid != 0) {
-		errno = EINTR;
-		return -1;
-	}
-	return n;
-}
+/* ---- making and ending ---- */
 
 struct nl *nl_new(const struct nl_io *io, const struct nl_options *o)
 {
@@ -87,46 +33,6 @@ struct nl *nl_new(const struct nl_io *io, const struct nl_options *o)
 	list_init(&n->dumps);
 	n->buffer = xmalloc(NL_BUFFER);
 	return n;
-}
-
-static void nl_socket_tune(struct mnl_socket *s, const struct nl_options *o)
-{
-	int on = 1, size = o->receive_buffer;
-
-	(void)mnl_socket_setsockopt(s, NETLINK_EXT_ACK, &on, sizeof(on));
-	(void)mnl_socket_setsockopt(s, NETLINK_CAP_ACK, &on, sizeof(on));
-	if (size > 0 && setsockopt(mnl_socket_get_fd(s), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
-		(void)setsockopt(mnl_socket_get_fd(s), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-}
-
-struct nl *nl_open(int protocol, const struct nl_options *o, struct errtext *err)
-{
-	struct mnl_socket *s = mnl_socket_open2(protocol, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	struct nl_io io = { .send = nl_socket_send, .recv = nl_socket_recv, .arg = s };
-	struct nl *n;
-
-	if (!s || mnl_socket_bind(s, 0, MNL_SOCKET_AUTOPID) < 0) {
-		errtext_set(err, "cannot open a netlink socket for protocol %d: %s", protocol, strerror(errno));
-		if (s)
-			mnl_socket_close(s);
-		return NULL;
-	}
-	nl_socket_tune(s, o);
-	io.fd = mnl_socket_get_fd(s);
-	io.portid = mnl_socket_get_portid(s);
-	n = nl_new(&io, o);
-	n->socket = s;
-	return n;
-}
-
-int nl_group(struct nl *n, unsigned group, bool join)
-{
-	int value = (int)group;
-
-	if (!n->socket)
-		return 0;
-	return mnl_socket_setsockopt(n->socket, join ? NETLINK_ADD_MEMBERSHIP : NETLINK_DROP_MEMBERSHIP, &value,
-				     sizeof(value)) < 0 ? errno : 0;
 }
 
 void nl_on_event(struct nl *n, nl_event_fn *fn, void *arg)
@@ -201,13 +107,13 @@ static void nl_sent_remove(struct nl *n, struct nl_request *q)
 		n->dumping = false;
 }
 
-static void nl_sent_end(struct nl *n, struct nl_request *q, int error, const char *text)
+void nl_sent_end(struct nl *n, struct nl_request *q, int error, const char *text)
 {
 	nl_sent_remove(n, q);
 	nl_request_end(n, q, error, text);
 }
 
-static void nl_requeue(struct nl *n, struct nl_request *q)
+void nl_requeue(struct nl *n, struct nl_request *q)
 {
 	nl_sent_remove(n, q);
 	if (q->dump) {
@@ -264,8 +170,7 @@ static bool nl_may_repeat(const struct nl_request *q)
 	return q->h->nlmsg_type != XFRM_MSG_NEWSA && q->h->nlmsg_type != XFRM_MSG_UPDSA;
 }
 
-/* Whether an error of a repeated request says that the first one worked. */
-static bool nl_worked_before(const struct nl_request *q, int error)
+bool nl_worked_before(const struct nl_request *q, int error)
 {
 	if (q->tries == 0)
 		return false;
@@ -316,97 +221,7 @@ static void nl_die(struct nl *n, int error)
 		n->on_dead(n->dead_arg, strerror(error));
 }
 
-/* ---- answers ---- */
-
-struct nl_ack {
-	int error;
-	const char *text;
-};
-
-static int nl_ack_cb(const struct nlattr *a, void *arg)
-{
-	struct nl_ack *ack = arg;
-
-	if (mnl_attr_get_type(a) == NLMSGERR_ATTR_MSG && mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0)
-		ack->text = mnl_attr_get_str(a);
-	return MNL_CB_OK;
-}
-
-/* NLMSG_ERROR, or the NLMSG_DONE of a dump, begins with minus errno. */
-static struct nl_ack nl_ack_read(const struct nlmsghdr *h)
-{
-	struct nl_ack ack = { 0, "" };
-	const struct nlmsgerr *e = mnl_nlmsg_get_payload(h);
-	size_t offset = sizeof(*e);
-	int value;
-
-	if (mnl_nlmsg_get_payload_len(h) < sizeof(value))
-		return ack;
-	memcpy(&value, mnl_nlmsg_get_payload(h), sizeof(value));
-	ack.error = value < 0 ? -value : 0;
-	if (h->nlmsg_type != NLMSG_ERROR || !(h->nlmsg_flags & NLM_F_ACK_TLVS) ||
-	    mnl_nlmsg_get_payload_len(h) < sizeof(*e))
-		return ack;
-	if (!(h->nlmsg_flags & NLM_F_CAPPED) && e->msg.nlmsg_len >= sizeof(e->msg))
-		offset += e->msg.nlmsg_len - sizeof(e->msg);
-	if (offset <= mnl_nlmsg_get_payload_len(h))
-		mnl_attr_parse(h, (unsigned)offset, nl_ack_cb, &ack);
-	return ack;
-}
-
-static struct nl_request *nl_find(struct nl *n, const struct nlmsghdr *h)
-{
-	if (h->nlmsg_pid != n->io.portid || h->nlmsg_seq == 0)
-		return NULL;
-	LIST_FOREACH(it, &n->sent) { /* answers come in order: it is nearly always the first */
-		struct nl_request *q = list_entry(it, struct nl_request, link);
-
-		if (q->h->nlmsg_seq == h->nlmsg_seq)
-			return q;
-	}
-	return NULL;
-}
-
-/* True: it begins again. */
-static bool nl_dump_repeat(struct nl *n, struct nl_request *q)
-{
-	if (!q->interrupted || q->repeats >= NL_DUMP_REPEATS)
-		return false; /* of a table that never rests the last is as good as any */
-	q->interrupted = false;
-	q->repeats++;
-	n->counters.interrupted_dumps++;
-	nl_requeue(n, q);
-	return true;
-}
-
-static void nl_message(struct nl *n, const struct nlmsghdr *h)
-{
-	struct nl_request *q = nl_find(n, h);
-	struct nl_ack ack;
-
-	if (!q) {
-		if (n->event && h->nlmsg_type >= NLMSG_MIN_TYPE)
-			n->event(n->event_arg, h);
-		return;
-	}
-	if (h->nlmsg_flags & NLM_F_DUMP_INTR)
-		q->interrupted = true;
-	if (h->nlmsg_type >= NLMSG_MIN_TYPE) {
-		if (n->loop)
-			q->due = clock_monotonic_ms() + n->options.timeout_ms;
-		if (q->answer.message)
-			q->answer.message(q->answer.arg, h);
-		return;
-	}
-	if (h->nlmsg_type != NLMSG_ERROR && h->nlmsg_type != NLMSG_DONE)
-		return;
-	ack = nl_ack_read(h);
-	if (ack.error == 0 && q->dump && (h->nlmsg_type != NLMSG_DONE || nl_dump_repeat(n, q)))
-		return;
-	if (nl_worked_before(q, ack.error))
-		ack.error = 0;
-	nl_sent_end(n, q, ack.error, ack.error ? ack.text : "");
-}
+/* ---- reading ---- */
 
 /* False: nothing more to read now. */
 static bool nl_read_one(struct nl *n)

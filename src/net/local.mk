@@ -20,5 +20,7 @@ libbewick_la_SOURCES += \
 	src/net/tcp_frame.h \
 	src/net/tcp_stream.c \
 	src/net/tcp_stream.h \
+	src/net/tcp_stream_in.c \
+	src/net/tcp_stream_out.c \
 	src/net/watch.c \
 	src/net/watch.h

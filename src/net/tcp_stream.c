@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "proto/limits.h"
@@ -16,8 +15,6 @@
 #define RETRY_MS 1000       /* a broken connection of ours; doubled each time, */
 #define RETRY_MAX_MS 30000  /* up to that */
 #define ENDING_MS 2000      /* for what is still to be written when nobody uses it */
-#define WRITES_AT_ONCE 64
-#define ESP_AT_ONCE 256
 
 static void stream_timer(struct timer *timer);
 static void stream_event(void *arg, uint32_t events);
@@ -25,7 +22,7 @@ static void stream_try(struct tcp_stream *s, int fd);
 
 /* ---- names and numbers ---- */
 
-static struct tcp_stream *stream_find(struct tcp *t, uint32_t id)
+struct tcp_stream *tcp_stream_find(struct tcp *t, uint32_t id)
 {
 	for (struct hashnode *n = hashtab_first(&t->streams, hash_u64(&t->hash, id)); n; n = hashtab_next(n)) {
 		struct tcp_stream *s = container_of(n, struct tcp_stream, by_id);
@@ -66,25 +63,6 @@ static bool stream_may_log(struct tcp_stream *s)
 
 /* ---- the end ---- */
 
-static void stream_pop(struct tcp_stream *s)
-{
-	struct tcp_out *out = s->out;
-
-	s->out = out->next;
-	if (!s->out)
-		s->out_tail = &s->out;
-	s->out_bytes -= out->n;
-	free(out);
-}
-
-static void stream_drop_out(struct tcp_stream *s)
-{
-	while (s->out) {
-		TCP_COUNT(s->tcp, dropped_out, s->out->count);
-		stream_pop(s);
-	}
-}
-
 static void stream_disconnect(struct tcp_stream *s)
 {
 	if (s->lfd)
@@ -95,10 +73,10 @@ static void stream_disconnect(struct tcp_stream *s)
 	s->fd = -1;
 	s->wants_out = false;
 	buf_free(&s->in); /* RFC 9329 6.1 MUST: what came of a message is discarded */
-	stream_drop_out(s);
+	tcp_stream_drop_out(s);
 }
 
-static void stream_free(struct tcp_stream *s)
+void tcp_stream_free(struct tcp_stream *s)
 {
 	struct tcp *t = s->tcp;
 
@@ -114,7 +92,7 @@ static void stream_free(struct tcp_stream *s)
 }
 
 /* The connection is of no use any more. A peer's stream ends with it, ours is connected again. */
-static void stream_broken(struct tcp_stream *s, const char *why)
+void tcp_stream_broken(struct tcp_stream *s, const char *why)
 {
 	unsigned wait = RETRY_MS;
 	bool at_once = s->state == TCP_STATE_OPEN && s->retries == 0;
@@ -124,7 +102,7 @@ static void stream_broken(struct tcp_stream *s, const char *why)
 		LOG(NET, s->holds || s->fresh ? LOG_LEVEL_CONTROL : LOG_LEVEL_DETAIL, "TCP connection with %s %s: %s", addr_format_port(&s->remote).s,
 		    s->state == TCP_STATE_CONNECTING ? "cannot be made" : "is broken", why);
 	if (s->source || s->ending || (!s->holds && (!s->fresh || s->retries))) {
-		stream_free(s);
+		tcp_stream_free(s);
 		return;
 	}
 	stream_disconnect(s);
@@ -143,226 +121,12 @@ static void stream_timer(struct timer *timer)
 	if (s->state == TCP_STATE_BROKEN) {
 		stream_try(s, -1);
 	} else if (s->state == TCP_STATE_CONNECTING && s->holds) {
-		stream_broken(s, "no answer");
+		tcp_stream_broken(s, "no answer");
 	} else if (s->holds == 0) {
 		if (!s->ending && stream_may_log(s))
 			LOG(NET, LOG_LEVEL_DETAIL, "TCP connection with %s has no IKE_SA and is closed", addr_format_port(&s->remote).s);
-		stream_free(s);
+		tcp_stream_free(s);
 	}
-}
-
-/* ---- out ---- */
-
-static void stream_written(struct tcp_stream *s, size_t n)
-{
-	while (s->out && n >= s->out->n - s->out->done) {
-		struct tcp_out *o = s->out;
-
-		n -= o->n - o->done;
-		if (o->esp)
-			TCP_COUNT(s->tcp, esp_out, o->count);
-		else
-			TCP_COUNT(s->tcp, ike_out, o->count);
-		stream_pop(s);
-	}
-	if (s->out)
-		s->out->done += n;
-}
-
-/* False: the stream is gone, or broken. */
-static bool stream_write(struct tcp_stream *s)
-{
-	while (s->out) {
-		struct iovec iov[WRITES_AT_ONCE];
-		struct msghdr m = { .msg_iov = iov };
-		ssize_t n;
-
-		for (struct tcp_out *o = s->out; o && m.msg_iovlen < WRITES_AT_ONCE; o = o->next)
-			iov[m.msg_iovlen++] = (struct iovec){ o->data + o->done, o->n - o->done };
-		n = sendmsg(s->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EAGAIN)
-			return true;
-		if (n < 0) {
-			stream_broken(s, strerror(errno));
-			return false;
-		}
-		stream_written(s, (size_t)n);
-	}
-	return true;
-}
-
-static bool stream_can_write(const struct tcp_stream *s)
-{
-	return s->state == TCP_STATE_PREFIX || s->state == TCP_STATE_OPEN;
-}
-
-/* Writes what can be written, watches for the rest. May free it. */
-static void stream_flush(struct tcp_stream *s)
-{
-	bool more;
-
-	if (!stream_can_write(s) || !stream_write(s))
-		return;
-	more = s->out != NULL;
-	if (!more && s->ending) {
-		stream_free(s);
-		return;
-	}
-	if (more != s->wants_out)
-		loop_modify(s->lfd, EPOLLIN | (more ? EPOLLOUT : 0));
-	s->wants_out = more;
-}
-
-static void stream_queue(struct tcp_stream *s, struct tcp_out *out)
-{
-	out->next = NULL;
-	*s->out_tail = out;
-	s->out_tail = &out->next;
-	s->out_bytes += out->n;
-	if (list_empty(&s->flush) && !s->wants_out)
-		list_add_tail(&s->tcp->to_flush, &s->flush);
-}
-
-void tcp_stream_send(struct tcp *t, struct tcp_out *out)
-{
-	struct tcp_stream *s = stream_find(t, out->stream);
-	/* ESP does not wait for a connection: IKE may, and what waits is what makes the SA work again */
-	bool room = s && s->out_bytes + out->n <= (out->esp ? LIMIT_STREAM_ESP : LIMIT_STREAM_IKE) &&
-		    (stream_can_write(s) || !out->esp);
-
-	atomic_fetch_sub_explicit(&t->mailed, out->n, memory_order_relaxed);
-	if (room) {
-		stream_queue(s, out);
-		return;
-	}
-	TCP_COUNT(t, dropped_out, out->count);
-	free(out);
-}
-
-void tcp_streams_flush(struct tcp *t)
-{
-	while (!list_empty(&t->to_flush)) {
-		struct tcp_stream *s = list_entry(t->to_flush.next, struct tcp_stream, flush);
-
-		list_del(&s->flush);
-		list_init(&s->flush);
-		stream_flush(s);
-	}
-}
-
-/* ---- in ---- */
-
-struct stream_input {
-	struct tcp_packet esp[ESP_AT_ONCE];
-	size_t n;
-};
-
-static void stream_judge(struct tcp_stream *s, size_t good, size_t n)
-{
-	s->bad = good ? 0 : s->bad + (unsigned)n;
-}
-
-static void stream_give_esp(struct tcp_stream *s, struct stream_input *in)
-{
-	struct tcp *t = s->tcp;
-	size_t good;
-
-	if (!in->n)
-		return;
-	good = t->user.esp(t->user.arg, &s->local, &s->remote, in->esp, in->n);
-	TCP_COUNT(t, esp_in, good);
-	TCP_COUNT(t, dropped_in, in->n - good);
-	stream_judge(s, good, in->n);
-	in->n = 0;
-}
-
-static void stream_give_ike(struct tcp_stream *s, struct bytes message)
-{
-	struct tcp *t = s->tcp;
-
-	if (t->user.ike(t->user.arg, &s->local, &s->remote, message))
-		TCP_COUNT(t, ike_in, 1);
-	else
-		TCP_COUNT(t, dropped_in, 1);
-}
-
-static void stream_message(struct tcp_stream *s, struct stream_input *in, struct bytes message)
-{
-	switch (tcp_frame_kind(&message)) {
-	case TCP_KIND_IKE:
-		stream_give_esp(s, in);
-		stream_give_ike(s, message);
-		break;
-	case TCP_KIND_ESP:
-		in->esp[in->n++] = (struct tcp_packet){ (uint8_t *)(uintptr_t)message.p, message.n };
-		if (in->n == ESP_AT_ONCE)
-			stream_give_esp(s, in);
-		break;
-	case TCP_KIND_KEEPALIVE:
-		break;
-	case TCP_KIND_RUNT:
-		TCP_COUNT(s->tcp, dropped_in, 1);
-		stream_judge(s, 0, 1);
-		break;
-	}
-}
-
-/* Cuts what is there into messages; what is left of it is *data. NULL, or why the connection must end. */
-static const char *stream_parse(struct tcp_stream *s, struct bytes *data)
-{
-	struct stream_input in = { .n = 0 };
-	size_t max = s->holds ? TCP_MESSAGE_MAX : s->tcp->options.max_message;
-	enum tcp_frame frame = TCP_FRAME_WHOLE;
-	struct bytes message;
-
-	if (s->state == TCP_STATE_PREFIX) {
-		frame = tcp_frame_prefix(data);
-		if (frame == TCP_FRAME_BROKEN)
-			return "it does not begin with IKETCP";
-		if (frame == TCP_FRAME_WHOLE)
-			s->state = TCP_STATE_OPEN;
-	}
-	while (frame == TCP_FRAME_WHOLE && s->bad < LIMIT_STREAM_BAD) {
-		frame = tcp_frame_next(data, max, &message);
-		if (frame == TCP_FRAME_WHOLE)
-			stream_message(s, &in, message);
-	}
-	stream_give_esp(s, &in);
-	if (frame == TCP_FRAME_BROKEN)
-		return "the length of a message cannot be";
-	/* RFC 9329 6.1 SHOULD: a connection that carries nothing valid is corrupted */
-	return s->bad >= LIMIT_STREAM_BAD ? "nothing that came for a while was IKE or ESP of ours" : NULL;
-}
-
-static void stream_read(struct tcp_stream *s)
-{
-	struct tcp *t = s->tcp;
-	size_t before = s->in.n;
-	const char *fault;
-	struct bytes data;
-	ssize_t n;
-
-	if (before)
-		memcpy(t->rx, s->in.p, before);
-	n = recv(s->fd, t->rx + before, TCP_READ_MAX, MSG_DONTWAIT);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n <= 0) {
-		stream_broken(s, n ? strerror(errno) : "closed by the peer");
-		return;
-	}
-	s->retries = 0; /* somebody is there */
-	data = bytes_of(t->rx, before + (size_t)n);
-	fault = stream_parse(s, &data);
-	if (fault) {
-		stream_broken(s, fault);
-		return;
-	}
-	if (data.n || before)
-		buf_free(&s->in);
-	buf_add_bytes(&s->in, data);
 }
 
 /* ---- connecting ---- */
@@ -385,7 +149,7 @@ static void stream_try(struct tcp_stream *s, int fd)
 	if (fd < 0) {
 		fd = socket(s->remote.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
 		if (fd < 0) {
-			stream_broken(s, strerror(errno));
+			tcp_stream_broken(s, strerror(errno));
 			return;
 		}
 		tcp_socket_prepare(s->tcp, fd);
@@ -396,7 +160,7 @@ static void stream_try(struct tcp_stream *s, int fd)
 			len = addr_to_sockaddr(&local, &sa);
 			if (bind(fd, (struct sockaddr *)&sa, len) < 0) {
 				s->fd = fd;
-				stream_broken(s, strerror(errno));
+				tcp_stream_broken(s, strerror(errno));
 				return;
 			}
 		}
@@ -404,7 +168,7 @@ static void stream_try(struct tcp_stream *s, int fd)
 	len = addr_to_sockaddr(&s->remote, &sa);
 	if ((connect(fd, (struct sockaddr *)&sa, len) < 0 && errno != EINPROGRESS) || !stream_watch(s, fd, EPOLLOUT)) {
 		s->fd = fd;
-		stream_broken(s, strerror(errno));
+		tcp_stream_broken(s, strerror(errno));
 	}
 }
 
@@ -418,18 +182,6 @@ void tcp_stream_connect(struct tcp *t, const struct tcp_mail *m)
 	stream_try(s, m->fd);
 }
 
-static void stream_send_prefix(struct tcp_stream *s)
-{
-	struct tcp_out *out = xmalloc(sizeof(*out) + TCP_PREFIX_LEN);
-
-	*out = (struct tcp_out){ .tcp = s->tcp, .n = TCP_PREFIX_LEN, .next = s->out };
-	memcpy(out->data, TCP_PREFIX, TCP_PREFIX_LEN);
-	if (!s->out)
-		s->out_tail = &out->next;
-	s->out = out;
-	s->out_bytes += out->n;
-}
-
 static void stream_connected(struct tcp_stream *s)
 {
 	struct tcp *t = s->tcp;
@@ -440,7 +192,7 @@ static void stream_connected(struct tcp_stream *s)
 	if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &e, &len) < 0)
 		e = errno;
 	if (e || !tcp_socket_name(s->fd, &local)) {
-		stream_broken(s, strerror(e));
+		tcp_stream_broken(s, strerror(e));
 		return;
 	}
 	s->local = local;
@@ -450,7 +202,7 @@ static void stream_connected(struct tcp_stream *s)
 	TCP_COUNT(t, connected, 1);
 	LOG(NET, LOG_LEVEL_CONTROL, "TCP connection from %s to %s is made%s", addr_format_port(&s->local).s,
 	    addr_format_port(&s->remote).s, s->was_up ? " again" : "");
-	stream_send_prefix(s);
+	tcp_stream_send_prefix(s);
 	s->wants_out = true;
 	loop_modify(s->lfd, EPOLLIN | EPOLLOUT);
 	/* also when it is the first one that did not fail: what waited for the others is lost */
@@ -459,7 +211,7 @@ static void stream_connected(struct tcp_stream *s)
 	s->was_up = true;
 	if (!s->holds)
 		stream_wait(s, LIMIT_STREAM_WAIT_MS);
-	stream_flush(s);
+	tcp_stream_flush(s);
 }
 
 void tcp_stream_accept(struct tcp *t, int fd, const struct addr *remote)
@@ -486,7 +238,7 @@ void tcp_stream_accept(struct tcp *t, int fd, const struct addr *remote)
 	if (tcp_socket_name(fd, &s->local) && stream_watch(s, fd, EPOLLIN))
 		return;
 	s->fd = fd;
-	stream_free(s);
+	tcp_stream_free(s);
 }
 
 static void stream_event(void *arg, uint32_t events)
@@ -501,18 +253,18 @@ static void stream_event(void *arg, uint32_t events)
 		struct tcp *t = s->tcp;
 		uint32_t id = s->id;
 
-		stream_flush(s);
-		s = stream_find(t, id);
+		tcp_stream_flush(s);
+		s = tcp_stream_find(t, id);
 	}
 	if (s && s->state != TCP_STATE_BROKEN && events & (EPOLLIN | EPOLLERR | EPOLLHUP))
-		stream_read(s);
+		tcp_stream_read(s);
 }
 
 /* ---- who uses it ---- */
 
 void tcp_stream_hold(struct tcp *t, uint32_t id, uint64_t owner)
 {
-	struct tcp_stream *s = stream_find(t, id);
+	struct tcp_stream *s = tcp_stream_find(t, id);
 
 	if (!s)
 		return;
@@ -523,13 +275,13 @@ void tcp_stream_hold(struct tcp *t, uint32_t id, uint64_t owner)
 	if (s->source)
 		tcp_source_waits(t, s->source, false);
 	/* the timer of a connection that is being made goes on */
-	if (stream_can_write(s))
+	if (tcp_stream_can_write(s))
 		timer_stop(loop_wheel(t->loop), &s->timer);
 }
 
 void tcp_stream_release(struct tcp *t, uint32_t id)
 {
-	struct tcp_stream *s = stream_find(t, id);
+	struct tcp_stream *s = tcp_stream_find(t, id);
 
 	if (!s || s->holds == 0 || --s->holds > 0)
 		return;
@@ -537,23 +289,23 @@ void tcp_stream_release(struct tcp *t, uint32_t id)
 		/* RFC 9329, 6.1: it is the peer's to close, within reason */
 		tcp_source_waits(t, s->source, true);
 		stream_wait(s, LIMIT_STREAM_WAIT_MS);
-	} else if (s->out && stream_can_write(s)) {
+	} else if (s->out && tcp_stream_can_write(s)) {
 		s->ending = true;
 		stream_wait(s, ENDING_MS);
 	} else {
-		stream_free(s);
+		tcp_stream_free(s);
 	}
 }
 
 void tcp_stream_reconnect(struct tcp *t, uint32_t id)
 {
-	struct tcp_stream *s = stream_find(t, id);
+	struct tcp_stream *s = tcp_stream_find(t, id);
 
 	if (!s || s->source || !s->holds)
 		return;
 	s->retries = 0; /* there is a reason to hope */
 	if (s->state == TCP_STATE_OPEN || s->state == TCP_STATE_CONNECTING)
-		stream_broken(s, "our address has changed");
+		tcp_stream_broken(s, "our address has changed");
 	else
 		stream_wait(s, 0);
 }
@@ -561,5 +313,5 @@ void tcp_stream_reconnect(struct tcp *t, uint32_t id)
 void tcp_streams_close(struct tcp *t)
 {
 	LIST_FOREACH_SAFE(it, &t->list)
-		stream_free(list_entry(it, struct tcp_stream, link));
+		tcp_stream_free(list_entry(it, struct tcp_stream, link));
 }

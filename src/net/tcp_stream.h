@@ -113,6 +113,17 @@ void tcp_streams_close(struct tcp *t);
 /* A connection from outside; takes the descriptor. */
 void tcp_stream_accept(struct tcp *t, int fd, const struct addr *remote);
 
+/* Between tcp_stream.c, tcp_stream_out.c and tcp_stream_in.c. "Frees": the stream may be gone afterwards. */
+struct tcp_stream *tcp_stream_find(struct tcp *t, uint32_t id);
+void tcp_stream_free(struct tcp_stream *s);
+/* The connection is of no use any more. A peer's stream ends with it, ours is connected again. Frees. */
+void tcp_stream_broken(struct tcp_stream *s, const char *why);
+bool tcp_stream_can_write(const struct tcp_stream *s);
+void tcp_stream_flush(struct tcp_stream *s); /* writes what can be written, watches for the rest; frees */
+void tcp_stream_drop_out(struct tcp_stream *s);
+void tcp_stream_send_prefix(struct tcp_stream *s); /* before all that waits */
+void tcp_stream_read(struct tcp_stream *s);        /* frees */
+
 /* tcp_accept.c: who may come. NULL: nobody more. */
 struct tcp_source *tcp_source_take(struct tcp *t, const struct addr *remote);
 void tcp_source_give(struct tcp *t, struct tcp_source *source, bool waiting);
