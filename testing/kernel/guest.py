@@ -7,13 +7,13 @@
 The guest's root is this machine's, read only, under a layer in memory that vanishes; FOLDERs are the real ones. The command
 starts in the current folder with this environment; its output and exit status become ours. Status 124: too slow, 125: no guest.
 """
-import argparse
 import os
 import shlex
-import shutil
 import subprocess
 import sys
-import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
+import guest_job  # noqa: E402
 
 KERNEL = "/usr/bin/linux.uml"
 # What a missing algorithm would cost otherwise: the kernel asks modprobe for each by several names, for 0.2 s and more
@@ -46,21 +46,11 @@ while :; do sleep 1; done
 """
 
 
-def write(path, text):
-    with open(path, "w", encoding="utf-8") as f:
-        f.write(text)
-    os.chmod(path, 0o755)
-
-
 def guest(job, options):
-    folders = [job, *(os.path.realpath(folder) for folder in options.write)]
     os.makedirs(job + "/modules/lib")
     os.symlink("/usr/lib/uml/modules", job + "/modules/lib/modules")
-    write(job + "/init", INIT.format(modules=" ".join(MODULES), job=shlex.quote(job),
-                                     folders=" ".join(shlex.quote(folder) for folder in folders)))
-    write(job + "/command", "".join("export %s=%s\n" % (key, shlex.quote(value)) for key, value in os.environ.items()
-                                    if key.isidentifier() and key not in ("PWD", "OLDPWD", "SHLVL", "_")) +
-          "cd %s && exec %s\n" % (shlex.quote(os.getcwd()), shlex.join(options.command)))
+    guest_job.write(job + "/init", INIT.format(modules=" ".join(MODULES), job=shlex.quote(job),
+                                               folders=guest_job.folders(job, options)))
     with open(job + "/console", "wb") as console:
         try:
             subprocess.run([KERNEL, "rootfstype=hostfs", "rootflags=/", "rw", "init=%s/init" % job, "uml_dir=" + job,
@@ -68,37 +58,15 @@ def guest(job, options):
                            stdin=subprocess.DEVNULL, stdout=console, stderr=console, check=False, timeout=options.limit,
                            start_new_session=True)
         except subprocess.TimeoutExpired:
-            return 124
-    try:
-        with open(job + "/status", encoding="ascii") as f:
-            return int(f.read())
-    except (OSError, ValueError):
-        with open(job + "/console", errors="replace", encoding="utf-8") as f:
-            sys.stderr.write(f.read())
-        return 125
+            return guest_job.TOO_SLOW
+    return guest_job.status(job)
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--limit", type=float, default=120)
-    parser.add_argument("--memory", type=int, default=768)
-    parser.add_argument("--write", action="append", default=[])
-    parser.add_argument("command", nargs=argparse.REMAINDER)
-    options = parser.parse_args()
+    options = guest_job.parser(limit=120).parse_args()
     if not os.access(KERNEL, os.X_OK):
         sys.exit("guest.py: there is no %s: package user-mode-linux" % KERNEL)
-    job = tempfile.mkdtemp(prefix="bewick-uml-")
-    try:
-        status = guest(job, options)
-        if os.path.exists(job + "/output"):
-            with open(job + "/output", "rb") as f:
-                shutil.copyfileobj(f, sys.stdout.buffer)
-        sys.stdout.flush()
-        if status == 124:
-            sys.stderr.write("guest.py: no end after %g s\n" % options.limit)
-    finally:
-        shutil.rmtree(job, ignore_errors=True)
-    sys.exit(status)
+    guest_job.run("uml", guest, options)
 
 
 if __name__ == "__main__":

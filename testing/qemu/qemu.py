@@ -9,7 +9,6 @@ ESP, two CPUs). Slow, as no hardware helps: 3 s to boot, 20 to 80 times slower a
 As guest.py: the root is this machine's, read only, under a layer in memory that vanishes; FOLDERs are the real ones. Status
 124: too slow, 125: no guest.
 """
-import argparse
 import glob
 import os
 import re
@@ -17,8 +16,10 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
+import guest_job  # noqa: E402
 
 VIRTIOFSD = "/usr/lib/qemu/virtiofsd"
 BOOT_MODULES = ("virtio_pci", "virtiofs", "overlay")
@@ -53,12 +54,6 @@ sync
 echo o >/proc/sysrq-trigger
 while :; do sleep 1; done
 """
-
-
-def write(path, text):
-    with open(path, "w", encoding="utf-8") as f:
-        f.write(text)
-    os.chmod(path, 0o755)
 
 
 def version_key(path):
@@ -96,8 +91,8 @@ def initramfs(job, version, folders):
             if os.path.basename(path) not in order:
                 order.append(os.path.basename(path))
                 shutil.copy(path, root + "/modules")
-    write(root + "/modules/order", "\n".join(order) + "\n")
-    write(root + "/init", INIT.format(job=shlex.quote(job), folders=" ".join(map(shlex.quote, folders))))
+    guest_job.write(root + "/modules/order", "\n".join(order) + "\n")
+    guest_job.write(root + "/init", INIT.format(job=shlex.quote(job), folders=folders))
     names = "\n".join(os.path.relpath(os.path.join(at, name), root) for at, dirs, files in os.walk(root)
                       for name in dirs + files)
     with open(job + "/initrd", "wb") as out:
@@ -120,12 +115,8 @@ def start_files(job):
 
 def guest(job, options):
     image, version = newest_kernel()
-    folders = [job, *(os.path.realpath(folder) for folder in options.write)]
-    initramfs(job, version, folders)
-    write(job + "/main", MAIN.format(job=shlex.quote(job), modules=MODULES))
-    write(job + "/command", "".join("export %s=%s\n" % (key, shlex.quote(value)) for key, value in os.environ.items()
-                                    if key.isidentifier() and key not in ("PWD", "OLDPWD", "SHLVL", "_")) +
-          "cd %s && exec %s\n" % (shlex.quote(os.getcwd()), shlex.join(options.command)))
+    initramfs(job, version, guest_job.folders(job, options))
+    guest_job.write(job + "/main", MAIN.format(job=shlex.quote(job), modules=MODULES))
     server, path = start_files(job)
     memory = "%dM" % options.memory
     try:
@@ -138,44 +129,23 @@ def guest(job, options):
                             "console=ttyS0 loglevel=3 panic=-1 mitigations=off random.trust_cpu=on"],
                            stdin=subprocess.DEVNULL, stdout=console, stderr=console, check=False, timeout=options.limit)
     except subprocess.TimeoutExpired:
-        return 124
+        return guest_job.TOO_SLOW
     finally:
         server.terminate()
         server.wait()
-    try:
-        with open(job + "/status", encoding="ascii") as f:
-            return int(f.read())
-    except (OSError, ValueError):
-        with open(job + "/console", errors="replace", encoding="utf-8") as f:
-            sys.stderr.write(f.read())
-        return 125
+    return guest_job.status(job)
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--limit", type=float, default=300)
-    parser.add_argument("--memory", type=int, default=768)
-    parser.add_argument("--write", action="append", default=[])
+    parser = guest_job.parser(limit=300)
     parser.add_argument("--check", action="store_true", help="only say whether it can run here")
-    parser.add_argument("command", nargs=argparse.REMAINDER)
     options = parser.parse_args()
     lack = missing()
     if options.check and not lack:
         return
     if lack:
         sys.exit("qemu.py: cannot run: %s is not installed" % lack)
-    job = tempfile.mkdtemp(prefix="bewick-qemu-")
-    try:
-        status = guest(job, options)
-        if os.path.exists(job + "/output"):
-            with open(job + "/output", "rb") as f:
-                shutil.copyfileobj(f, sys.stdout.buffer)
-        sys.stdout.flush()
-        if status == 124:
-            sys.stderr.write("qemu.py: no end after %g s\n" % options.limit)
-    finally:
-        shutil.rmtree(job, ignore_errors=True)
-    sys.exit(status)
+    guest_job.run("qemu", guest, options)
 
 
 if __name__ == "__main__":

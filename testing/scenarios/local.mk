@@ -26,6 +26,7 @@ EXTRA_DIST += \
 	testing/kernel/test_policies.py \
 	testing/kernel/test_sas.py \
 	testing/kernel/test_tunnels.py \
+	testing/lib/guest_job.py \
 	testing/peers/conftest.py \
 	testing/peers/peers.py \
 	testing/peers/test_libreswan.py \
