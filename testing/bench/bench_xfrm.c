@@ -22,6 +22,7 @@
 #define BENCH_OWNER 1
 #define BENCH_SPI_IN 0x100000
 #define BENCH_SPI_OUT 0x900000
+#define BENCH_SILENCE_US 30e6
 
 static void die(const char *what, const char *why)
 {
@@ -76,10 +77,20 @@ static void installed(void *arg, uint64_t token, enum kernel_status status, cons
 	atomic_fetch_add(&answered, 1);
 }
 
+/* The backend gives each request up after seconds: when nothing comes for longer, it is broken. */
 static void wait_answers(unsigned n)
 {
-	while (atomic_load(&answered) < n)
+	unsigned seen = atomic_load(&answered), now;
+	double since = now_us();
+
+	while ((now = atomic_load(&answered)) < n) {
+		if (now != seen)
+			since = now_us();
+		else if (now_us() - since > BENCH_SILENCE_US)
+			die("the backend", "does not answer any more");
+		seen = now;
 		usleep(5000);
+	}
 }
 
 static void ignore_event(void *arg, const struct kernel_event *ev)
