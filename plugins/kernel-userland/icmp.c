@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "icmp.h"
 
+#include "checksum.h"
 #include "util/writer.h"
 
 #define IPV4_ERROR_MAX 576
@@ -9,22 +10,6 @@
 #define ICMP_FRAG_NEEDED 4
 #define ICMPV6_TOO_BIG 2
 #define ERROR_TTL 64
-
-static uint32_t checksum_add(uint32_t sum, const uint8_t *p, size_t n)
-{
-	for (size_t i = 0; i + 1 < n; i += 2)
-		sum += (uint32_t)p[i] << 8 | p[i + 1];
-	if (n % 2)
-		sum += (uint32_t)p[n - 1] << 8;
-	return sum;
-}
-
-static uint16_t checksum_end(uint32_t sum)
-{
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)~sum;
-}
 
 /* Queries may be answered with errors, errors may not. */
 static bool icmp_may_answer(const struct flow *f)
@@ -60,8 +45,8 @@ static struct bytes icmp_too_big_v4(uint8_t *packet, const struct flow *f, size_
 	writer_u8(&w, ICMP_FRAG_NEEDED);
 	writer_u32(&w, 0); /* checksum, unused */
 	writer_u16(&w, (uint16_t)mtu);
-	writer_patch(&w, 10, checksum_end(checksum_add(0, out, 20)), 2);
-	writer_patch(&w, 22, checksum_end(checksum_add(0, out + 20, 8 + quoted)), 2);
+	checksum_put(out + 10, (uint16_t)~checksum_fold(checksum_add(0, out, 20)));
+	checksum_put(out + 22, (uint16_t)~checksum_fold(checksum_add(0, out + 20, 8 + quoted)));
 	return bytes_of(out, 28 + quoted);
 }
 
@@ -70,7 +55,7 @@ static struct bytes icmp_too_big_v6(uint8_t *packet, const struct flow *f, size_
 	size_t quoted = f->len < IPV6_ERROR_MAX - 48 ? f->len : IPV6_ERROR_MAX - 48;
 	uint8_t *out = packet - 48;
 	struct writer w = writer_of(out, 48);
-	uint32_t sum;
+	uint64_t sum;
 
 	writer_u32(&w, 0x60000000);
 	writer_u16(&w, (uint16_t)(8 + quoted));
@@ -82,8 +67,9 @@ static struct bytes icmp_too_big_v6(uint8_t *packet, const struct flow *f, size_
 	writer_u8(&w, 0);
 	writer_u16(&w, 0);
 	writer_u32(&w, (uint32_t)mtu);
-	sum = checksum_add((uint32_t)(8 + quoted) + IPPROTO_ICMPV6, out + 8, 40 + quoted);
-	writer_patch(&w, 42, checksum_end(sum), 2);
+	sum = checksum_add_u16(checksum_add_u16(0, (unsigned)(8 + quoted)), IPPROTO_ICMPV6);
+	sum = checksum_add(sum, out + 8, 40 + quoted);
+	checksum_put(out + 42, (uint16_t)~checksum_fold(sum));
 	return bytes_of(out, 48 + quoted);
 }
 
