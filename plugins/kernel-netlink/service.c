@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 
 #include "policy.h"
 #include "sa.h"
+#include "loop/thread.h"
 #include "util/log.h"
 
 #define SERVICE_STOP_MS 30000
@@ -183,7 +183,6 @@ void service_turn(struct kernel *k)
 
 bool netlink_service_start(struct kernel *k, struct errtext *err)
 {
-	sigset_t all, before;
 	int e;
 
 	nl_on_dead(k->nl, service_dead, k);
@@ -194,35 +193,20 @@ bool netlink_service_start(struct kernel *k, struct errtext *err)
 		return false;
 	}
 	loop_set_idle(k->loop, service_idle, k);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	e = pthread_create(&k->service, NULL, service_main, k);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	e = thread_start(&k->service, "bewick-xfrm", service_main, k);
 	if (e) {
 		errtext_set(err, "cannot start the service thread: %s", strerror(e));
 		return false;
 	}
-	pthread_setname_np(k->service, "bewick-xfrm");
 	k->service_runs = true;
 	return true;
 }
 
-static void service_drop_stop(struct mail *m)
-{
-	free(m);
-}
-
 void netlink_service_stop(struct kernel *k)
 {
-	struct mail *stop;
-
 	if (!k->service_runs)
 		return;
-	stop = xcalloc(1, sizeof(*stop));
-	stop->kind = SERVICE_STOP;
-	stop->drop = service_drop_stop;
-	mailbox_post(k->box, stop);
-	pthread_join(k->service, NULL);
+	thread_stop(k->service, k->box, SERVICE_STOP);
 	k->service_runs = false;
 	service_read_mail(k, 0); /* what came behind the end */
 	(void)nl_drain(k->nl, SERVICE_STOP_MS); /* so that nobody is busy */

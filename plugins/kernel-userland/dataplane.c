@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "loop/thread.h"
 #include "util/log.h"
 
 void dataplane_init(struct dataplane *dp)
@@ -214,25 +214,16 @@ static void *dataplane_in_main(void *arg)
 
 bool dataplane_start(struct dataplane *dp, struct errtext *err)
 {
-	sigset_t all, before;
-	int e;
+	int e = thread_start(&dp->thread_in, "bewick-esp-in", dataplane_in_main, dp);
 
-	/* Signals are for the main thread. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	e = pthread_create(&dp->thread_in, NULL, dataplane_in_main, dp);
 	if (e == 0) {
-		e = pthread_create(&dp->thread_out, NULL, dataplane_out_main, dp);
-		if (e == 0) {
-			dp->running = true;
-			pthread_setname_np(dp->thread_in, "bewick-esp-in");
-			pthread_setname_np(dp->thread_out, "bewick-esp-out");
-		} else {
+		e = thread_start(&dp->thread_out, "bewick-esp-out", dataplane_out_main, dp);
+		dp->running = e == 0;
+		if (e) {
 			(void)!write(dp->stop_fd, &(uint64_t){ 1 }, sizeof(uint64_t));
 			pthread_join(dp->thread_in, NULL);
 		}
 	}
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (e)
 		errtext_set(err, "cannot start the packet threads: %s", strerror(e));
 	return e == 0;

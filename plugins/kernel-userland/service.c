@@ -4,12 +4,12 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "loop/thread.h"
 #include "util/log.h"
 
 static bool sysctl_is_zero(const char *path)
@@ -203,38 +203,21 @@ static void *service_main(void *arg)
 
 bool service_start(struct kernel *k, struct errtext *err)
 {
-	sigset_t all, before;
-	int e;
+	int e = thread_start(&k->service, "bewick-esp-ctl", service_main, k);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	e = pthread_create(&k->service, NULL, service_main, k);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (e) {
 		errtext_set(err, "cannot start the service thread: %s", strerror(e));
 		return false;
 	}
-	pthread_setname_np(k->service, "bewick-esp-ctl");
 	k->service_runs = true;
 	return true;
 }
 
-static void service_drop_stop(struct mail *m)
-{
-	free(m);
-}
-
 void service_stop(struct kernel *k)
 {
-	struct mail *stop;
-
 	if (!k->service_runs)
 		return;
-	stop = xcalloc(1, sizeof(*stop));
-	stop->kind = SERVICE_STOP;
-	stop->drop = service_drop_stop;
-	mailbox_post(k->box, stop);
-	pthread_join(k->service, NULL);
+	thread_stop(k->service, k->box, SERVICE_STOP);
 	k->service_runs = false;
 	/* What came behind the end is in children's memory: it has to be seen before they go. */
 	for (struct mail *m = mailbox_take(k->box), *next; m; m = next) {

@@ -3,8 +3,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -12,6 +10,7 @@
 #include <unistd.h>
 
 #include "loop/loop.h"
+#include "loop/thread.h"
 #include "util/mem.h"
 
 /* How long past the limit the thread may take to notice it. */
@@ -109,19 +108,6 @@ static void writer_destroy(struct log_writer *w)
 	free(w);
 }
 
-/* Signals are for the main thread. */
-static int writer_create_thread(struct log_writer *w)
-{
-	sigset_t all, saved;
-	int e;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &saved);
-	e = pthread_create(&w->thread, NULL, writer_main, w);
-	pthread_sigmask(SIG_SETMASK, &saved, NULL);
-	return e;
-}
-
 struct log_writer *log_writer_new(const struct log_writer_ops *ops, void *arg, size_t limit)
 {
 	struct log_writer *w = xcalloc(1, sizeof(*w));
@@ -138,7 +124,7 @@ struct log_writer *log_writer_new(const struct log_writer_ops *ops, void *arg, s
 	pthread_cond_init(&w->ended, &attr);
 	pthread_condattr_destroy(&attr);
 	w->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	e = w->stop_fd < 0 ? errno : writer_create_thread(w);
+	e = w->stop_fd < 0 ? errno : thread_start(&w->thread, NULL, writer_main, w);
 	if (!e)
 		return w;
 	writer_destroy(w);

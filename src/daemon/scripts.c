@@ -2,7 +2,6 @@
 #include "daemon/scripts.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -10,6 +9,7 @@
 
 #include "loop/program.h"
 #include "loop/loop.h"
+#include "loop/thread.h"
 #include "util/log.h"
 #include "util/mem.h"
 
@@ -149,7 +149,7 @@ struct scripts *scripts_start(const struct settings *s, const char *section, uns
 	scripts->first = first;
 	scripts->limit_ms = limit_ms;
 	scripts->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	e = scripts->cancel_fd < 0 ? errno : pthread_create(&scripts->thread, NULL, scripts_main, scripts);
+	e = scripts->cancel_fd < 0 ? errno : thread_start(&scripts->thread, NULL, scripts_main, scripts);
 	if (!e)
 		return scripts;
 	LOG(DMN, LOG_LEVEL_AUDIT, "cannot run the %s: %s", section, strerror(e));

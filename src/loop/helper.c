@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "loop/helper.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "loop/loop.h"
+#include "loop/thread.h"
 #include "util/mem.h"
 
 /*
@@ -183,26 +182,13 @@ static void *helper_watch_main(void *arg)
 	return NULL;
 }
 
-/* Signals are for the daemon's main thread. */
-static bool helper_create(pthread_t *ret_thread, void *(*fn)(void *), struct helper_pool *pool)
-{
-	sigset_t all, saved;
-	int error;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &saved);
-	error = pthread_create(ret_thread, NULL, fn, pool);
-	pthread_sigmask(SIG_SETMASK, &saved, NULL);
-	return error == 0;
-}
-
 /* With the lock held: makes sure that somebody looks at the job just queued. */
 static void helper_watch(struct helper_pool *pool, const struct helper_job *job)
 {
 	if (!job->deadline_ms || pool->queued <= pool->idle || job->deadline_ms >= pool->watch_due)
 		return;
 	/* without it, late jobs are noticed when a helper gets to them */
-	if (!pool->watched && !(pool->watched = helper_create(&pool->watcher, helper_watch_main, pool)))
+	if (!pool->watched && !(pool->watched = thread_start(&pool->watcher, NULL, helper_watch_main, pool) == 0))
 		return;
 	pool->watch_due = job->deadline_ms;
 	pthread_cond_signal(&pool->watch);
@@ -216,7 +202,7 @@ bool helper_submit(struct helper_pool *pool, struct helper_job *job)
 	if (pool->closing || pool->closed)
 		goto out;
 	if (pool->queued >= pool->idle && pool->threads < pool->max_threads &&
-	    helper_create(&pool->thread[pool->threads], helper_main, pool)) {
+	    thread_start(&pool->thread[pool->threads], NULL, helper_main, pool) == 0) {
 		pool->threads++;
 		pool->idle++;
 	}

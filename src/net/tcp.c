@@ -2,13 +2,13 @@
 #include "net/tcp.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "loop/thread.h"
 #include "net/tcp_stream.h"
 #include "proto/limits.h"
 #include "util/log.h"
@@ -95,7 +95,6 @@ struct result tcp_new(const struct tcp_options *options, struct tcp **ret_tcp, s
 
 bool tcp_start(struct tcp *t, const struct tcp_user *user, struct errtext *err)
 {
-	sigset_t all, before;
 	int e;
 
 	t->user = *user;
@@ -103,16 +102,11 @@ bool tcp_start(struct tcp *t, const struct tcp_user *user, struct errtext *err)
 		errtext_set(err, "cannot watch TCP sockets: %s", strerror(errno));
 		return false;
 	}
-	/* Signals are for the main thread. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	e = pthread_create(&t->thread, NULL, tcp_main, t);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	e = thread_start(&t->thread, "bewick-tcp", tcp_main, t);
 	if (e) {
 		errtext_set(err, "cannot start the thread for TCP: %s", strerror(e));
 		return false;
 	}
-	pthread_setname_np(t->thread, "bewick-tcp");
 	t->runs = true;
 	return true;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "loop/thread.h"
 #include "sa/address.h"
 #include "sa/nat.h"
 #include "sa/stream.h"
@@ -299,7 +300,7 @@ bool worker_init(struct worker *w, struct workers *pool, unsigned index, struct 
 
 bool worker_run(struct worker *w, struct errtext *err)
 {
-	if (pthread_create(&w->thread, NULL, worker_thread, w) != 0) {
+	if (thread_start(&w->thread, NULL, worker_thread, w) != 0) {
 		errtext_set(err, "worker thread %u could not be started: too many threads?", w->index);
 		return false;
 	}

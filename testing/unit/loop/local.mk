@@ -8,6 +8,7 @@ test_loop_SOURCES = \
 	testing/unit/loop/test_mailbox.c \
 	testing/unit/loop/test_main.c \
 	testing/unit/loop/test_program.c \
+	testing/unit/loop/test_thread.c \
 	testing/unit/loop/test_wheel.c \
 	testing/unit/loop/test_wheel_model.c
 test_loop_CFLAGS = $(test_cflags)

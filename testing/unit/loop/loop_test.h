@@ -14,6 +14,7 @@ TCase *loop_tests(void);
 TCase *helper_tests(void);
 TCase *lanes_tests(void);
 TCase *program_tests(void);
+TCase *thread_tests(void);
 
 /* Repeatable random numbers (Marsaglia's xorshift64*); the seed must not be 0. */
 static inline uint64_t test_random(uint64_t *state)

@@ -16,6 +16,7 @@ int main(void)
 	suite_add_tcase(suite, helper_tests());
 	suite_add_tcase(suite, lanes_tests());
 	suite_add_tcase(suite, program_tests());
+	suite_add_tcase(suite, thread_tests());
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
