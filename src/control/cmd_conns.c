@@ -104,7 +104,7 @@ static size_t conn_changed_starts(const struct conn *a, const struct conn *b, co
 }
 
 /* Takes both references. */
-static void conn_loaded(struct control *c, const struct conn *conn, struct conn *old)
+static void conn_loaded(struct control *c, const struct conn *conn, struct conn *old, struct policy_load *policies)
 {
 	bool updated = old && conn_ike_equal(conn, old);
 	const char **start = xcalloc(conn->n_children + 1, sizeof(*start));
@@ -119,7 +119,7 @@ static void conn_loaded(struct control *c, const struct conn *conn, struct conn 
 		workers_set_reauth_time(c->workers, conn->name, conn->reauth_time);
 	if (old)
 		reinit_config_changed(c, old, conn);
-	traps_conn_changed(c, old, conn);
+	traps_conn_changed(c, old, conn, policies);
 	start_actions(c, conn->name, undo, n_undo, updated && n_start > 0, conn, start, n_start);
 	free((void *)start);
 	free((void *)undo);
@@ -152,7 +152,7 @@ static bool conns_parse(struct control *c, const struct tree *root, struct conns
 }
 
 /* The store takes the connections; what they were before is kept for comparing. */
-static void conns_put(struct control *c, struct conns_loading *l)
+static void conns_put(struct control *c, struct conns_loading *l, struct policy_load *policies)
 {
 	struct conn **old = xcalloc(l->n + 1, sizeof(struct conn *));
 	const struct conn **now = xcalloc(l->n + 1, sizeof(struct conn *));
@@ -163,7 +163,7 @@ static void conns_put(struct control *c, struct conns_loading *l)
 	}
 	control_config_changed(c);
 	for (size_t i = 0; i < l->n; i++) {
-		conn_loaded(c, now[i], old[i]);
+		conn_loaded(c, now[i], old[i], policies);
 		conn_unref(now[i]);
 	}
 	free(old);
@@ -181,8 +181,10 @@ void cmd_load_conn(struct command *cmd)
 		return;
 	}
 	if (conns_parse(cmd->control, root, &l, &err)) {
-		conns_put(cmd->control, &l);
-		command_ok(cmd);
+		struct policy_load *policies = policy_load_new(cmd);
+
+		conns_put(cmd->control, &l, policies);
+		policy_load_ready(policies);
 	} else {
 		for (size_t i = 0; i < l.n; i++)
 			conn_unref(l.list[i]);
@@ -216,7 +218,7 @@ void cmd_unload_conn(struct command *cmd)
 	generation_forget(c, name);
 	undo = xcalloc(old->n_children + 1, sizeof(*undo));
 	n = conn_changed_starts(old, NULL, undo);
-	traps_conn_changed(c, old, NULL);
+	traps_conn_changed(c, old, NULL, NULL);
 	start_actions(c, name, undo, n, false, NULL, NULL, 0);
 	free((void *)undo);
 	conn_unref(old);

@@ -61,6 +61,7 @@ struct waiter {
 };
 
 struct client;
+struct policy_load;
 
 /* A request that is being answered. Lives until command_end; its client may be gone before. */
 struct command {
@@ -275,9 +276,16 @@ void reinit_config_changed(struct control *c, const struct conn *old, const stru
 void start_actions(struct control *c, const char *name, const char *const *undo, size_t n_undo, bool keep_ike,
 		   const struct conn *conn, const char *const *start, size_t n_start);
 
+/* ---- load_policies.c ---- */
+/* The command's answer comes when all that was added to it has ended. */
+struct policy_load *policy_load_new(struct command *cmd);
+uint64_t policy_load_add(struct policy_load *l, const char *child); /* the number of a request to install it */
+void policy_load_ready(struct policy_load *l);			    /* nothing more will be added; may free it */
+
 /* ---- traps.c ---- */
-/* Policies of children that are no more, or are different now, are removed, new ones installed. Either may be NULL. */
-void traps_conn_changed(struct control *c, const struct conn *old, const struct conn *conn);
+/* Policies of children that are no more, or are different now, are removed, new ones installed, for which `load` (may be NULL) waits.
+ * old or conn may be NULL. */
+void traps_conn_changed(struct control *c, const struct conn *old, const struct conn *conn, struct policy_load *load);
 void traps_again(struct control *c, const struct worker_reply *r);    /* RETRAP */
 void traps_acquired(struct control *c, const struct worker_reply *r); /* ACQUIRE */
 

@@ -19,6 +19,7 @@ control_sources = \
 	src/control/initiate.c \
 	src/control/internal.h \
 	src/control/listen.c \
+	src/control/load_policies.c \
 	src/control/reinit.c \
 	src/control/sa_message.c \
 	src/control/server.c \

@@ -20,14 +20,14 @@ static bool child_is_same(const struct conn *a, const struct child_conf *child, 
 	return other && child_conf_equal(a, child, b, other);
 }
 
-static void traps_install(struct control *c, const struct conn *conn, const char *child)
+static void traps_install(struct control *c, const struct conn *conn, const char *child, struct policy_load *load)
 {
 	c->has_traps = true;
 	control_publish(c);
-	workers_trap_install(c->workers, 0, NULL, conn, child);
+	workers_trap_install(c->workers, load ? policy_load_add(load, child) : 0, load ? c->box : NULL, conn, child);
 }
 
-void traps_conn_changed(struct control *c, const struct conn *old, const struct conn *conn)
+void traps_conn_changed(struct control *c, const struct conn *old, const struct conn *conn, struct policy_load *load)
 {
 	const struct conn *same = old && conn && conn_ike_equal(old, conn) ? conn : NULL;
 
@@ -41,7 +41,7 @@ void traps_conn_changed(struct control *c, const struct conn *old, const struct 
 		const struct child_conf *child = &conn->children[i];
 
 		if (child_wants_policy(child) && !(same && child_is_same(conn, child, old)))
-			traps_install(c, conn, child->name);
+			traps_install(c, conn, child->name, load);
 	}
 }
 
@@ -52,7 +52,7 @@ void traps_again(struct control *c, const struct worker_reply *r)
 
 	/* another configuration is in force by now: it has its own actions */
 	if (c->workers && conn && was && conn_ike_equal(conn, r->conn) && child_is_same(r->conn, was, conn))
-		traps_install(c, conn, r->child);
+		traps_install(c, conn, r->child, NULL);
 }
 
 /* ---- packets ---- */
@@ -104,7 +104,8 @@ static void policy_mail(struct waiter *w, const struct worker_reply *r)
 	if (r->cause == CAUSE_NONE)
 		command_ok(cmd);
 	else if (p->install)
-		command_fail(cmd, "installing policy '%s' failed", p->child);
+		command_fail(cmd, "installing policy '%s' failed%s%s", p->child, r->detail ? ": " : "",
+			     r->detail ? r->detail : "");
 	else
 		command_fail(cmd, "policy '%s' not found", p->child);
 	list_del(&p->job.link);

@@ -26,7 +26,7 @@ static const struct load_kind kind_authorities = {
 };
 
 struct load_count {
-	unsigned loaded, failed, unloaded;
+	unsigned loaded, incomplete, failed, unloaded;
 };
 
 /* The daemon's word on one item: counts and says it. Takes the reply. */
@@ -36,17 +36,23 @@ static void item_reply(struct load *l, const struct load_kind *k, const char *co
 	char *errmsg = ctl_errmsg(ctl_bytes(reply));
 	bool raw = ctl_raw_reply(l->ctl, command, ctl_bytes(reply));
 	bool load = command == k->load;
+	/* what is in force, but lacks a policy */
+	char *lacks = load && !errmsg ? vici_find_str(ctl_bytes(reply), "errmsg") : NULL;
 
 	if (errmsg && !raw)
 		fprintf(stderr, "%s %s '%s' failed: %s\n", load ? "loading" : "unloading", k->one, name,
 			errmsg);
 	else if (!raw && load)
 		printf("loaded %s '%s'\n", k->one, name);
+	if (lacks && !raw)
+		fprintf(stderr, "%s '%s' is loaded, but %s\n", k->one, name, lacks);
 	if (load)
 		*(errmsg ? &count->failed : &count->loaded) += 1;
 	else if (!errmsg)
 		count->unloaded++;
+	count->incomplete += lacks != NULL;
 	free(errmsg);
+	free(lacks);
 	bewick_vici_message_free(reply);
 }
 
@@ -109,7 +115,7 @@ static int load_summary(const struct load *l, const struct load_kind *k, const s
 		printf("successfully loaded %u %s, %u unloaded\n", c->loaded, k->section, c->unloaded);
 	else
 		printf("no %s found, %u unloaded\n", k->section, c->unloaded);
-	return 0;
+	return c->incomplete ? EIO : 0;
 }
 
 /* A daemon without the command: an error only for what the file asks for. */

@@ -283,6 +283,8 @@ void request_sync_ids(struct worker *w, struct request_mail *m);
 /* A waiter for an SA's end: request_done of the host frees it. */
 struct sa_request request_waiter(uint64_t request, struct mailbox *reply_to);
 void request_waiter_done(struct sa_request request, enum cause cause, const char *why);
+/* As it, with the reason in more words; copied. */
+void request_waiter_tell(struct sa_request request, enum cause cause, const char *why, const char *detail);
 struct worker_reply *request_reply(struct mailbox *box, unsigned kind, uint64_t request);
 
 #endif

@@ -26,6 +26,7 @@ void worker_reply_free(struct worker_reply *r)
 	ike_info_free(r->info_new);
 	conn_unref(r->conn);
 	trap_info_free(r->trap);
+	free(r->detail);
 	free(r->stats);
 	free(r);
 }
@@ -67,6 +68,11 @@ struct sa_request request_waiter(uint64_t request, struct mailbox *reply_to)
 
 void request_waiter_done(struct sa_request request, enum cause cause, const char *why)
 {
+	request_waiter_tell(request, cause, why, NULL);
+}
+
+void request_waiter_tell(struct sa_request request, enum cause cause, const char *why, const char *detail)
+{
 	struct request_waiter *waiter = (struct request_waiter *)(uintptr_t)request.id;
 	struct worker_reply *r;
 
@@ -75,6 +81,7 @@ void request_waiter_done(struct sa_request request, enum cause cause, const char
 	r = request_reply(waiter->reply_to, WORKER_REPLY_ENDED, waiter->request);
 	r->cause = cause;
 	r->why = why;
+	r->detail = detail ? xstrdup(detail) : NULL;
 	mailbox_post(waiter->reply_to, &r->mail);
 	free(waiter);
 }

@@ -16,10 +16,10 @@ struct traps *traps_new(struct worker *w)
 }
 
 /* Tells all who wait for its installation. */
-static void trap_tell(struct trap *t, enum cause cause, const char *why)
+static void trap_tell(struct trap *t, enum cause cause, const char *why, const struct errtext *err)
 {
 	for (size_t i = 0; i < t->n_waiters; i++)
-		request_waiter_done(t->waiters[i], cause, why);
+		request_waiter_tell(t->waiters[i], cause, why, err ? err->s : NULL);
 	t->n_waiters = 0;
 }
 
@@ -27,7 +27,7 @@ static void trap_free(struct trap *t, enum cause cause, const char *why)
 {
 	struct sa_ctx *ctx = &t->worker->ctx;
 
-	trap_tell(t, cause, why);
+	trap_tell(t, cause, why, NULL);
 	trap_acquire_stop(t);
 	list_del(&t->link);
 	if (t->handle)
@@ -98,7 +98,8 @@ static void trap_log_failed(const struct trap *t, const struct errtext *err)
 static void trap_failed(struct trap *t, const struct errtext *err)
 {
 	trap_log_failed(t, err);
-	trap_free(t, CAUSE_KERNEL, "the policy could not be installed");
+	trap_tell(t, CAUSE_KERNEL, "the policy could not be installed", err);
+	trap_free(t, CAUSE_KERNEL, NULL);
 }
 
 static enum ipsec_mode trap_mode(const struct child_conf *conf)
@@ -158,12 +159,12 @@ static void trap_begin(struct trap *t)
 
 	if (!known && t->waits) {
 		trap_log_failed(t, &err);
-		trap_tell(t, CAUSE_RESOLVE, "our own address is not known yet");
+		trap_tell(t, CAUSE_RESOLVE, "our own address is not known yet", &err);
 	} else if (!known || !trap_install(t, &err)) {
 		trap_failed(t, &err);
 	} else if (t->installed) {
 		trap_log_installed(t);
-		trap_tell(t, CAUSE_NONE, NULL);
+		trap_tell(t, CAUSE_NONE, NULL, NULL);
 	}
 }
 
@@ -214,7 +215,7 @@ static void traps_installed(struct worker *w, const struct trap_mail *m)
 	}
 	t->installed = true;
 	trap_log_installed(t);
-	trap_tell(t, CAUSE_NONE, NULL);
+	trap_tell(t, CAUSE_NONE, NULL, NULL);
 }
 
 void traps_roam(struct worker *w)

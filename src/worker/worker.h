@@ -83,6 +83,7 @@ struct worker_reply {
 	/* ENDED */
 	enum cause cause; /* CAUSE_NONE: as asked for */
 	const char *why;  /* constant */
+	char *detail;     /* owned: the reason in more words, of a policy; NULL: there are none */
 	/* REINITIATE, RETRAP, ACQUIRE: a reference, and the child's name in it (NULL: only the IKE_SA) */
 	const struct conn *conn;
 	const char *child;

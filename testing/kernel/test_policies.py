@@ -95,7 +95,7 @@ def test_trap(lab):
     """The first packet brings the tunnel up and arrives; tunnels come and go, and never a packet leaves in clear."""
     moon, sun = pair(lab, {"net-net": {"start_action": "trap"}}, {"net-net": {}})
     watch(lab, "-s", "10.82.0.0/16")
-    wait_until(lambda: [part for part in policies(moon) if "dir out" in part], what="the trap")
+    assert [part for part in policies(moon) if "dir out" in part]
     assert moon.ping(count=1, limit=10) == 1
     sun.wait_children(1, "net-net")
     for _ in range(3):
@@ -204,7 +204,7 @@ def test_bypass(lab):
             client.settimeout(limit)
             client.connect((OUTER[4]["sun"], port))
 
-    wait_until(lambda: [part for part in policies(sun) if OUTER[4]["moon"] in part and "dir out" in part], what="the trap")
+    assert [part for part in policies(sun) if OUTER[4]["moon"] in part and "dir out" in part]
     connect(2222, 30)
     with pytest.raises(TimeoutError):
         connect(2223, 2)

@@ -24,7 +24,6 @@ def test_first_packet_arrives(lab, version):
     """Nothing is up; a ping brings the tunnel up, and not one of its packets is lost."""
     moon, sun = lab.pair(trapped("moon", version), conf.gateway("sun", {"net": conf.connection(
         "sun", {"net-net": conf.net_child("sun", version)})}))
-    wait_until(lambda: policies(moon), what="the policy")  # installed behind the answer to load-conn
     assert list(policies(moon)) == ["net/net-net"]
     assert not moon.sas()
     assert moon.ping(version) == 3
@@ -40,7 +39,6 @@ def test_first_packet_arrives(lab, version):
 def test_again_after_the_tunnel_has_gone(lab):
     """The trap outlives what it brought up: the next packet brings it up again, with the same reqid."""
     moon, sun = lab.pair(trapped("moon"))
-    wait_until(lambda: policies(moon), what="the policy")  # installed behind the answer to load-conn
     assert moon.ping() == 3
     reqid = moon.child("net-net")["reqid"]
     for _ in range(2):
@@ -57,7 +55,6 @@ def test_again_after_the_tunnel_has_gone(lab):
 
 def test_uninstall_and_install(lab):
     moon, sun = lab.pair(trapped("moon"))
-    wait_until(lambda: policies(moon), what="the policy")  # installed behind the answer to load-conn
     assert moon.swanctl("--uninstall", "--child", "net-net").stdout == "uninstall completed successfully\n"
     assert not policies(moon)
     gone = moon.swanctl("--uninstall", "--child", "net-net", check=False)
@@ -75,23 +72,22 @@ def test_uninstall_and_install(lab):
 def test_follows_the_configuration(lab):
     """Changed, the trap has the new selectors; unloaded, it is gone. Loaded again as it was, nothing happens."""
     moon, _ = lab.pair(trapped("moon"))
-    wait_until(lambda: policies(moon), what="the policy")  # installed behind the answer to load-conn
     moon.load()
     assert len(policies(moon)) == 1
+    moon.wait_log("installed trap policy")
     assert len(moon.log().split("installed trap policy")) == 2
     moon.configure(trapped("moon", remote_ts="10.83.2.0/24"))
     moon.load()
-    wait_until(lambda: [p["remote-ts"] for p in policies(moon).values()] == [["10.83.2.0/24"]], what="the new selectors")
+    assert [p["remote-ts"] for p in policies(moon).values()] == [["10.83.2.0/24"]]
     moon.configure(conf.gateway("moon"))
     moon.load()
-    wait_until(lambda: not policies(moon), what="no trap any more")
-    assert "table 220" not in run("ip", "route", "show", "table", "all", ns=moon.ns).stdout
+    assert not policies(moon)
+    wait_until(lambda: "table 220" not in run("ip", "route", "show", "table", "all", ns=moon.ns).stdout, what="no route any more")
 
 
 def test_refused_set_up_is_tried_again(lab):
     """The peer refuses; the trap stays, and when the peer agrees a packet brings the tunnel up."""
     moon, sun = lab.pair(trapped("moon"), conf.gateway("sun", secret="another secret"))
-    wait_until(lambda: policies(moon), what="the policy")  # installed behind the answer to load-conn
     assert moon.ping(count=2, limit=1) == 0
     moon.wait_log("establishing CHILD_SA 'net-net' failed")
     assert list(policies(moon)) == ["net/net-net"]
@@ -127,7 +123,6 @@ def test_close_action(lab):
 def test_trap_and_start(lab):
     """Up at once, and again by the next packet when it has gone."""
     moon, sun = lab.pair(trapped("moon", start_action="trap|start"))
-    wait_until(lambda: policies(moon), what="the policy")  # installed behind the answer to load-conn
     sun.wait_children(1)
     assert list(policies(moon)) == ["net/net-net"]
     sun.terminate(ike="net")
@@ -139,7 +134,6 @@ def test_narrowed(lab):
     """The peer allows one host of the net: packets for it have their tunnel, others do not disturb it."""
     moon, sun = lab.pair(trapped("moon", remote_ts=["10.82.2.0/24"]), conf.gateway("sun", {"net": conf.connection(
         "sun", {"net-net": conf.net_child("sun", local_ts=inner("sun") + "/32")})}))
-    wait_until(lambda: policies(moon), what="the policy")  # installed behind the answer to load-conn
     assert moon.ping() == 3
     assert moon.child("net-net")["remote-ts"] == [inner("sun") + "/32"]
     assert ping(moon.ns, "10.82.2.77", inner("moon"), count=1, limit=1) == 0
@@ -151,7 +145,6 @@ def test_host_host(lab):
     moon, sun = lab.pair(*(conf.gateway(side, {"host": conf.connection(side, {"host-host": {
         "esp_proposals": "aes128gcm16", **({"start_action": "trap"} if side == "moon" else {})}})})
         for side in ("moon", "sun")))
-    wait_until(lambda: policies(moon), what="the policy")  # installed behind the answer to load-conn
     assert policies(moon)["host/host-host"]["remote-ts"] == [OUTER[4]["sun"] + "/32"]
     assert ping(moon.ns, OUTER[4]["sun"], OUTER[4]["moon"]) == 3
     sun.wait_children(1)
@@ -159,10 +152,16 @@ def test_host_host(lab):
 
 def test_no_trap_for_anybody(lab):
     """%any cannot be called: the operator is told, the rest of the configuration is in force."""
-    moon, sun = lab.pair(trapped("moon", over={"remote_addrs": "%any"}))
+    moon, sun = lab.gateway("moon", trapped("moon", over={"remote_addrs": "%any"})), lab.gateway("sun", conf.gateway("sun"))
+    sun.start()
+    moon.launch()
+    moon.wait_ready()
+    loaded = moon.load(check=False)
+    assert "loaded connection 'net'" in loaded.stdout and loaded.returncode == 5  # EIO
+    assert "connection 'net' is loaded, but installing policy 'net-net' failed: remote_addrs names no single peer" in loaded.stderr
     moon.wait_log("installing policy 'net-net' of 'net' failed: remote_addrs names no single peer")
     failed = moon.swanctl("--install", "--child", "net-net", check=False)
-    assert failed.returncode and "install failed: installing policy 'net-net' failed" in failed.stderr
+    assert failed.returncode and "install failed: installing policy 'net-net' failed: remote_addrs names" in failed.stderr
     sun.initiate("net-net")
     assert moon.ping() == 3
 
@@ -170,7 +169,6 @@ def test_no_trap_for_anybody(lab):
 def test_both_trapped(lab):
     """Both sides wait for a packet; both get one."""
     moon, sun = lab.pair(trapped("moon"), trapped("sun"))
-    wait_until(lambda: policies(moon), what="the policy")  # installed behind the answer to load-conn
     assert moon.ping() == 3
     assert sun.ping() == 3
     assert len(moon.children("net-net")) == len(sun.children("net-net")) == 1

@@ -83,8 +83,8 @@ class Gateway:
             self.load()
         return self
 
-    def load(self):
-        return self.swanctl("--load-all", "--noprompt")
+    def load(self, check=True):
+        return self.swanctl("--load-all", "--noprompt", check=check)
 
     def signal(self, number):
         self.process.send_signal(number)

@@ -19,6 +19,7 @@ TCase *control_hook_tests(void);
 TCase *control_initiate_tests(void);
 TCase *control_counter_tests(void);
 TCase *control_loading_tests(void);
+TCase *control_load_policies_tests(void);
 TCase *control_rekey_tests(void);
 TCase *control_sync_tests(void);
 TCase *control_terminate_tests(void);
@@ -78,6 +79,7 @@ struct workers {
 	size_t copies; /* of the first SA in lists, for long ones */
 	bool hold_find;	    /* DONE of find is the test's */
 	bool hold_initiate; /* ENDED of initiate is the test's */
+	bool hold_traps;    /* ENDED of installing a trap is the test's */
 	char traps[FAKE_SAS][2][64]; /* installed: connection, child */
 	size_t n_traps;
 	bool hold_end;	    /* ENDED of terminate is the test's */
@@ -97,6 +99,7 @@ struct fake_call fake_next(struct workers *w, enum fake_kind kind);
 size_t fake_count(struct workers *w, enum fake_kind kind);
 void fake_set(struct workers *w, const struct fake_sa *sas, size_t n);
 void fake_ended(const struct fake_call *call, enum cause cause);
+void fake_ended_detail(const struct fake_call *call, enum cause cause, const char *detail);
 void fake_done(const struct fake_call *call);
 void fake_event(struct mailbox *box, enum sa_event event, const struct fake_sa *sa);
 void fake_event_of(struct mailbox *box, enum sa_event event, struct ike_info *info); /* takes info */
@@ -134,6 +137,7 @@ void peer_send(struct peer *p, const void *data, size_t n);
 void peer_packet(struct peer *p, enum vici_type type, const char *name, const struct vici_writer *message);
 /* The next packet; fails after 5 s. The message is in p->got until the next one. */
 void peer_recv(struct peer *p, enum vici_type expected);
+bool peer_has_packet(struct peer *p); /* something to be received */
 bool peer_is_closed(struct peer *p); /* waits for the end of the stream; false: a packet came, or 5 s are over */
 /* Registers and sees the confirmation. */
 void peer_register(struct peer *p, const char *event);

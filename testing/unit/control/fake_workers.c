@@ -17,6 +17,7 @@ void worker_reply_free(struct worker_reply *r)
 	if (r->trap)
 		arena_free(&r->trap->arena);
 	free(r->trap);
+	free(r->detail);
 	free(r->stats);
 	free(r);
 }
@@ -189,7 +190,7 @@ void workers_trap_install(struct workers *w, uint64_t request, struct mailbox *r
 		fake_text(w->traps[w->n_traps][0], sizeof(w->traps[0][0]), conn->name);
 		fake_text(w->traps[w->n_traps++][1], sizeof(w->traps[0][0]), child);
 	}
-	if (reply_to)
+	if (reply_to && !w->hold_traps)
 		fake_ended(call, w->cause);
 	pthread_mutex_unlock(&w->lock);
 }
@@ -416,10 +417,16 @@ void fake_set(struct workers *w, const struct fake_sa *sas, size_t n)
 
 void fake_ended(const struct fake_call *call, enum cause cause)
 {
+	fake_ended_detail(call, cause, NULL);
+}
+
+void fake_ended_detail(const struct fake_call *call, enum cause cause, const char *detail)
+{
 	struct worker_reply *r = fake_reply(WORKER_REPLY_ENDED, call->request);
 
 	r->cause = cause;
 	r->why = cause == CAUSE_NONE ? NULL : "the test says so";
+	r->detail = detail ? xstrdup(detail) : NULL;
 	fake_post(call->reply_to, r);
 }
 

@@ -159,6 +159,13 @@ void peer_recv(struct peer *p, enum vici_type expected)
 	ck_assert_int_eq(p->got.type, expected);
 }
 
+bool peer_has_packet(struct peer *p)
+{
+	struct pollfd pfd = { .fd = p->fd, .events = POLLIN };
+
+	return p->in.n > 0 || poll(&pfd, 1, 0) == 1;
+}
+
 bool peer_is_closed(struct peer *p)
 {
 	struct pollfd pfd = { .fd = p->fd, .events = POLLIN };

@@ -12,6 +12,7 @@ test_control_SOURCES = \
 	testing/unit/control/test_events.c \
 	testing/unit/control/test_hooks.c \
 	testing/unit/control/test_initiate.c \
+	testing/unit/control/test_load_policies.c \
 	testing/unit/control/test_loading.c \
 	testing/unit/control/test_main.c \
 	testing/unit/control/test_messages.c \

@@ -24,6 +24,8 @@ static enum cause ended(void)
 
 	ck_assert_uint_eq(r->mail.kind, WORKER_REPLY_ENDED);
 	ck_assert_uint_eq(r->request, 9);
+	/* why a policy cannot be is said in words */
+	ck_assert(cause != CAUSE_KERNEL || (r->detail && r->detail[0]));
 	worker_reply_free(r);
 	return cause;
 }
