@@ -159,9 +159,9 @@ def start(lab, kind, moon=None, sun=None, settings=None, **over):
     """Bewick as moon and the peer as sun, both ready."""
     made = [lab.gateway("moon", moon if moon is not None else conf.gateway("moon", **over), settings),
             lab.gateway("sun", sun if sun is not None else kind.config(), None, kind)]
+    # one after the other: a peer that begins by itself finds moon with its connections
     for gateway in made:
         gateway.launch()
-    for gateway in made:
         gateway.wait_ready()
         gateway.load()
     return made

@@ -98,9 +98,8 @@ def test_keepalives_keep_the_mapping(lab):
     moon.swanctl("--reload-settings")
     wait_until(lambda: not nat.mappings(), 15, "the mapping is forgotten")
     assert sun.ping(count=1, limit=1) == 0
-    # and it goes on when moon sends: from another port
-    assert moon.ping(count=10, limit=1) >= 5
-    wait_until(lambda: sun.ping() == 3, what="sun has found moon again")
+    # and it goes on when moon sends: from another port, which the NAT forgets as soon
+    wait_until(lambda: moon.ping(count=1, limit=1) == 1 and sun.ping(limit=1) == 3, what="sun has found moon again")
 
 
 def test_no_keepalives_without_nat(lab):
@@ -114,6 +113,11 @@ def test_no_keepalives_without_nat(lab):
         assert not gateway.logged("sending keep alive")
 
 
+def reaches(gateway, net=0):
+    """Its packets, lost until the peer has followed, come back again."""
+    wait_until(lambda: gateway.ping(net=net, count=1, limit=1) == 1, what="%s reaches the other side again" % gateway.side)
+
+
 @VERSIONS
 @pytest.mark.parametrize("by", ["esp", "ike"])
 def test_rebinding(lab, version, by):
@@ -124,7 +128,7 @@ def test_rebinding(lab, version, by):
     nat.rebind(20000)
     assert sun.ping(count=1, limit=1) == 0, "the old mapping is gone"
     if by == "esp":
-        assert moon.ping(count=10, limit=1) >= 5
+        reaches(moon)
     else:
         rekey_ike(moon, sun)
     wait_until(lambda: remote(sun)[1] in range(20000, 20100), what="sun follows")
@@ -132,7 +136,7 @@ def test_rebinding(lab, version, by):
     sun.tcp()
     # the new address holds for what comes later
     nat.rebind(30000)
-    assert moon.ping(count=10, limit=1) >= 5
+    reaches(moon)
     wait_until(lambda: remote(sun)[1] in range(30000, 30100), what="sun follows again")
     rekey_child(sun, moon)
     assert sun.ping() == 3
@@ -255,7 +259,8 @@ def test_two_clients_of_two_nets(lab):
         assert moon.ping() == 3 and other.ping(net=1) == 3
         nat.rebind(20000 + 1000 * round)
         # in the other order: the first gets what might have been the second's
-        assert other.ping(net=1, count=10, limit=1) >= 5 and moon.ping(count=10, limit=0.3) >= 7
+        reaches(other, 1)
+        reaches(moon)
         assert sun.ping() == 3 and sun.ping(net=1) == 3
 
 
