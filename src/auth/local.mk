@@ -1,5 +1,6 @@
 libbewick_la_SOURCES += \
 	src/auth/auth_service.h \
+	src/auth/fetch.c \
 	src/auth/fetch.h \
 	src/auth/psk.c \
 	src/auth/psk.h \

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/fetch.h"
 #include "config/settings.h"
 #include "daemon/daemon.h"
 #include "util/log.h"
@@ -98,6 +99,7 @@ bool daemon_load_plugins(struct daemon *d, struct errtext *err)
 		.settings = d->settings,
 		.attributes = attribute_registry_new(),
 		.hooks = hook_registry_new(),
+		.fetchers = fetch_registry_new(),
 	};
 	d->plugins = plugins_load(&o, &d->plugin_env, err);
 	if (!d->plugins)
@@ -126,6 +128,7 @@ void daemon_unload_plugins(struct daemon *d)
 	kernel_registry_free(d->plugin_env.kernel);
 	attribute_registry_free(d->plugin_env.attributes);
 	hook_registry_free(d->plugin_env.hooks);
+	fetch_registry_free(d->plugin_env.fetchers);
 	d->plugin_env = (struct plugin_env){ 0 };
 }
 
