@@ -10,7 +10,7 @@ from lab.net import OUTER, inner_net
 from lab.run import TOP, run, wait_until
 
 # one file for each run: what it was given
-RECORD = 'env >%s/$$.env && mv %s/$$.env %s/$(date +%%s%%N).env'
+RECORD = 'env >%s/new.$$ && mv %s/new.$$ %s/$(date +%%s%%N).env'
 
 
 def pair(lab, updown, settings=None, children=None, **over):
