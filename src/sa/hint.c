@@ -32,6 +32,29 @@ bool hint_is_unprotected(const struct ike_sa *sa, const struct ike_header *h)
 	return hint_in_use(sa) && h->exchange != EXCHANGE_IKE_SA_INIT && h->next != PAYLOAD_SK && h->next != PAYLOAD_SKF;
 }
 
+/* ---- SPIs that nobody here knows ---- */
+
+struct bytes hint_unknown(struct sa_ctx *ctx, const struct ike_header *h, uint8_t *out, size_t size)
+{
+	const struct sa_options *o = &ctx->options;
+	bool initiator = !(h->flags & IKE_FLAG_INITIATOR); /* of us */
+	uint64_t own = initiator ? h->spi_i : h->spi_r;
+	struct builder b = builder_of(out, size);
+	struct ike_header reply = *h;
+	uint8_t token[QCD_TOKEN_LEN];
+
+	reply.version = IKE_VERSION;
+	reply.flags = (uint8_t)((initiator ? IKE_FLAG_INITIATOR : 0) | IKE_FLAG_RESPONSE);
+	builder_header(&b, &reply);
+	builder_notify(&b, PROTOCOL_NONE, BYTES_NONE, NOTIFY_INVALID_IKE_SPI, BYTES_NONE);
+	/* RFC 6290 9.2 MUST NOT: what another node of a cluster has is not ours to give up */
+	for (unsigned i = 0; o->qcd && own >> 56 == o->segment && i < o->qcd_secrets.count; i++)
+		if (qcd_token(ctx->crypto, &o->qcd_secrets, i, initiator, h->spi_i, h->spi_r, token))
+			builder_notify(&b, PROTOCOL_IKE, BYTES_NONE, NOTIFY_QUICK_CRASH_DETECTION,
+				       bytes_of(token, sizeof(token)));
+	return builder_finish(&b);
+}
+
 /* ---- unprotected ---- */
 
 /* RFC 7296 2.21.4 SHOULD: a liveness check, limited in frequency; nothing else changes. */

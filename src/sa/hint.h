@@ -14,6 +14,13 @@ bool hint_is_unprotected(const struct ike_sa *sa, const struct ike_header *h);
 /* body: all behind the header. The SA may be finished afterwards. */
 void hint_receive(struct ike_sa *sa, const struct ike_header *h, const struct addr *remote, struct bytes body);
 
+/*
+ * The answer to a protected request with SPIs that no IKE_SA has (RFC 7296, 2.21.4), with our tokens of all generations (RFC 6290,
+ * 4.5). Not for one that is proposed for a successor: there its token would end an IKE_SA that lives. One token makes this about
+ * as large as the least protected request, four make it twice that with the IP header: no amplifier, and a source gets few.
+ */
+EXPORT struct bytes hint_unknown(struct sa_ctx *ctx, const struct ike_header *h, uint8_t *out, size_t size);
+
 /* An unprotected INVALID_SPI with its payloads, from the address of sa's peer. False: it is not about a child of this one. */
 EXPORT bool hint_invalid_spi(struct ike_sa *sa, const struct addr *remote, uint32_t spi, const struct payload_list *in);
 

@@ -87,6 +87,9 @@ struct sa_host_ops {
 			const struct child_sa *new_child);
 	/* A new SPI of our own, that leads packets to this thread. */
 	uint64_t (*make_spi)(void *host);
+	/* One that was made is proposed for a successor from now on, or not any more: until the answer comes no SA has it, and yet
+	 * the peer may use it already. */
+	void (*reserve_spi)(void *host, uint64_t spi, bool is);
 	uint32_t (*next_number)(void *host, enum sa_number kind);
 	/* The SA's own SPI changed (spi 0: none any more): the table follows. */
 	void (*own_spi)(void *host, struct ike_sa *sa, uint64_t old_spi, uint64_t new_spi);

@@ -91,6 +91,14 @@ static uint64_t host_make_spi(void *host)
 	return spi;
 }
 
+static void host_reserve_spi(void *host, uint64_t spi, bool is)
+{
+	if (is)
+		sa_table_reserve(host, spi);
+	else
+		sa_table_unreserve(host, spi);
+}
+
 static uint32_t host_next_number(void *host, enum sa_number kind)
 {
 	return atomic_fetch_add_explicit(&((struct worker *)host)->pool->next_number[kind], 1, memory_order_relaxed) + 1;
@@ -426,6 +434,7 @@ const struct sa_host_ops worker_host_ops = {
 	.event = host_event,
 	.rekeyed = host_rekeyed,
 	.make_spi = host_make_spi,
+	.reserve_spi = host_reserve_spi,
 	.next_number = host_next_number,
 	.own_spi = host_own_spi,
 	.claim = host_claim,

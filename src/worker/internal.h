@@ -62,6 +62,7 @@ struct worker {
 	struct sa_ctx ctx;
 	/* the SA table (sa_table.c) */
 	struct hashtab by_spi, by_id, by_peer, by_addr, by_child;
+	struct hashtab reserved; /* SPIs that are proposed for successors */
 	struct ike_sa **dead; /* finished in this turn, freed at its end */
 	size_t n_dead, cap_dead;
 	size_t freed; /* since memory was last given back */
@@ -130,6 +131,9 @@ void sa_table_remove_peer(struct worker *w, struct ike_sa *sa);
 uint64_t sa_table_addr_hash(const struct worker *w, const struct addr *remote);
 void sa_table_add_addr(struct worker *w, struct ike_sa *sa);
 void sa_table_remove_addr(struct worker *w, struct ike_sa *sa);
+void sa_table_reserve(struct worker *w, uint64_t spi);
+void sa_table_unreserve(struct worker *w, uint64_t spi);
+bool sa_table_is_reserved(struct worker *w, uint64_t spi);
 void sa_table_add_child(struct worker *w, struct child_sa *c);
 void sa_table_remove_child(struct worker *w, struct child_sa *c);
 struct child_sa *sa_table_child(struct worker *w, uint32_t id);

@@ -45,6 +45,49 @@ struct ike_sa *sa_table_by_id(struct worker *w, uint32_t id)
 	return NULL;
 }
 
+/* ---- SPIs that are proposed for successors ---- */
+
+struct reserved_spi {
+	struct hashnode node;
+	uint64_t spi;
+};
+
+static struct reserved_spi *sa_table_reserved(struct worker *w, uint64_t spi)
+{
+	for (struct hashnode *n = hashtab_first(&w->reserved, hash_u64(&w->pool->hash, spi)); n; n = hashtab_next(n)) {
+		struct reserved_spi *r = container_of(n, struct reserved_spi, node);
+
+		if (r->spi == spi)
+			return r;
+	}
+	return NULL;
+}
+
+bool sa_table_is_reserved(struct worker *w, uint64_t spi)
+{
+	return sa_table_reserved(w, spi) != NULL;
+}
+
+void sa_table_reserve(struct worker *w, uint64_t spi)
+{
+	struct reserved_spi *r = xcalloc(1, sizeof(*r));
+
+	r->spi = spi;
+	hashtab_insert(&w->reserved, &r->node, hash_u64(&w->pool->hash, spi));
+}
+
+void sa_table_unreserve(struct worker *w, uint64_t spi)
+{
+	struct reserved_spi *r = sa_table_reserved(w, spi);
+
+	if (!r)
+		return;
+	hashtab_remove(&w->reserved, &r->node);
+	free(r);
+}
+
+/* ---- peers ---- */
+
 static uint64_t sa_table_init_hash(struct worker *w, uint64_t spi_i, const struct addr *remote)
 {
 	return hash_u64(&w->pool->hash, spi_i ^ hash_bytes(&w->pool->hash, bytes_of(remote->ip, addr_len(remote))));

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 
 #include "sa/hint.h"
-#include "sa/qcd.h"
 #include "wire/builder.h"
 #include "worker/internal.h"
 
@@ -55,29 +54,11 @@ bool unknown_within_limits(struct worker *w, const struct addr *remote)
 
 /* ---- IKE for an unknown SPI ---- */
 
-/*
- * RFC 7296, 2.21.4, with our tokens of all generations (RFC 6290, 4.5). One token makes this about as large as the least protected
- * request, four make it twice that with the IP header: no amplifier, and a source gets few.
- */
 static void unknown_answer(struct worker *w, const struct ike_header *h, const struct addr *local, const struct addr *remote)
 {
-	const struct sa_options *o = &w->ctx.options;
-	bool initiator = !(h->flags & IKE_FLAG_INITIATOR); /* of us */
-	uint64_t own = initiator ? h->spi_i : h->spi_r;
-	uint8_t msg[256], token[QCD_TOKEN_LEN];
-	struct ike_header reply = *h;
-	struct builder b = builder_of(msg, sizeof(msg));
+	uint8_t msg[256];
 
-	reply.version = IKE_VERSION;
-	reply.flags = (uint8_t)((initiator ? IKE_FLAG_INITIATOR : 0) | IKE_FLAG_RESPONSE);
-	builder_header(&b, &reply);
-	builder_notify(&b, PROTOCOL_NONE, BYTES_NONE, NOTIFY_INVALID_IKE_SPI, BYTES_NONE);
-	/* RFC 6290 9.2 MUST NOT: what another node of a cluster has is not ours to give up */
-	for (unsigned i = 0; o->qcd && own >> 56 == o->segment && i < o->qcd_secrets.count; i++)
-		if (qcd_token(w->ctx.crypto, &o->qcd_secrets, i, initiator, h->spi_i, h->spi_r, token))
-			builder_notify(&b, PROTOCOL_IKE, BYTES_NONE, NOTIFY_QUICK_CRASH_DETECTION,
-				       bytes_of(token, sizeof(token)));
-	net_send(w->net, local, remote, builder_finish(&b));
+	net_send(w->net, local, remote, hint_unknown(&w->ctx, h, msg, sizeof(msg)));
 }
 
 /* ---- INVALID_SPI about ESP of ours ---- */
@@ -134,6 +115,9 @@ void unknown_message(struct worker *w, const struct ike_header *h, const struct 
 	bool sealed = h->next == PAYLOAD_SK || h->next == PAYLOAD_SKF;
 
 	w->ctx.counters[SA_COUNTER_INVALID_SPI]++;
+	/* RFC 6290 9.2 MUST NOT: a token of an IKE_SA that lives; the peer has our rekeying's answer under way, and asks again */
+	if (sa_table_is_reserved(w, h->flags & IKE_FLAG_INITIATOR ? h->spi_r : h->spi_i))
+		return;
 	/* RFC 7296 2.21.4 MUST NOT: respond to a response; nor to what is itself unprotected (1.5) */
 	if (h->flags & IKE_FLAG_RESPONSE || h->exchange == EXCHANGE_IKE_SA_INIT ||
 	    (!sealed && (h->exchange != EXCHANGE_INFORMATIONAL || h->next != PAYLOAD_NOTIFY)) ||

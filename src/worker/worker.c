@@ -345,6 +345,7 @@ void worker_clear(struct worker *w)
 	hashtab_clear(&w->by_addr);
 	unknown_limits_free(w->unknown);
 	hashtab_clear(&w->by_child);
+	hashtab_clear(&w->reserved);
 	if (w->loop)
 		loop_free(w->loop);
 	mailbox_free(w->box);

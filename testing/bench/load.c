@@ -170,6 +170,13 @@ static void load_inherited(void *host, struct ike_sa *sa, struct ike_sa *old)
 	(void)old;
 }
 
+static void load_reserve_spi(void *host, uint64_t spi, bool is)
+{
+	(void)host;
+	(void)spi;
+	(void)is;
+}
+
 static void load_own_child(void *host, struct child_sa *child, bool is)
 {
 	(void)host;
@@ -203,6 +210,7 @@ static const struct sa_host_ops load_host_ops = {
 	.established = load_ignore,
 	.inherited = load_inherited,
 	.own_child = load_own_child,
+	.reserve_spi = load_reserve_spi,
 	.released = load_ignore,
 	.replace_others = load_replace,
 	.claim = load_claim,

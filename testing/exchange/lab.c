@@ -71,7 +71,7 @@ static bool lab_translate(const struct lab_end *e, struct lab_packet *p)
 	return true;
 }
 
-static void lab_put(struct lab_end *e, const struct addr *local, const struct addr *remote, struct bytes msg)
+void lab_put(struct lab_end *e, const struct addr *local, const struct addr *remote, struct bytes msg)
 {
 	struct lab *lab = e->lab;
 	struct lab_packet *p;
@@ -463,6 +463,7 @@ static const struct sa_host_ops lab_host_ops = {
 	.event = lab_event,
 	.rekeyed = lab_rekeyed,
 	.make_spi = lab_make_spi,
+	.reserve_spi = lab_reserve_spi,
 	.next_number = lab_next_number,
 	.own_spi = lab_own_spi,
 	.established = lab_ignore,
@@ -615,6 +616,8 @@ static void lab_end_clear(struct lab_end *e)
 	ck_assert_uint_eq(e->kernel_spis, 0);
 	ck_assert_uint_eq(e->children, 0);
 	ck_assert_uint_eq(e->half_open, 0);
+	for (size_t i = 0; i < LAB_RESERVED; i++)
+		ck_assert(!e->reserved[i]);
 	for (size_t i = 0; i < LAB_CLAIMS; i++)
 		ck_assert_uint_eq(e->claims[i].count, 0);
 	ck_assert_uint_eq(wheel_count(e->ctx.wheel), 0);
@@ -744,6 +747,8 @@ static void lab_receive(struct lab_packet *p)
 		struct ike_sa *sa = ike_sa_new_responder(&e->ctx, h.spi_i, &p->local, &p->remote);
 
 		ike_sa_receive(sa, &h, &p->local, &p->remote, p->data, p->n);
+	} else if (e->ctx.options.qcd_secrets.count) {
+		lab_unknown(p, &h);
 	}
 	lab_reap(e);
 }
@@ -888,9 +893,11 @@ void lab_run(struct lab *lab)
 void lab_advance(struct lab *lab, uint64_t ms)
 {
 	lab->now += ms;
-	wheel_advance(lab->a.ctx.wheel, lab->now);
+	if (!lab->a.asleep)
+		wheel_advance(lab->a.ctx.wheel, lab->now);
 	lab_reap(&lab->a);
-	wheel_advance(lab->b.ctx.wheel, lab->now);
+	if (!lab->b.asleep)
+		wheel_advance(lab->b.ctx.wheel, lab->now);
 	lab_reap(&lab->b);
 	lab_check(lab);
 }

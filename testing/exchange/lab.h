@@ -25,6 +25,7 @@
 #define LAB_CLAIMS 64
 #define LAB_LOCALS 8
 #define LAB_STREAMS 32
+#define LAB_RESERVED 16
 
 struct lab_child; /* of the mock backend */
 
@@ -85,6 +86,8 @@ struct lab_end {
 	struct addr locals[LAB_LOCALS];
 	size_t n_locals;
 	bool kernel_fail_move;
+	bool asleep; /* its time stands still */
+	uint64_t reserved[LAB_RESERVED]; /* SPIs that are proposed for successors */
 };
 
 struct lab_packet {

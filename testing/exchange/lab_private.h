@@ -24,4 +24,9 @@ extern const struct kernel_ops lab_kernel_ops;
 void lab_check_modes(const struct lab *lab);
 struct crypto_registry *lab_registry(void); /* of the process */
 
+void lab_put(struct lab_end *e, const struct addr *local, const struct addr *remote, struct bytes msg);
+void lab_reserve_spi(void *host, uint64_t spi, bool is);
+/* A request that no IKE_SA of its receiver has the SPIs of: what worker/unknown.c does, without its limits. */
+void lab_unknown(const struct lab_packet *p, const struct ike_header *h);
+
 #endif

@@ -5,6 +5,7 @@ test_exchange_SOURCES = \
 	testing/exchange/lab_backend.c \
 	testing/exchange/lab_plugins.c \
 	testing/exchange/lab_private.h \
+	testing/exchange/lab_unknown.c \
 	testing/exchange/lab.h \
 	testing/exchange/main.c \
 	testing/exchange/suites.h \
@@ -30,6 +31,7 @@ test_exchange_SOURCES = \
 	testing/exchange/test_rfc_rekey.c \
 	testing/exchange/test_reauth.c \
 	testing/exchange/test_setup.c \
+	testing/exchange/test_storm.c \
 	testing/exchange/test_stream.c \
 	testing/exchange/test_traps.c \
 	testing/fuzz/fuzz.h \

@@ -24,6 +24,7 @@ int main(void)
 	srunner_add_suite(r, peer_suite());
 	srunner_add_suite(r, reauth_suite());
 	srunner_add_suite(r, qcd_suite());
+	srunner_add_suite(r, storm_suite());
 	srunner_add_suite(r, stream_suite());
 	srunner_add_suite(r, random_suite());
 	srunner_add_suite(r, rfc_suite());

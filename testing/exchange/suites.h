@@ -23,6 +23,7 @@ Suite *peer_suite(void);
 Suite *reauth_suite(void);
 Suite *qcd_suite(void);
 Suite *random_suite(void);
+Suite *storm_suite(void);
 Suite *stream_suite(void);
 Suite *sync_suite(void);
 Suite *traps_suite(void);

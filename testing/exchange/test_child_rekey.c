@@ -733,6 +733,38 @@ START_TEST(rekeyed_before_given_up)
 }
 END_TEST
 
+/*
+ * Both rekey; a's request is under way for so long that b closes the old one and rekeys what is in its place. That a's request was in
+ * vain tells nobody of another CHILD_SA.
+ */
+START_TEST(crossed_and_rekeyed_again)
+{
+	struct lab *lab = rekey_up(CONF_A_RK(ESP), CONF_B_RK(ESP));
+	struct lab_packet late;
+
+	rekey(&lab->a);
+	late = lab->packets[--lab->n_packets];
+	rekey(&lab->b);
+	lab_run(lab); /* with its Delete */
+	lab->packets[lab->n_packets++] = late;
+	lab_deliver(lab);
+	ck_assert_uint_eq(lab->n_packets, 1);
+	late = lab->packets[--lab->n_packets];
+	rekey(&lab->b);
+	lab_deliver(lab);
+	lab_deliver(lab);
+	ck_assert_uint_eq(lab_count(&lab->b, SA_EVENT_CHILD_REKEY), 2);
+	lab->packets[lab->n_packets++] = late;
+	lab_choose(lab, lab->n_packets - 1);
+	lab_deliver(lab);
+	run(lab);
+	expect_rest(lab, 1);
+	expect_events(&lab->a, 1, 2, 0);
+	expect_events(&lab->b, 1, 2, 0);
+	lab_free(lab);
+}
+END_TEST
+
 /* ---- the old one ---- */
 
 /* The peer rekeys and never closes the old one: we do. */
@@ -832,6 +864,7 @@ Suite *child_rekey_suite(void)
 	tcase_add_loop_test(t, peer_asks_wrongly, 0, 4);
 	tcase_add_test(t, rekeyed_before_known);
 	tcase_add_test(t, rekeyed_before_given_up);
+	tcase_add_test(t, crossed_and_rekeyed_again);
 	tcase_add_test(t, never_closed);
 	tcase_add_loop_test(t, over_while_rekeyed, 0, 2);
 	tcase_add_loop_test(t, no_spi_for_first, 0, 4);

@@ -422,6 +422,44 @@ START_TEST(rekeyed)
 }
 END_TEST
 
+/* How many of the packets under way speak without protection. */
+static unsigned unprotected(const struct lab *lab)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < lab->n_packets; i++)
+		n += lab->packets[i].data[16] != PAYLOAD_SK;
+	return n;
+}
+
+/* RFC 6290 9.2 MUST NOT: the peer uses a successor while its answer to our rekeying is under way. What we said of that SPI now would
+ * end the successor when it came late. _i: who rekeys */
+START_TEST(not_of_a_successor)
+{
+	struct lab *lab = qcd_up();
+	struct lab_end *e = _i ? &lab->b : &lab->a, *other = _i ? &lab->a : &lab->b;
+	struct ike_sa *made;
+
+	ike_sa_rekey(lab_sa(e));
+	lab_deliver(lab); /* its answer stays behind */
+	made = ike_sa_current(other->sas[0]);
+	ck_assert_ptr_ne(made, other->sas[0]);
+	ike_sa_probe(made);
+	ck_assert_uint_eq(lab->n_packets, 2);
+	lab_choose(lab, 1);
+	lab_deliver(lab);
+	ck_assert_uint_eq(lab->n_packets, 1);
+	lab_run(lab);
+	lab_advance(lab, 5000); /* it asks again */
+	ck_assert_uint_eq(unprotected(lab), 0);
+	lab_run(lab);
+	ck_assert_uint_eq(lab_live(e), 1);
+	ck_assert_ptr_eq(lab_sa(other), made);
+	ck_assert(!made->outstanding && made->qcd_taken);
+	lab_free(lab);
+}
+END_TEST
+
 Suite *qcd_suite(void)
 {
 	Suite *s = suite_create("exchange/qcd");
@@ -437,6 +475,7 @@ Suite *qcd_suite(void)
 	tcase_add_loop_test(t, while_busy, 0, 4);
 	tcase_add_test(t, while_connecting);
 	tcase_add_loop_test(t, rekeyed, 0, 2);
+	tcase_add_loop_test(t, not_of_a_successor, 0, 2);
 	suite_add_tcase(s, t);
 	tcase_add_test(h, hint_probes);
 	tcase_add_test(h, hint_nudges);

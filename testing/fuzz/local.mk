@@ -54,6 +54,7 @@ fuzz_sa_SOURCES = \
 	testing/exchange/lab.c \
 	testing/exchange/lab_backend.c \
 	testing/exchange/lab_plugins.c \
+	testing/exchange/lab_unknown.c \
 	testing/exchange/lab_private.h \
 	testing/exchange/lab.h \
 	testing/fuzz/check_abort.c \
@@ -77,6 +78,7 @@ fuzz_fragment_SOURCES = \
 	testing/exchange/lab.c \
 	testing/exchange/lab_backend.c \
 	testing/exchange/lab_plugins.c \
+	testing/exchange/lab_unknown.c \
 	testing/exchange/lab_private.h \
 	testing/exchange/lab.h \
 	testing/fuzz/check_abort.c \

@@ -66,6 +66,22 @@ def test_responder_hears_of_the_initiator(lab):
     wait_up_again(moon, sun)
 
 
+def test_silent_about_a_successor(lab):
+    """sun uses the new IKE_SA before its answer to moon's rekeying arrives: moon has no such IKE_SA yet, and gives no token away."""
+    moon, sun = up(lab, {"retransmit_timeout": 0.5, "retransmit_base": 1.2})
+    lab.net.drop("CREATE_CHILD_SA", True, sender="sun")
+    moon.swanctl("--rekey", "--ike", "net")
+    sun.wait_log(r"IKE_SA net\[2\] rekeyed")
+    sun.swanctl("--rekey", "--child", "net-net")
+    sun.wait_log(r"retransmit 1 of request with message ID 0")
+    assert not sun.logged("unprotected INVALID_IKE_SPI") and not sun.logged(LOST)
+    lab.net.heal()
+    moon.wait_log(r"IKE_SA net\[2\] rekeyed", 20)
+    sun.wait_log(r"CHILD_SA net-net\{1\} rekeyed as", 20)
+    assert moon.ping() == 3 and sun.ping() == 3
+    assert not sun.logged("unprotected INVALID_IKE_SPI") and not sun.logged(LOST)
+
+
 def test_without_tokens(lab):
     """INVALID_IKE_SPI alone ends nothing: it is the retransmissions that find out."""
     moon, sun = up(lab, dict(SHORT, qcd={"enabled": "no"}))

@@ -178,8 +178,11 @@ static void rekey_settle(struct ike_sa *sa, struct task_child_rekey *r)
 			child_sa_carry(old, true);
 	} else if (loser && loser->announced) {
 		child_successor_announce(loser, winner); /* it had the place of the old one, which the peer closed early */
-	} else if (!winner->announced) {
-		child_sa_announce(winner); /* the old one was closed: this is a new one */
+	} else {
+		/* the old one was closed: this is a new one, or was, and has given its place on */
+		winner = child_successor_of(winner);
+		if (!winner->announced && !winner->superseded)
+			child_sa_announce(winner);
 	}
 }
 

@@ -71,8 +71,10 @@ static enum outcome ike_rekey_build_request(struct ike_sa *sa, struct task *t, s
 	struct task_ike_rekey *rk = ike_rekey_of(t);
 	uint8_t public[IKE_REKEY_KE_MAX];
 
-	if (!rk->spi)
+	if (!rk->spi) {
 		rk->spi = sa->ctx->ops->make_spi(sa->ctx->host);
+		sa->ctx->ops->reserve_spi(sa->ctx->host, rk->spi, true);
+	}
 	if (!rk->ke_id)
 		rk->ke_id = sa->suite.ke;
 	if (!ike_rekey_make_key(sa, rk, public))
@@ -230,6 +232,8 @@ static void ike_rekey_clear(struct ike_sa *sa, struct task *t)
 {
 	struct task_ike_rekey *rk = ike_rekey_of(t);
 
+	if (rk->spi)
+		sa->ctx->ops->reserve_spi(sa->ctx->host, rk->spi, false);
 	if (rk->ke_key)
 		rk->ke->key_free(rk->ke_key);
 	secret_clear(&rk->nonce);

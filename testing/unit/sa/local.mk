@@ -5,6 +5,7 @@ test_sa_SOURCES = \
 	testing/exchange/lab.c \
 	testing/exchange/lab_backend.c \
 	testing/exchange/lab_plugins.c \
+	testing/exchange/lab_unknown.c \
 	testing/exchange/lab_private.h \
 	testing/exchange/lab.h \
 	testing/fuzz/fuzz.h \
