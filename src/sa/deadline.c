@@ -133,12 +133,14 @@ void ike_sa_schedule(struct ike_sa *sa)
 	switch ((enum ike_state)sa->state) {
 	case IKE_STATE_CREATED:
 	case IKE_STATE_CONNECTING:
-		/* an initiator without one may wait for a name with the same timer */
-		if (!sa->initiator && ctx->options.half_open_timeout)
-			timer_start(ctx->wheel, &sa->timer, now + 1000ull * ctx->options.half_open_timeout,
-				    deadline_timer);
-		else if (sa->backend_ms)
-			timer_start(ctx->wheel, &sa->timer, sa->backend_ms, deadline_timer);
+		/* the half-open limit does not begin anew */
+		if (!sa->initiator && !sa->over_ms && ctx->options.half_open_timeout)
+			sa->over_ms = now + 1000ull * ctx->options.half_open_timeout;
+		first = sa->over_ms;
+		deadline_min(&first, sa->backend_ms);
+		/* an initiator may wait for a name with the same timer */
+		if (first)
+			timer_start(ctx->wheel, &sa->timer, first, deadline_timer);
 		return;
 	case IKE_STATE_ESTABLISHED:
 	case IKE_STATE_REKEYING:
@@ -315,9 +317,12 @@ static void deadline_timer(struct timer *t)
 	switch ((enum ike_state)sa->state) {
 	case IKE_STATE_CREATED:
 	case IKE_STATE_CONNECTING:
-		if (sa->initiator) {
-			if (deadline_due(sa, &sa->backend_ms))
-				exchange_backend_late(sa);
+		if (deadline_due(sa, &sa->backend_ms))
+			exchange_backend_late(sa);
+		if (sa->finished || (sa->state != IKE_STATE_CREATED && sa->state != IKE_STATE_CONNECTING))
+			return;
+		if (!deadline_due(sa, &sa->over_ms)) {
+			ike_sa_schedule(sa);
 			return;
 		}
 		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL,

@@ -158,15 +158,43 @@ bool exchange_waiting(const struct task *list)
 void exchange_parked(struct ike_sa *sa)
 {
 	sa->backend_ms = sa_now(sa->ctx) + LIMIT_BACKEND_MS;
-	/* the half-open limit of a responder must not begin anew */
-	if (sa->initiator || sa->state != IKE_STATE_CONNECTING)
-		ike_sa_schedule(sa);
+	ike_sa_schedule(sa);
 }
 
 static void exchange_fatal(struct ike_sa *sa)
 {
 	ike_sa_finish(sa, IKE_EVENT_FAILED, sa->cause ? sa->cause : CAUSE_POLICY,
 		      sa->why ? sa->why : "the exchange failed");
+}
+
+/* ---- messages that are read later ---- */
+
+void exchange_hold(struct ike_sa *sa, struct task *t, const struct payload_list *in)
+{
+	struct held_message *held;
+
+	for (struct task *next = t->next; next; next = next->next)
+		next->held = true;
+	/* only IKE_AUTH, and what is behind it, reads on; and only in its first message */
+	if (!sa->setup || sa->setup->held || !in || (t->type != TASK_IKE_AUTH && !t->next))
+		return;
+	held = xcalloc(1, sizeof(*held));
+	held->list = payloads_dup(&held->arena, in);
+	sa->setup->held = held;
+}
+
+void exchange_unhold(struct ike_setup *s)
+{
+	if (!s->held)
+		return;
+	arena_free(&s->held->arena);
+	free(s->held);
+	s->held = NULL;
+}
+
+const struct payload_list *exchange_message(const struct ike_sa *sa, const struct payload_list *in)
+{
+	return sa->setup && sa->setup->held ? &sa->setup->held->list : in;
 }
 
 /* ---- initiator ---- */
@@ -239,8 +267,11 @@ static void exchange_build_request(struct ike_sa *sa)
 	bool any = false;
 
 	for (struct task *t = sa->active; t; t = t->next) {
-		enum outcome o = t->finished ? OUTCOME_CHILD_FAILED : t->ops->build_request(sa, t, &b);
+		enum outcome o;
 
+		if (t->held)
+			continue; /* RFC 4739: its payloads were in the first request */
+		o = t->finished ? OUTCOME_CHILD_FAILED : t->ops->build_request(sa, t, &b);
 		if (o == OUTCOME_IKE_FATAL) {
 			buf_free(&desc);
 			exchange_fatal(sa);
@@ -288,7 +319,7 @@ bool exchange_start(struct ike_sa *sa)
 	if (!exchange_pick(sa))
 		return false;
 	for (struct task *t = sa->active; t; t = t->next) {
-		enum outcome o = t->ops->prepare ? t->ops->prepare(sa, t) : OUTCOME_DONE;
+		enum outcome o = t->ops->prepare && !t->held ? t->ops->prepare(sa, t) : OUTCOME_DONE;
 
 		if (sa->finished)
 			return false;
@@ -320,8 +351,11 @@ void exchange_settle(struct ike_sa *sa)
 
 static void exchange_response_done(struct ike_sa *sa)
 {
-	exchange_settle(sa);
 	struct task *again = NULL, **tail = &again;
+
+	if (sa->setup)
+		exchange_unhold(sa->setup);
+	exchange_settle(sa);
 
 	/* what takes part in another exchange goes back to the front */
 	for (struct task **at = &sa->active; *at;) {
@@ -344,18 +378,16 @@ static void exchange_response_done(struct ike_sa *sa)
 		ike_sa_run_queue(sa);
 }
 
-void exchange_response(struct ike_sa *sa, const struct ike_header *h, const struct payload_list *in)
+/* The tasks from t on read the response, as far as none of them has to wait. */
+static void exchange_read_response(struct ike_sa *sa, struct task *t, const struct payload_list *in)
 {
-	/* RFC 7296, 2.21.3: an authenticated INVALID_SYNTAX is the end of the IKE_SA for both sides */
-	if (h->exchange != EXCHANGE_IKE_SA_INIT && payload_notify(in, NOTIFY_INVALID_SYNTAX)) {
-		sa->cause = CAUSE_SYNTAX;
-		sa->why = "the peer could not read our request (INVALID_SYNTAX)";
-		exchange_fatal(sa);
-		return;
-	}
-	for (struct task *t = sa->active; t; t = t->next) {
-		enum outcome o = t->ops->process_response(sa, t, in);
+	bool more = false, waits = false;
 
+	for (; t && !more && !waits; t = t->next) {
+		enum outcome o;
+
+		t->held = false;
+		o = t->ops->process_response(sa, t, in);
 		switch (o) {
 		case OUTCOME_IGNORE:
 			return; /* the request stays outstanding */
@@ -367,30 +399,46 @@ void exchange_response(struct ike_sa *sa, const struct ike_header *h, const stru
 			exchange_task_ended(sa, t, o);
 			break;
 		case OUTCOME_WAIT:
-			t->waiting = true;
+			t->waiting = waits = true;
+			exchange_hold(sa, t, in);
 			break;
 		case OUTCOME_MORE:
+			/* those behind it get their answer at the end of what it goes on with */
+			more = t->type == TASK_IKE_AUTH;
+			if (more)
+				exchange_hold(sa, t, NULL);
 			break;
 		}
 		if (sa->finished)
 			return;
 	}
 	outstanding_free(sa);
-	if (exchange_waiting(sa->active)) {
+	if (waits) {
 		sa->park = PARK_RESPONSE;
 		exchange_parked(sa);
 		return;
 	}
+	sa->park = PARK_NONE;
 	exchange_response_done(sa);
+}
+
+void exchange_response(struct ike_sa *sa, const struct ike_header *h, const struct payload_list *in)
+{
+	/* RFC 7296, 2.21.3: an authenticated INVALID_SYNTAX is the end of the IKE_SA for both sides */
+	if (h->exchange != EXCHANGE_IKE_SA_INIT && payload_notify(in, NOTIFY_INVALID_SYNTAX)) {
+		sa->cause = CAUSE_SYNTAX;
+		sa->why = "the peer could not read our request (INVALID_SYNTAX)";
+		exchange_fatal(sa);
+		return;
+	}
+	exchange_read_response(sa, sa->active, in);
 }
 
 /* ---- completions ---- */
 
-/* A task of our own exchange may go on. */
-static void exchange_resume_active(struct ike_sa *sa, struct task *t, enum kernel_status status,
-				   const struct errtext *err)
+/* A task of our own exchange goes on; o is what came of what it waited for. */
+static void exchange_active_goes_on(struct ike_sa *sa, struct task *t, enum outcome o)
 {
-	enum outcome o = t->ops->resume(sa, t, status, err);
 	enum park park = sa->park;
 
 	if (sa->finished)
@@ -401,21 +449,21 @@ static void exchange_resume_active(struct ike_sa *sa, struct task *t, enum kerne
 		return;
 	}
 	t->waiting = o == OUTCOME_WAIT;
-	if (!t->waiting && (o == OUTCOME_CHILD_FAILED || park == PARK_RESPONSE))
+	if (!t->waiting && (o == OUTCOME_CHILD_FAILED || (park == PARK_RESPONSE && o != OUTCOME_MORE)))
 		exchange_task_ended(sa, t, o);
 	if (exchange_waiting(sa->active)) {
 		exchange_parked(sa);
 		return;
 	}
-	sa->park = PARK_NONE;
 	switch (park) {
 	case PARK_PREPARE:
+		sa->park = PARK_NONE;
 		exchange_build_request(sa);
 		if (!sa->finished && !sa->outstanding)
 			ike_sa_run_queue(sa);
 		break;
 	case PARK_RESPONSE:
-		exchange_response_done(sa);
+		exchange_read_response(sa, o == OUTCOME_MORE ? NULL : t->next, exchange_message(sa, NULL));
 		break;
 	case PARK_NONE:
 		break;
@@ -425,9 +473,17 @@ static void exchange_resume_active(struct ike_sa *sa, struct task *t, enum kerne
 static struct task *exchange_waiting_for(struct task *list, uint32_t child_id)
 {
 	for (; list; list = list->next)
-		if (list->waiting && task_child_id(list) == child_id)
+		if (list->waiting && list->ops->resume && task_child_id(list) == child_id)
 			return list;
 	return NULL;
+}
+
+/* Behind a completion: the timer finds nothing to do. */
+static void exchange_completed(struct ike_sa *sa)
+{
+	if (!sa->finished && !sa->park && !sa->parked_request)
+		sa->backend_ms = 0;
+	arena_reset(&sa->ctx->arena);
 }
 
 void ike_sa_kernel_done(struct ike_sa *sa, uint32_t child_id, enum kernel_status status, const struct errtext *err)
@@ -437,12 +493,37 @@ void ike_sa_kernel_done(struct ike_sa *sa, uint32_t child_id, enum kernel_status
 	if (sa->finished)
 		return;
 	if ((t = exchange_waiting_for(sa->active, child_id)))
-		exchange_resume_active(sa, t, status, err);
+		exchange_active_goes_on(sa, t, t->ops->resume(sa, t, status, err));
 	else if ((t = exchange_waiting_for(sa->passive, child_id)))
-		exchange_resume_passive(sa, t, status, err);
-	if (!sa->finished && !sa->park && !sa->parked_request)
-		sa->backend_ms = 0; /* the timer finds nothing to do */
-	arena_reset(&sa->ctx->arena);
+		exchange_passive_goes_on(sa, t, t->ops->resume(sa, t, status, err));
+	exchange_completed(sa);
+}
+
+static struct task *exchange_authenticating(struct task *list)
+{
+	while (list && !(list->waiting && list->ops->authenticated))
+		list = list->next;
+	return list;
+}
+
+/* False: nobody waits for one. */
+static bool exchange_authenticated(struct ike_sa *sa, struct auth_request *r)
+{
+	struct task *t;
+
+	if ((t = exchange_authenticating(sa->active)))
+		exchange_active_goes_on(sa, t, t->ops->authenticated(sa, t, r));
+	else if ((t = exchange_authenticating(sa->passive)))
+		exchange_passive_goes_on(sa, t, t->ops->authenticated(sa, t, r));
+	return t != NULL;
+}
+
+void ike_sa_authenticated(struct ike_sa *sa, struct auth_request *r)
+{
+	if (sa->finished)
+		return;
+	(void)exchange_authenticated(sa, r);
+	exchange_completed(sa);
 }
 
 static struct task *exchange_first_waiting(struct task *list)
@@ -457,12 +538,16 @@ void exchange_backend_late(struct ike_sa *sa)
 	struct errtext err = { "the IPsec backend does not answer" };
 	struct task *t;
 
+	if (exchange_authenticated(sa, NULL)) {
+		arena_reset(&sa->ctx->arena);
+		return;
+	}
 	LOG_SA(&sa->log, KNL, LOG_LEVEL_AUDIT, "the IPsec backend (%s) has not answered a request of IKE_SA %s[%u] for %us",
 	       sa->ctx->kernel_ops->name, sa->log.name, sa->log.id, LIMIT_BACKEND_MS / 1000);
 	/* law: it costs the child, not the IKE_SA */
 	if ((t = exchange_first_waiting(sa->active)))
-		exchange_resume_active(sa, t, KERNEL_FAILED, &err);
+		exchange_active_goes_on(sa, t, t->ops->resume(sa, t, KERNEL_FAILED, &err));
 	if (!sa->finished && (t = exchange_first_waiting(sa->passive)))
-		exchange_resume_passive(sa, t, KERNEL_FAILED, &err);
+		exchange_passive_goes_on(sa, t, t->ops->resume(sa, t, KERNEL_FAILED, &err));
 	arena_reset(&sa->ctx->arena);
 }

@@ -12,6 +12,7 @@ bool exchange_start(struct ike_sa *sa);
 /* A verified message (or an IKE_SA_INIT) with its payloads. */
 void exchange_request(struct ike_sa *sa, const struct ike_header *h, const struct payload_list *in);
 void exchange_response(struct ike_sa *sa, const struct ike_header *h, const struct payload_list *in);
+void exchange_unhold(struct ike_setup *s);
 /* The exchange under way is only a sign of life. */
 bool exchange_is_probe(const struct ike_sa *sa);
 /* At which level its messages are logged. */

@@ -20,10 +20,19 @@ void exchange_clean(struct ike_sa *sa, struct task **list);
 /* Something waits for the backend from now on: it has a limited time (sa/deadline.h). */
 void exchange_parked(struct ike_sa *sa);
 bool exchange_waiting(const struct task *list);
+
+/*
+ * A task that WAITs, or that takes part in more than this exchange, holds back those behind it: they read the message when it is
+ * done. What is still to be read of it outlives the packet: as responder that is the first IKE_AUTH request.
+ */
+void exchange_hold(struct ike_sa *sa, struct task *t, const struct payload_list *in);
+/* What is to be read now: what is held, else `in`. */
+const struct payload_list *exchange_message(const struct ike_sa *sa, const struct payload_list *in);
+
 /* IKE_AUTH is over: what was only for it goes. */
 void exchange_settle(struct ike_sa *sa);
 
-/* A task that answers a request of the peer goes on after a completion. */
-void exchange_resume_passive(struct ike_sa *sa, struct task *t, enum kernel_status status, const struct errtext *err);
+/* A task that answers a request of the peer goes on after a completion; o is what came of it. */
+void exchange_passive_goes_on(struct ike_sa *sa, struct task *t, enum outcome o);
 
 #endif

@@ -81,14 +81,18 @@ static void exchange_build_response(struct ike_sa *sa)
 	struct bytes msg;
 
 	for (struct task *t = sa->passive; t; t = t->next) {
-		enum outcome o = t->ops->build_response(sa, t, &b);
+		enum outcome o;
 
+		if (t->held)
+			continue;
+		o = t->ops->build_response(sa, t, &b);
 		if (o == OUTCOME_IKE_FATAL) {
 			buf_free(&desc);
 			exchange_refuse(sa);
 			return;
 		}
-		exchange_task_ended(sa, t, o);
+		if (o != OUTCOME_MORE)
+			exchange_task_ended(sa, t, o);
 	}
 	msg = exchange_end(sa, &h, &b);
 	if (h.exchange == EXCHANGE_IKE_SA_INIT && msg.n) {
@@ -131,6 +135,8 @@ static void exchange_make_passive(struct ike_sa *sa, const struct ike_header *h,
 		exchange_add_passive(sa, task_new(sa, TASK_IKE_INIT));
 		break;
 	case EXCHANGE_IKE_AUTH:
+		if (sa->passive)
+			break; /* it goes on (RFC 7296, 2.16; RFC 4739): the first request said what for */
 		exchange_add_passive(sa, task_new(sa, TASK_IKE_AUTH));
 		if (payload_find(in, PAYLOAD_SA, NULL))
 			exchange_add_passive(sa, task_new(sa, TASK_CHILD_CREATE));
@@ -165,15 +171,14 @@ static void exchange_make_passive(struct ike_sa *sa, const struct ike_header *h,
 	}
 }
 
-void exchange_request(struct ike_sa *sa, const struct ike_header *h, const struct payload_list *in)
+/* The tasks from t on read the request, as far as none of them has to wait or wants another one; then it is answered. */
+static void exchange_read_request(struct ike_sa *sa, struct task *t, const struct payload_list *in)
 {
-	successor_heard(sa, in);
-	if (h->exchange == EXCHANGE_CREATE_CHILD_SA)
-		ike_sa_refresh_conn(sa);
-	exchange_make_passive(sa, h, in);
-	for (struct task *t = sa->passive; t; t = t->next) {
-		enum outcome o = t->ops->process_request(sa, t, in);
+	for (bool stop = false; t && !stop; t = t->next) {
+		enum outcome o;
 
+		t->held = false;
+		o = t->ops->process_request(sa, t, in);
 		if (sa->finished)
 			return;
 		if (o == OUTCOME_IKE_FATAL) {
@@ -181,6 +186,11 @@ void exchange_request(struct ike_sa *sa, const struct ike_header *h, const struc
 			return;
 		}
 		t->waiting = o == OUTCOME_WAIT;
+		stop = t->waiting || o == OUTCOME_MORE;
+		if (stop)
+			exchange_hold(sa, t, in);
+		else
+			in = exchange_message(sa, in); /* the rest was asked in the first one */
 	}
 	sa->parked_request = exchange_waiting(sa->passive);
 	if (sa->parked_request)
@@ -189,20 +199,25 @@ void exchange_request(struct ike_sa *sa, const struct ike_header *h, const struc
 		exchange_build_response(sa);
 }
 
-/* A task that answers a request of the peer may go on. */
-void exchange_resume_passive(struct ike_sa *sa, struct task *t, enum kernel_status status,
-				    const struct errtext *err)
+void exchange_request(struct ike_sa *sa, const struct ike_header *h, const struct payload_list *in)
 {
-	enum outcome o = t->ops->resume(sa, t, status, err);
+	successor_heard(sa, in);
+	if (h->exchange == EXCHANGE_CREATE_CHILD_SA)
+		ike_sa_refresh_conn(sa);
+	exchange_make_passive(sa, h, in);
+	exchange_read_request(sa, sa->passive, in);
+}
 
+void exchange_passive_goes_on(struct ike_sa *sa, struct task *t, enum outcome o)
+{
 	if (sa->finished)
 		return;
 	t->waiting = o == OUTCOME_WAIT;
-	sa->parked_request = o != OUTCOME_IKE_FATAL && exchange_waiting(sa->passive);
+	sa->parked_request = false;
 	if (o == OUTCOME_IKE_FATAL)
 		exchange_refuse(sa);
-	else if (sa->parked_request)
-		exchange_parked(sa);
+	else if (o == OUTCOME_WAIT || o == OUTCOME_MORE)
+		exchange_read_request(sa, NULL, NULL);
 	else
-		exchange_build_response(sa);
+		exchange_read_request(sa, t->next, exchange_message(sa, NULL));
 }

@@ -143,6 +143,7 @@ void ike_setup_free(struct ike_setup *s)
 	buf_free(&s->init_response);
 	buf_free(&s->cookie);
 	free(s->names);
+	exchange_unhold(s);
 	if (s->ke_key)
 		s->ke->key_free(s->ke_key);
 	free(s);

@@ -20,6 +20,12 @@ struct initiate_name {
 	uint32_t entry;
 };
 
+/* A message that is not read to its end: a task waits, or IKE_AUTH takes several exchanges (sa/exchange_parts.h). */
+struct held_message {
+	struct arena arena;
+	struct payload_list list;
+};
+
 /* Only while IKE_SA_INIT and IKE_AUTH run; freed when the SA is established. */
 struct ike_setup {
 	struct secret ni, nr;
@@ -35,6 +41,7 @@ struct ike_setup {
 	uint16_t error_notify;
 	uint8_t error_repeats;
 	uint8_t n_answers; /* log limits of what is not authenticated */
+	struct held_message *held;
 	/* sa/initiate.h */
 	bool resolving;    /* a name is being looked up, or waits to be: nothing is sent */
 	bool others;       /* more than one entry of remote_addrs can be called */
@@ -111,7 +118,7 @@ struct ike_sa {
 	uint64_t established_ms;
 	/* sa/deadline.h */
 	uint64_t rekey_ms, reauth_ms; /* soft lifetimes */
-	uint64_t over_ms;             /* hard; in REKEYED: how long the peer has to delete it */
+	uint64_t over_ms;             /* hard; half-open: the limit; in REKEYED: how long the peer has to delete it */
 	uint64_t dpd_ms;              /* the next look whether the peer lives */
 	uint64_t keepalive_ms;        /* the next look whether a NAT's mapping needs a packet */
 	uint64_t backend_ms;          /* parked: how long the backend has to answer */
@@ -204,6 +211,8 @@ EXPORT void ike_sa_receive(struct ike_sa *sa, const struct ike_header *h, const 
 			   const struct addr *remote, uint8_t *msg, size_t n);
 EXPORT void ike_sa_kernel_done(struct ike_sa *sa, uint32_t child_id, enum kernel_status status,
 			       const struct errtext *err);
+/* The answer of sa_host_ops.authenticate, or of one that is of no interest any more; the caller frees it. */
+EXPORT void ike_sa_authenticated(struct ike_sa *sa, struct auth_request *r);
 /* The addresses of the peer's name, best first; n 0: it has none. */
 EXPORT void ike_sa_resolved(struct ike_sa *sa, const struct addr *addrs, size_t n);
 /* The backend's volume limit of a child was reached, the soft one or the hard one. */

@@ -164,7 +164,7 @@ static void sync_send_again(struct ike_sa *sa)
 static void sync_refuse_outstanding(struct ike_sa *sa)
 {
 	struct payload notify = { .type = PAYLOAD_NOTIFY, .known = true, .notify = { .type = NOTIFY_TEMPORARY_FAILURE } };
-	struct payload_list list = { 1, &notify };
+	struct payload_list list = { .count = 1, .p = &notify };
 	struct ike_header h = { .exchange = sa->outstanding->exchange, .message_id = sa->outstanding->message_id,
 				.flags = IKE_FLAG_RESPONSE };
 	uint32_t spis[4];

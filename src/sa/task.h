@@ -36,6 +36,7 @@ struct task {
 	uint64_t not_before;       /* ms: stays queued until then (task_retry_later); 0 at once */
 	uint8_t type;              /* enum task_type */
 	bool waiting;              /* parked: a completion must come first */
+	bool held;                 /* a task in front of it decides first: the message is not read yet, or the answer comes with a later one */
 	bool finished;
 	bool child_failed;         /* ended as CHILD_FAILED */
 };
@@ -54,6 +55,8 @@ struct task_ops {
 	/* Goes on after WAIT; status and err are the backend's. */
 	enum outcome (*resume)(struct ike_sa *sa, struct task *t, enum kernel_status status,
 			       const struct errtext *err);
+	/* Likewise, when the answer of sa_host_ops.authenticate is there; NULL: it does not come in time. May be NULL. */
+	enum outcome (*authenticated)(struct ike_sa *sa, struct task *t, struct auth_request *r);
 	/* A DELETED, refused or finished task's end; frees what it holds, not itself. May be NULL. */
 	void (*clear)(struct ike_sa *sa, struct task *t);
 	/* After the response is on its way, or the exchange is complete: what must come last (the end of

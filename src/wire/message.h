@@ -88,6 +88,8 @@ struct payload {
 struct payload_list {
 	size_t count;
 	struct payload *p;
+	struct bytes chain; /* what was parsed: the views point into it, and some into the arena */
+	uint8_t first;
 };
 
 /* Where a parse failed, for the log and for UNSUPPORTED_CRITICAL_PAYLOAD. */
@@ -106,6 +108,9 @@ struct wire_error {
  */
 EXPORT MUST_CHECK struct result payloads_parse(struct arena *a, struct bytes body, uint8_t first,
 					       struct payload_list *ret_list, struct wire_error *ret_err);
+
+/* The same in another arena, that nothing else has to outlive. */
+EXPORT struct payload_list payloads_dup(struct arena *a, const struct payload_list *list);
 
 /* First payload of a type behind `after` (NULL: from the start), or NULL. */
 EXPORT struct payload *payload_find(const struct payload_list *list, unsigned type, const struct payload *after);

@@ -262,11 +262,13 @@ static struct result list_parse(struct arena *a, struct bytes body, uint8_t firs
 struct result payloads_parse(struct arena *a, struct bytes body, uint8_t first,
 			     struct payload_list *ret_list, struct wire_error *ret_err)
 {
-	struct payload_list list = { 0, NULL };
+	struct payload_list list = { 0 };
 	struct wire_error err = { NULL, 0, 0, false };
 	struct result result = list_parse(a, body, first, &list, &err);
 
 	if (result_is_ok(result)) {
+		list.chain = body;
+		list.first = first;
 		*ret_list = list;
 		return result;
 	}
@@ -274,6 +276,17 @@ struct result payloads_parse(struct arena *a, struct bytes body, uint8_t first,
 	if (ret_err)
 		*ret_err = err;
 	return result;
+}
+
+struct payload_list payloads_dup(struct arena *a, const struct payload_list *list)
+{
+	struct payload_list copy = { 0 };
+	struct bytes chain = bytes_of(arena_dup(a, list->chain.p, list->chain.n), list->chain.n);
+
+	/* it was parsed before: this cannot fail */
+	if (!result_is_ok(payloads_parse(a, chain, list->first, &copy, NULL)))
+		copy = (struct payload_list){ 0 };
+	return copy;
 }
 
 struct payload *payload_find(const struct payload_list *list, unsigned type, const struct payload *after)
