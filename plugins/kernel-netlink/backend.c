@@ -61,12 +61,12 @@ bool backend_open(struct kernel *k, const struct kernel_env *env, struct errtext
 		errtext_set(err, "cannot make an event loop: %s", strerror(errno));
 		return false;
 	}
-	/* events first: what happens after the dump must not be missed */
-	if (!k->events && !events_open(k, err))
-		return false;
 	if (!k->nl)
 		k->nl = nl_open(NETLINK_XFRM, &k->nl_options, err);
 	if (!k->nl)
+		return false;
+	/* before the dumps: what happens after them must not be missed */
+	if (!k->events && !events_open(k, err))
 		return false;
 	k->policies_open = policies_open(k, env->settings, err);
 	if (!k->policies_open)

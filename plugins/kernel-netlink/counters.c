@@ -99,48 +99,13 @@ static void counters_dump_message(void *arg, const struct nlmsghdr *h)
 	if (!h || h->nlmsg_type != XFRM_MSG_NEWSA || !sa_report_read(h, &r))
 		return;
 	sa = counters_find(k, &r.info);
-	if (!sa)
-		return;
-	sa->seen = true;
-	counters_set(sa, &r.info.curlft, r.last_used_s);
-}
-
-static void counters_unseen(struct hashnode *node, void *arg)
-{
-	container_of(node, struct sa, node)->seen = false;
-}
-
-static void counters_tell_soft(struct kernel *k, struct sa *sa)
-{
-	const struct kernel_life *l = &sa->h->conf.life;
-	struct kernel_event ev = handle_event(sa->h, KERNEL_EVENT_EXPIRE_SOFT);
-	uint64_t packets = atomic_load_explicit(&sa->packets, memory_order_relaxed);
-	uint64_t bytes = atomic_load_explicit(&sa->bytes, memory_order_relaxed);
-
-	if (sa->told_soft || ((!l->soft_bytes || bytes < l->soft_bytes) && (!l->soft_packets || packets < l->soft_packets)))
-		return;
-	sa->told_soft = true;
-	kernel_tell(k, &ev);
-}
-
-static void counters_tell_lost(struct hashnode *node, void *arg)
-{
-	struct sa *sa = container_of(node, struct sa, node);
-	struct kernel *k = arg;
-	struct kernel_event ev = handle_event(sa->h, KERNEL_EVENT_EXPIRE_HARD);
-
-	if (!sa->ours || sa->h->busy || sa->told_hard)
-		return;
-	if (sa->seen) {
-		counters_tell_soft(k, sa);
-		return;
+	if (sa) {
+		sa->seen = true;
+		counters_set(sa, &r.info.curlft, r.last_used_s);
+	} else if (k->resync_dump) {
+		resync_sas_seen(k, h, &r);
 	}
-	sa->ours = false;
-	sa->told_hard = true;
-	kernel_tell(k, &ev);
 }
-
-static void counters_dump(struct kernel *k);
 
 static void counters_dump_done(void *arg, int error, const char *text)
 {
@@ -149,31 +114,30 @@ static void counters_dump_done(void *arg, int error, const char *text)
 
 	k->dumping = k->resync_dump = false;
 	if (resync && !error)
-		hashtab_walk(&k->sas, counters_tell_lost, k);
+		resync_sas_done(k);
 	if (k->resync || (resync && error && !k->stopping)) {
 		k->resync = true;
 		counters_dump(k);
 	}
 }
 
-static void counters_dump(struct kernel *k)
+static void counters_unseen(struct hashnode *node, void *arg)
+{
+	container_of(node, struct sa, node)->seen = false;
+}
+
+void counters_dump(struct kernel *k)
 {
 	union nl_request_buffer b;
 
 	k->dumping = true;
 	k->resync_dump = k->resync;
 	k->resync = false;
+	k->n_gone = k->n_unknown = 0;
 	if (k->resync_dump)
 		hashtab_walk(&k->sas, counters_unseen, NULL);
 	sa_build_dump(&b);
 	nl_queue(k->nl, &b, (struct nl_answer){ counters_dump_message, counters_dump_done, k });
-}
-
-void counters_resync(struct kernel *k)
-{
-	k->resync = true;
-	if (!k->dumping)
-		counters_dump(k);
 }
 
 void counters_ask(struct kernel *k)

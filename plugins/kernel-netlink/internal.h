@@ -51,6 +51,9 @@ struct kernel {
 	bool dumping;            /* a dump of all SAs is under way */
 	bool resync;             /* the next dump is to find what vanished; resync_dump: the one under way does */
 	bool resync_dump, stopping;
+	bool resync_busy;        /* it could not tell of all: some were busy */
+	unsigned n_gone;         /* it found: SAs that are gone, */
+	unsigned n_unknown;      /* and some of ours that nobody knows */
 	unsigned moving;         /* moves under way: SA notifications are on */
 	_Atomic uint64_t n_failed; /* for statistics */
 	bool policies_open;

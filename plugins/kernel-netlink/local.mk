@@ -26,6 +26,7 @@ kernel_netlink_sources = \
 	plugins/kernel-netlink/policy_table.h \
 	plugins/kernel-netlink/probe.c \
 	plugins/kernel-netlink/probe.h \
+	plugins/kernel-netlink/resync.c \
 	plugins/kernel-netlink/sa.c \
 	plugins/kernel-netlink/sa.h \
 	plugins/kernel-netlink/sa_message.c \

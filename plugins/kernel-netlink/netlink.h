@@ -61,6 +61,9 @@ MUST_CHECK bool nl_watch(struct nl *n, struct loop *loop); /* reads by the loop 
 void nl_on_event(struct nl *n, nl_event_fn *fn, void *arg);
 void nl_on_dead(struct nl *n, nl_dead_fn *fn, void *arg);
 int nl_group(struct nl *n, unsigned group, bool join); /* 0 or errno */
+struct sock_filter;
+int nl_filter(struct nl *n, const struct sock_filter *code, size_t n_code); /* what comes; 0 or errno */
+uint32_t nl_portid(const struct nl *n);
 
 /* Begins a message in b: type and NLM_F_* beside REQUEST and ACK. */
 struct nlmsghdr *nl_begin(union nl_request_buffer *b, uint16_t type, uint16_t flags);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kernel's end: a netlink socket. */
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/netlink.h>
 #include <string.h>
 
@@ -67,4 +68,18 @@ int nl_group(struct nl *n, unsigned group, bool join)
 		return 0;
 	return mnl_socket_setsockopt(n->socket, join ? NETLINK_ADD_MEMBERSHIP : NETLINK_DROP_MEMBERSHIP, &value,
 				     sizeof(value)) < 0 ? errno : 0;
+}
+
+int nl_filter(struct nl *n, const struct sock_filter *code, size_t n_code)
+{
+	struct sock_fprog prog = { (unsigned short)n_code, (struct sock_filter *)(uintptr_t)code };
+
+	if (!n->socket)
+		return 0;
+	return setsockopt(n->io.fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) < 0 ? errno : 0;
+}
+
+uint32_t nl_portid(const struct nl *n)
+{
+	return n->io.portid;
 }

@@ -22,7 +22,7 @@ static int owner_mark(const struct nlattr *a, void *arg)
 	return MNL_CB_OK;
 }
 
-static void owner_delete(struct kernel *k, const struct nlmsghdr *m, const struct xfrm_usersa_info *info)
+void owner_delete(struct kernel *k, const struct nlmsghdr *m, const struct xfrm_usersa_info *info)
 {
 	union nl_request_buffer b;
 	struct nlmsghdr *h = nl_begin(&b, XFRM_MSG_DELSA, 0);

@@ -38,6 +38,9 @@ struct sysctls {
 struct policies {
 	struct policy_table table;
 	uint32_t owner;
+	/* resync.c */
+	bool reading, again; /* a dump is under way; another one is wanted */
+	unsigned n_unknown;  /* it found */
 	struct ways ways;
 	struct sysctls sysctls;
 	struct ifaces ifaces;

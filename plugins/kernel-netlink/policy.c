@@ -313,6 +313,25 @@ void policies_carry(struct kernel *k, struct kernel_handle *h, bool on)
 
 /* ---- acquire ---- */
 
+void policies_tell_acquire(struct kernel *k, const struct kernel_child *trap, const struct xfrm_selector *sel)
+{
+	struct kernel_event ev;
+
+	if (sel->family != AF_INET && sel->family != AF_INET6)
+		return;
+	ev = (struct kernel_event){
+		.kind = KERNEL_EVENT_ACQUIRE,
+		.ike_id = trap->ike_id,
+		.child_id = trap->unique_id,
+		.reqid = trap->reqid,
+		.src = trap->out.src,
+		.dst = trap->out.dst,
+		.packet_src = selector_ts(sel, true),
+		.packet_dst = selector_ts(sel, false),
+	};
+	kernel_tell(k, &ev);
+}
+
 /*
  * A packet met a policy whose SA is missing. Only of a trap's it is news; an SA's has lost its SA, which its expiry
  * tells, or is being moved.
@@ -321,27 +340,11 @@ void policies_event_acquire(struct kernel *k, const struct nlmsghdr *m)
 {
 	const struct xfrm_user_acquire *a = mnl_nlmsg_get_payload(m);
 	const struct policy_use *use;
-	struct kernel_event ev;
 	struct policy_key key;
-	uint16_t family;
 
 	if (!policy_read_key(m, &key))
 		return;
 	use = policy_find_trap(&k->policies->table, &key);
-	if (!use)
-		return;
-	family = a->sel.family;
-	if (family != AF_INET && family != AF_INET6)
-		return;
-	ev = (struct kernel_event){
-		.kind = KERNEL_EVENT_ACQUIRE,
-		.ike_id = use->child->ike_id,
-		.child_id = use->child->unique_id,
-		.reqid = use->child->reqid,
-		.src = use->child->out.src,
-		.dst = use->child->out.dst,
-		.packet_src = selector_ts(&a->sel, true),
-		.packet_dst = selector_ts(&a->sel, false),
-	};
-	kernel_tell(k, &ev);
+	if (use)
+		policies_tell_acquire(k, use->child, &a->sel);
 }

@@ -29,6 +29,10 @@ void policy_build_delete(union nl_request_buffer *b, const struct policy_key *ke
 void policy_build_dump(union nl_request_buffer *b);
 /* Of XFRM_MSG_NEWPOLICY and, outbound, XFRM_MSG_ACQUIRE. False: not such a message, or cut. */
 MUST_CHECK bool policy_read_key(const struct nlmsghdr *h, struct policy_key *ret);
+/* Of XFRM_MSG_NEWPOLICY. */
+MUST_CHECK bool policy_read(const struct nlmsghdr *h, struct policy_key *ret_key, struct policy_state *ret_state);
+/* Of the notifications of XFRM_MSG_NEWPOLICY, UPDPOLICY and DELPOLICY: the user id of its selector. False: cut. */
+MUST_CHECK bool policy_read_owner(const struct nlmsghdr *h, uint32_t *ret_owner);
 /* Hash thresholds of one family: prefixes as long are hashed. */
 struct policy_threshold {
 	uint8_t local, remote;

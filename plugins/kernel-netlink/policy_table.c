@@ -17,6 +17,7 @@ struct policy {
 	bool mixed;       /* there are SAs with different reqids among them, or were */
 	struct policy_state set; /* what the kernel has, or is to have when all is answered */
 	bool unsure;      /* it refused something */
+	bool seen;        /* as it should be, by the dump under way */
 	unsigned asked;   /* requests under way */
 };
 
@@ -154,6 +155,7 @@ static void policy_sync(struct policy *p, struct txn *t)
 		policy_build_delete(&b, &p->key);
 	memcpy(&p->set, &want, sizeof(want));
 	p->unsure = false;
+	p->seen = true;
 	p->asked++;
 	if (t)
 		txn_queue(t, &b, policy_what(&p->key), policy_txn_answer, p);
@@ -284,6 +286,62 @@ const struct policy_use *policy_find_trap(const struct policy_table *table, cons
 	const struct policy_use *best = p ? policy_best(p) : NULL;
 
 	return best && best->class == POLICY_TRAP ? best : NULL;
+}
+
+/* ---- reading the kernel's ---- */
+
+static void policy_set_unseen(struct hashnode *n, void *arg)
+{
+	container_of(n, struct policy, node)->seen = false;
+}
+
+void policy_table_unseen(struct policy_table *table)
+{
+	hashtab_walk(&table->policies, policy_set_unseen, NULL);
+}
+
+static bool template_is_same(const struct xfrm_user_tmpl *a, const struct xfrm_user_tmpl *b)
+{
+	return memcmp(&a->id.daddr, &b->id.daddr, sizeof(a->id.daddr)) == 0 && a->id.spi == b->id.spi &&
+	       a->id.proto == b->id.proto && a->family == b->family && memcmp(&a->saddr, &b->saddr, sizeof(a->saddr)) == 0 &&
+	       a->reqid == b->reqid && a->mode == b->mode && a->optional == b->optional;
+}
+
+bool policy_table_seen(struct policy_table *table, const struct policy_key *key, const struct policy_state *state)
+{
+	struct policy *p = policy_find(table, key, policy_hash(table, key));
+
+	if (!p)
+		return false;
+	/* of one that is just being changed the answer to that is worth more */
+	p->seen |= p->asked || (p->set.present && p->set.action == state->action && p->set.priority == state->priority &&
+				p->set.has_tmpl == state->has_tmpl &&
+				(!state->has_tmpl || template_is_same(&p->set.tmpl, &state->tmpl)));
+	return true;
+}
+
+struct policy_heal {
+	size_t n;
+};
+
+static void policy_heal(struct hashnode *n, void *arg)
+{
+	struct policy *p = container_of(n, struct policy, node);
+	struct policy_heal *heal = arg;
+
+	if (p->seen || p->asked || !p->set.present)
+		return;
+	p->unsure = true;
+	policy_sync(p, NULL);
+	heal->n++;
+}
+
+size_t policy_table_heal(struct policy_table *table)
+{
+	struct policy_heal heal = { 0 };
+
+	hashtab_walk(&table->policies, policy_heal, &heal);
+	return heal.n;
 }
 
 void policy_table_clear(struct policy_table *table)

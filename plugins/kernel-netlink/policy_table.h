@@ -42,6 +42,10 @@ void policy_use_carry(struct policy_table *table, struct policy_use *use, bool o
 void policy_use_changed(struct policy_table *table, struct policy_use *use, struct txn *t);
 /* The trap that the kernel has under the key, NULL: no trap. */
 const struct policy_use *policy_find_trap(const struct policy_table *table, const struct policy_key *key);
+/* A dump begins; the kernel has this (false: the key is unknown here); and what it had not, or otherwise, is set: how many. */
+void policy_table_unseen(struct policy_table *table);
+MUST_CHECK bool policy_table_seen(struct policy_table *table, const struct policy_key *key, const struct policy_state *state);
+size_t policy_table_heal(struct policy_table *table);
 void policy_table_clear(struct policy_table *table); /* no uses are left */
 
 /* What the kernel ought to have; for tests. */

@@ -54,7 +54,7 @@ void counters_want(struct kernel *k, struct kernel_handle *h);
 void counters_forget(struct kernel *k, struct kernel_handle *h);
 void counters_ask(struct kernel *k); /* at the end of a turn */
 void counters_set(struct sa *sa, const struct xfrm_lifetime_cur *used, uint64_t last_used_s);
-void counters_resync(struct kernel *k); /* events were lost: what vanished is told */
+void counters_dump(struct kernel *k); /* of all SAs; none is under way */
 
 /* ---- move.c ---- */
 struct move {
@@ -71,6 +71,12 @@ void move_want(struct kernel *k, struct move *m);
 void move_begin(struct kernel *k, struct kernel_handle *h); /* the one that waits; h is not busy */
 void move_cancel(struct kernel_handle *h);                  /* the one that waits, of a child that goes */
 
+/* ---- resync.c: events were lost, or somebody else changed what is ours ---- */
+void resync_sas(struct kernel *k); /* what is missing is told, what is unknown removed */
+void resync_policies(struct kernel *k); /* what is missing or different is set again */
+void resync_sas_seen(struct kernel *k, const struct nlmsghdr *m, const struct sa_report *r); /* one that the table of SAs has not */
+void resync_sas_done(struct kernel *k);
+
 /* ---- events.c ---- */
 bool events_open(struct kernel *k, struct errtext *err);
 void event_read(struct kernel *k, const struct nlmsghdr *h);
@@ -78,6 +84,7 @@ void event_read(struct kernel *k, const struct nlmsghdr *h);
 /* ---- owner.c ---- */
 /* Removes our SAs of a former life and marks the SPIs of others. Before the service thread runs. */
 bool owner_flush(struct kernel *k, struct errtext *err);
+void owner_delete(struct kernel *k, const struct nlmsghdr *m, const struct xfrm_usersa_info *info); /* m: as a dump told it */
 
 /* ---- service.c ---- */
 void service_settle(struct kernel *k, struct kernel_handle *h); /* no longer busy: what waited comes now */

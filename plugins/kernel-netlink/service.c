@@ -105,6 +105,8 @@ void service_settle(struct kernel *k, struct kernel_handle *h)
 		service_remove_now(k, h);
 	else if (h->next_move)
 		move_begin(k, h);
+	if (k->resync_busy)
+		resync_sas(k);
 }
 
 /* ---- the thread ---- */

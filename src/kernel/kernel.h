@@ -85,7 +85,8 @@ struct kernel_usage {
 /* Backend -> daemon; called from the backend's threads. */
 enum kernel_event_kind {
 	KERNEL_EVENT_EXPIRE_SOFT, /* rekey */
-	KERNEL_EVENT_EXPIRE_HARD, /* gone */
+	KERNEL_EVENT_EXPIRE_HARD, /* gone, by its limits */
+	KERNEL_EVENT_GONE,	  /* gone, and it should not be: someone else removed it. The handle stays until remove */
 	KERNEL_EVENT_ACQUIRE,     /* an outbound packet met a trap */
 	KERNEL_EVENT_MAPPING,     /* authenticated ESP in UDP came from elsewhere: src is the new address and port */
 	KERNEL_EVENT_INVALID_SPI, /* ESP for an SPI nobody has */
@@ -95,7 +96,7 @@ enum kernel_event_kind {
 struct kernel_event {
 	enum kernel_event_kind kind;
 	uint32_t spi; /* inbound SPI of the CHILD_SA */
-	uint32_t ike_id, child_id; /* of expire and mapping events; ACQUIRE: of the trap */
+	uint32_t ike_id, child_id; /* of expire, gone and mapping events; ACQUIRE: of the trap */
 	uint32_t reqid;
 	struct addr src, dst; /* outer */
 	struct ts packet_src, packet_dst; /* ACQUIRE: of the packet; one address, protocol and ports as far as known */

@@ -217,6 +217,8 @@ EXPORT void ike_sa_authenticated(struct ike_sa *sa, struct auth_request *r);
 EXPORT void ike_sa_resolved(struct ike_sa *sa, const struct addr *addrs, size_t n);
 /* The backend's volume limit of a child was reached, the soft one or the hard one. */
 EXPORT void ike_sa_child_expired(struct ike_sa *sa, struct child_sa *child, bool hard);
+/* Its SAs are gone from the backend, by somebody else's hand: new ones are made, with new keys. */
+EXPORT void ike_sa_child_gone(struct ike_sa *sa, struct child_sa *child);
 
 /* ---- what the operator wants ---- */
 

@@ -165,3 +165,12 @@ void ike_sa_child_expired(struct ike_sa *sa, struct child_sa *child, bool hard)
 	LOG_SA(&sa->log, IKE, LOG_LEVEL_DETAIL, "CHILD_SA %s{%u} nears its limits", child->conf->name, child->id);
 	ike_sa_rekey_child(sa, child);
 }
+
+void ike_sa_child_gone(struct ike_sa *sa, struct child_sa *child)
+{
+	if (child->state != CHILD_STATE_INSTALLED || child_rekey_is_pending(sa, child->id))
+		return;
+	LOG_SA(&sa->log, KNL, LOG_LEVEL_AUDIT, "the SAs of CHILD_SA %s{%u} are gone from the kernel: it is rekeyed", child->conf->name,
+	       child->id);
+	ike_sa_rekey_child(sa, child);
+}

@@ -111,6 +111,8 @@ static void worker_kernel_event(struct worker *w, const struct kernel_event *ev)
 		traps_acquire(w, ev);
 	if (c && (ev->kind == KERNEL_EVENT_EXPIRE_HARD || ev->kind == KERNEL_EVENT_EXPIRE_SOFT))
 		ike_sa_child_expired(c->ike, c, ev->kind == KERNEL_EVENT_EXPIRE_HARD);
+	if (c && ev->kind == KERNEL_EVENT_GONE)
+		ike_sa_child_gone(c->ike, c);
 	if (c && ev->kind == KERNEL_EVENT_MAPPING && ev->src.stream)
 		ike_sa_stream_esp(c->ike, &ev->dst, &ev->src);
 	else if (c && ev->kind == KERNEL_EVENT_MAPPING)

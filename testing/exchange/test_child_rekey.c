@@ -172,6 +172,29 @@ START_TEST(rekey_by_backend)
 }
 END_TEST
 
+/* Somebody else has removed the SAs from the kernel: new ones with new keys, once, however often it is told. _i: who */
+START_TEST(rekey_of_what_is_gone)
+{
+	struct lab *lab = rekey_up(CONF_A_RK(ESP), CONF_B_RK(ESP));
+	struct lab_end *e = end_of(lab, _i);
+	uint32_t spi = lab_sa(e)->children->spi_in;
+
+	ike_sa_child_gone(lab_sa(e), lab_sa(e)->children);
+	ike_sa_child_gone(lab_sa(e), lab_sa(e)->children); /* of the other direction */
+	lab_deliver(lab);
+	lab_deliver(lab);
+	for (struct child_sa *c = lab_sa(e)->children; c; c = c->next)
+		if (c->spi_in == spi)
+			ike_sa_child_gone(lab_sa(e), c); /* what is on its way out is not missed */
+	run(lab);
+	expect_rest(lab, 1);
+	ck_assert_uint_ne(lab_sa(e)->children->spi_in, spi);
+	expect_events(&lab->a, 1, 1, 0);
+	expect_events(&lab->b, 1, 1, 0);
+	lab_free(lab);
+}
+END_TEST
+
 /* Each of the four messages is lost once, or comes twice. _i: who, which, how */
 START_TEST(rekey_lossy)
 {
@@ -849,6 +872,7 @@ Suite *child_rekey_suite(void)
 	tcase_add_loop_test(t, rekey_once, 0, 16);
 	tcase_add_test(t, rekey_by_time);
 	tcase_add_loop_test(t, rekey_by_backend, 0, 2);
+	tcase_add_loop_test(t, rekey_of_what_is_gone, 0, 2);
 	tcase_add_loop_test(t, rekey_lossy, 0, 16);
 	tcase_add_loop_test(t, rekeyings_cross, 0, 8);
 	tcase_add_loop_test(t, failing_backends_cross, 0, 4);

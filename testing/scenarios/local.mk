@@ -20,6 +20,7 @@ EXTRA_DIST += \
 	testing/kernel/conftest.py \
 	testing/kernel/guest.py \
 	testing/kernel/states \
+	testing/kernel/test_foreign.py \
 	testing/kernel/test_nat.py \
 	testing/kernel/test_mobike.py \
 	testing/kernel/test_modes.py \

@@ -8,6 +8,7 @@
 The private nets are addresses on a bridge without ports. Nothing is routed between them:
 what arrives came through a tunnel.
 """
+import contextlib
 import json
 import os
 import signal
@@ -92,10 +93,29 @@ class Net:
 
     def _gateways(self):
         for side in SIDES:
-            lines = ["link set dev lo up", "link add lan type bridge", "link set dev lan up", *self._uplink(side)]
-            for net in range(3):
-                lines += ["addr add %s/24 dev lan" % inner(side, 4, net), "addr add %s/64 dev lan nodad" % inner(side, 6, net)]
-            self._batch(side, *lines)
+            self._gateway(side)
+
+    def _gateway(self, side):
+        lines = ["link set dev lo up", "link add lan type bridge", "link set dev lan up", *self._uplink(side)]
+        for net in range(3):
+            lines += ["addr add %s/24 dev lan" % inner(side, 4, net), "addr add %s/64 dev lan nodad" % inner(side, 6, net)]
+        self._batch(side, *lines)
+
+    @contextlib.contextmanager
+    def initial(self, side):
+        """The side is in the initial namespace meanwhile (guests only); its gateway must have ended at the end."""
+        name = self.ns(side)
+        run("ip", "link", "set", "eth0", "netns", "1", ns=name)
+        run("ip", "netns", "del", name)
+        run("ip", "netns", "attach", name, "1")
+        try:
+            self._gateway(side)
+            yield
+        finally:
+            # down() would end all that lives there
+            run("ip", "netns", "del", name)
+            for device in ("lan", "eth0"):
+                run("ip", "link", "del", device, check=False)
 
     def more(self, name, prefix, like="moon"):
         """One more gateway on the router, at PREFIX.2, with the private nets of a side."""

@@ -30,6 +30,7 @@ void fake_free(struct fake_kernel *f)
 	fake_drop_answers(f);
 	free(f->answers);
 	free(f->sas);
+	free(f->policies);
 	buf_free(&f->log);
 	free(f);
 }
@@ -84,6 +85,20 @@ void fake_tell(struct fake_kernel *f, uint16_t type, const void *payload, size_t
 	fake_answer(f, bytes, h->nlmsg_len);
 }
 
+void fake_tell_deleted(struct fake_kernel *f, uint32_t spi, nl_event_fn *fn, void *arg)
+{
+	_Alignas(8) uint8_t bytes[1024];
+	struct nlmsghdr *h = mnl_nlmsg_put_header(bytes);
+	const struct fake_sa *sa = fake_find(f, spi);
+	struct xfrm_usersa_id *id = mnl_nlmsg_put_extra_header(h, sizeof(*id));
+
+	h->nlmsg_type = XFRM_MSG_DELSA;
+	id->daddr = sa->info.id.daddr;
+	id->spi = sa->info.id.spi;
+	mnl_attr_put(h, XFRMA_SA, sizeof(sa->info), &sa->info);
+	fn(arg, h);
+}
+
 static void fake_ack(struct fake_kernel *f, const struct nlmsghdr *q, int error, const char *text)
 {
 	_Alignas(8) uint8_t bytes[512];
@@ -133,6 +148,18 @@ static void fake_answer_sa(struct fake_kernel *f, const struct nlmsghdr *q, uint
 	fake_answer(f, bytes, h->nlmsg_len);
 }
 
+static void fake_answer_policy(struct fake_kernel *f, const struct nlmsghdr *q, uint16_t flags, const struct fake_policy *p)
+{
+	_Alignas(8) uint8_t bytes[1024];
+	struct nlmsghdr *h = mnl_nlmsg_put_header(bytes);
+
+	h->nlmsg_type = XFRM_MSG_NEWPOLICY;
+	h->nlmsg_flags = flags;
+	h->nlmsg_seq = q->nlmsg_seq;
+	h->nlmsg_pid = FAKE_PORTID;
+	fake_answer(f, bytes, fake_policy_message(p, h));
+}
+
 static void fake_dump(struct fake_kernel *f, const struct nlmsghdr *q)
 {
 	_Alignas(8) uint8_t bytes[64];
@@ -143,9 +170,12 @@ static void fake_dump(struct fake_kernel *f, const struct nlmsghdr *q)
 		f->interrupt--;
 		flags |= NLM_F_DUMP_INTR;
 	}
-	for (size_t i = 0; i < f->n_sas; i++)
+	for (size_t i = 0; q->nlmsg_type == XFRM_MSG_GETSA && i < f->n_sas; i++)
 		if (f->sas[i].there)
 			fake_answer_sa(f, q, XFRM_MSG_NEWSA, flags, &f->sas[i]);
+	for (size_t i = 0; q->nlmsg_type == XFRM_MSG_GETPOLICY && i < f->n_policies; i++)
+		if (f->policies[i].there)
+			fake_answer_policy(f, q, flags, &f->policies[i]);
 	h->nlmsg_type = NLMSG_DONE;
 	h->nlmsg_flags = flags;
 	h->nlmsg_seq = q->nlmsg_seq;
@@ -259,6 +289,8 @@ static void fake_request(struct fake_kernel *f, const struct nlmsghdr *h)
 		error = fake_new_sa(f, h);
 	} else if (h->nlmsg_type == XFRM_MSG_GETSA || h->nlmsg_type == XFRM_MSG_DELSA) {
 		error = fake_get_or_del(f, h);
+	} else if (h->nlmsg_type == XFRM_MSG_UPDPOLICY || h->nlmsg_type == XFRM_MSG_DELPOLICY) {
+		error = fake_policy_request(f, h);
 	}
 	buf_printf(&f->log, "%s %x %d\n", fake_type(h->nlmsg_type), fake_spi(h), error);
 	if (f->mute_type == h->nlmsg_type && f->mute) {

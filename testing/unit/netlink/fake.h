@@ -5,6 +5,7 @@
 #include <linux/xfrm.h>
 
 #include "netlink.h"
+#include "policy_message.h"
 #include "util/bytes.h"
 
 /*
@@ -26,7 +27,17 @@ struct fake_sa {
 	uint16_t sport, dport;
 };
 
+struct fake_policy {
+	bool there;
+	struct policy_key key;
+	struct xfrm_userpolicy_info info;
+	struct xfrm_user_tmpl tmpl;
+	bool has_tmpl;
+};
+
 struct fake_kernel {
+	struct fake_policy *policies;
+	size_t n_policies;
 	struct fake_sa *sas; /* FAKE_SAS */
 	size_t n_sas;
 	struct buf *answers; /* queue of what recv gives */
@@ -57,6 +68,15 @@ struct fake_sa *fake_find(struct fake_kernel *f, uint32_t spi);
 size_t fake_count(const struct fake_kernel *f);
 /* An event, as multicast to everybody. */
 void fake_tell(struct fake_kernel *f, uint16_t type, const void *payload, size_t n);
+/* The notification that the SA was deleted, which it is not. */
+void fake_tell_deleted(struct fake_kernel *f, uint32_t spi, nl_event_fn *fn, void *arg);
 unsigned fake_seen(const struct fake_kernel *f, uint16_t type);
+
+/* ---- fake_policies.c ---- */
+int fake_policy_request(struct fake_kernel *f, const struct nlmsghdr *h); /* UPDPOLICY, DELPOLICY; 0 or errno */
+void fake_policy_add(struct fake_kernel *f, const struct fake_policy *p);
+struct fake_policy *fake_policy_find(struct fake_kernel *f, const struct policy_key *key);
+size_t fake_policy_count(const struct fake_kernel *f);
+size_t fake_policy_message(const struct fake_policy *p, struct nlmsghdr *h); /* as a dump tells it */
 
 #endif

@@ -3,6 +3,7 @@ test_netlink_SOURCES = \
 	testing/unit/netlink/bench.c \
 	testing/unit/netlink/fake.c \
 	testing/unit/netlink/fake.h \
+	testing/unit/netlink/fake_policies.c \
 	testing/unit/netlink/test_backend.c \
 	testing/unit/netlink/test_engine.c \
 	testing/unit/netlink/test_main.c \
@@ -10,6 +11,7 @@ test_netlink_SOURCES = \
 	testing/unit/netlink/test_move.c \
 	testing/unit/netlink/test_netlink.h \
 	testing/unit/netlink/test_policies.c \
+	testing/unit/netlink/test_resync.c \
 	testing/unit/netlink/test_selectors.c \
 	testing/unit/netlink/test_txn.c
 test_netlink_CFLAGS = $(test_cflags) -I$(srcdir)/plugins/kernel-netlink

@@ -276,7 +276,7 @@ START_TEST(test_resync)
 	for (unsigned i = 0; i < 2; i++) {
 		bool gone = b.events[i].child_id == 5;
 
-		ck_assert_int_eq(b.events[i].kind, gone ? KERNEL_EVENT_EXPIRE_HARD : KERNEL_EVENT_EXPIRE_SOFT);
+		ck_assert_int_eq(b.events[i].kind, gone ? KERNEL_EVENT_GONE : KERNEL_EVENT_EXPIRE_SOFT);
 	}
 	event_message(b.k, NULL); /* again: nothing is new */
 	bench_turn(&b);

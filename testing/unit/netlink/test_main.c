@@ -22,6 +22,7 @@ int main(void)
 	suite_add_tcase(suite, tcase_move());
 	suite_add_tcase(suite, tcase_selectors());
 	suite_add_tcase(suite, tcase_policies());
+	suite_add_tcase(suite, tcase_resync());
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

@@ -15,6 +15,7 @@ TCase *tcase_backend(void);
 TCase *tcase_move(void);
 TCase *tcase_selectors(void);
 TCase *tcase_policies(void);
+TCase *tcase_resync(void);
 
 /* ---- a backend over a fake kernel, without a thread (bench.c) ---- */
 struct bench {

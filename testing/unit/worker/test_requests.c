@@ -218,25 +218,37 @@ START_TEST(events_for_hooks)
 }
 END_TEST
 
-/* The backend's hard limit of a child: it is closed on both sides, the others stay. */
+/* What the backend tells: the hard limit of a child closes it on both sides, and the others stay; one whose SAs are gone is rekeyed. */
 START_TEST(kernel_events)
 {
 	struct side a, b;
 	struct worker_reply *r;
 	struct kernel_event ev = { .kind = KERNEL_EVENT_EXPIRE_HARD };
+	uint32_t other;
 
 	two_sides(&a, &b, 4);
-	workers_want_events(a.w, 1u << SA_EVENT_CHILD_UP);
+	workers_want_events(a.w, 1u << SA_EVENT_CHILD_UP | 1u << SA_EVENT_CHILD_REKEY);
 	workers_want_events(b.w, 1u << SA_EVENT_CHILD_DOWN);
 	side_up(&a, "load", "net", 8);
 	r = side_next_event(&a);
 	ev.ike_id = r->info->id;
 	ev.child_id = r->info->children[0].id;
 	worker_reply_free(r);
+	r = side_next_event(&a);
+	other = r->info->children[0].id;
+	worker_reply_free(r);
+	side_events(&a, SA_EVENT_CHILD_UP, 6);
 	workers_kernel_event(a.w, &ev);
 	side_events(&b, SA_EVENT_CHILD_DOWN, 1);
 	ck_assert_uint_eq(side_list(&b, NULL).children, 7);
 	ck_assert_uint_eq(side_list(&b, NULL).established, 8);
+	/* gone by somebody else's hand */
+	ev = (struct kernel_event){ .kind = KERNEL_EVENT_GONE, .child_id = other };
+	workers_kernel_event(a.w, &ev);
+	r = side_next_event(&a);
+	ck_assert_int_eq(r->event, SA_EVENT_CHILD_REKEY);
+	ck_assert_uint_eq(r->info->children[0].id, other);
+	worker_reply_free(r);
 	/* of SAs that nobody has, and kinds that are nothing to us */
 	ev.ike_id = 4711;
 	workers_kernel_event(a.w, &ev);
