@@ -3,16 +3,27 @@ libbewick_la_SOURCES += \
 	src/crypto/crypto.h \
 	src/crypto/ctx.c \
 	src/crypto/ctx.h \
+	src/crypto/der.c \
+	src/crypto/der.h \
+	src/crypto/edwards.c \
 	src/crypto/esp_crypt.c \
 	src/crypto/esp_crypt.h \
 	src/crypto/kat.c \
 	src/crypto/kat_vectors.c \
 	src/crypto/kat_vectors.h \
+	src/crypto/key.c \
 	src/crypto/key.h \
+	src/crypto/key_internal.h \
+	src/crypto/key_private.c \
+	src/crypto/key_public.c \
+	src/crypto/key_raw.c \
 	src/crypto/keys.c \
 	src/crypto/prf.c \
 	src/crypto/protect.c \
 	src/crypto/registry.c \
 	src/crypto/registry.h \
+	src/crypto/signature.c \
 	src/crypto/signature.h \
+	src/crypto/signature_auth.c \
+	src/crypto/signature_verify.c \
 	src/crypto/signer.h

@@ -136,6 +136,8 @@ int main(void)
 	srunner_add_suite(runner, suite_protect());
 	srunner_add_suite(runner, suite_esp_crypt());
 	srunner_add_suite(runner, suite_keys());
+	srunner_add_suite(runner, suite_key());
+	srunner_add_suite(runner, suite_signature());
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

@@ -37,9 +37,11 @@ Suite *suite_ctx(void);
 Suite *suite_esp_crypt(void);
 Suite *suite_kat(void);
 Suite *suite_ke(void);
+Suite *suite_key(void);
 Suite *suite_keys(void);
 Suite *suite_mac(void);
 Suite *suite_protect(void);
 Suite *suite_registry(void);
+Suite *suite_signature(void);
 
 #endif

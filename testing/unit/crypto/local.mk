@@ -4,15 +4,18 @@ check_PROGRAMS += test_crypto
 test_crypto_SOURCES = \
 	testing/unit/crypto/crypto_test.c \
 	testing/unit/crypto/crypto_test.h \
+	testing/unit/crypto/key_test.h \
 	testing/unit/crypto/test_cipher.c \
 	testing/unit/crypto/test_ctx.c \
 	testing/unit/crypto/test_esp_crypt.c \
 	testing/unit/crypto/test_kat.c \
 	testing/unit/crypto/test_ke.c \
+	testing/unit/crypto/test_key.c \
 	testing/unit/crypto/test_keys.c \
 	testing/unit/crypto/test_mac.c \
 	testing/unit/crypto/test_protect.c \
-	testing/unit/crypto/test_registry.c
+	testing/unit/crypto/test_registry.c \
+	testing/unit/crypto/test_signature.c
 test_crypto_CFLAGS = $(test_cflags) -DVECTORS='"$(abs_srcdir)/testing/vectors/crypto"' -DPLUGINS='"$(abs_builddir)"'
 test_crypto_LDADD = $(test_ldadd)
 endif
