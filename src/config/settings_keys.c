@@ -57,6 +57,7 @@ static const char *const used_keys[] = {
 	/* plugins */
 	"plugins.*.load",
 	"plugins.attr.*",
+	"plugins.curl.redir",
 	"plugins.kernel-netlink.receive_buffer_size,retries,roam_events,timeout",
 	"plugins.kernel-netlink.bypass_tcp,fwmark,mtu,mss,port_bypass",
 	"plugins.kernel-netlink.xfrm_acq_expires",
@@ -123,7 +124,7 @@ static const char *const unused_keys[] = {
 	"plugins.kernel-netlink.ignore_retransmit_errors",
 	"plugins.kernel-netlink.hw_offload_feature_interface",
 	"plugins.kernel-libipsec.allow_peer_ts,raw_esp,fwmark",
-	"plugins.curl.redir,tls_backend",
+	"plugins.curl.tls_backend",
 	"plugins.revocation.enable_ocsp,enable_crl,timeout",
 	"plugins.ipseckey,dnscert.enable",
 	"plugins.bypass-lan.interfaces_use,interfaces_ignore",
