@@ -210,3 +210,38 @@ def test_bypass(lab):
         connect(2223, 2)
     moon = lab.gateway("moon", conf.gateway("moon", {"net": conf.connection("moon", {"host": {}})})).start()
     moon.initiate("host")
+
+
+def test_thresholds(lab):
+    """spdh_thresh: the kernel has what the settings say; what cannot be is refused."""
+    def gateway(ipv4, folder):
+        return lab.gateway("moon", conf.gateway("moon"), {"plugins": {"kernel-netlink": {"spdh_thresh": {
+            "ipv4": ipv4, "ipv6": {"lbits": 56, "rbits": 64}}}}}, folder=folder)
+
+    wrong = gateway({"lbits": 33}, "wrong").launch()
+    assert wrong.wait() != 0
+    wrong.process = None
+    assert "spdh_thresh has more bits than an address, or fewer than none" in wrong.tail()
+    moon = gateway({"lbits": 16, "rbits": 24}, "right").start()
+    told = run("ip", "-s", "-s", "xfrm", "policy", "count", ns=moon.ns).stdout
+    for words in ("IPv4 thresholds: local 16 remote 24", "IPv6 thresholds: local 56 remote 64"):
+        assert words in " ".join(told.split()), told
+    sun = lab.gateway("sun", conf.gateway("sun")).start()
+    moon.initiate("net-net")
+    sun.wait_children(1)
+    assert moon.ping() == 3
+
+
+def test_mark_of_routes(lab):
+    """fwmark: packets with that mark do not look into the table of tunnels, and so have another source address."""
+    moon, sun = pair(lab, {"net-net": {}}, settings={"plugins": {"kernel-netlink": {"fwmark": "!0x77/0xff"}}})
+    moon.initiate("net-net")
+    sun.wait_children(1)
+    assert "not from all fwmark 0x77/0xff lookup 220" in run("ip", "rule", ns=moon.ns).stdout
+
+    def source(*mark):
+        return run("ip", "route", "get", inner("sun"), *mark, ns=moon.ns, check=False).stdout
+
+    assert "src 10.82.1.1" in source() and "src 10.82.1.1" in source("mark", "0x76")
+    assert "src 10.82.1.1" not in source("mark", "0x177")
+    assert moon.ping() == 3

@@ -23,7 +23,7 @@ import guest_job  # noqa: E402
 
 VIRTIOFSD = "/usr/lib/qemu/virtiofsd"
 BOOT_MODULES = ("virtio_pci", "virtiofs", "overlay")
-MODULES = "esp4 esp6 xfrm_user xfrm_interface veth tun bridge gcm ctr cbc hmac authenc seqiv echainiv"
+MODULES = "esp4 esp6 xfrm_user xfrm_interface veth tun bridge vrf gcm ctr cbc hmac authenc seqiv echainiv"
 
 INIT = """#!/bin/busybox sh
 B=/bin/busybox

@@ -54,3 +54,33 @@ def test_interfaces(lab):
     assert ping(moon.ns, inner("sun", net=1), inner("moon", net=1), count=1, limit=1) == 0
     moon.stop()
     assert not interfaces(moon.ns) and not interfaces(blue)
+
+
+def test_vrf_and_trap(lab):
+    """An interface that is put into a VRF; the first packet that is routed into it meets a trap and brings the tunnel up."""
+    moon = lab.gateway("moon", conf.gateway("moon", {"net": conf.connection("moon", {
+        "net-net": conf.net_child("moon", if_id_in=41, if_id_out=41, start_action="trap")})}),
+        {"plugins": {"kernel-netlink": {"interfaces": {"ipsec1": {"if_id": 41, "addresses": "10.82.1.9", "vrf": "red"},
+                                                       "ipsec2": {"if_id": 42, "vrf": "none-such"}}}}})
+    sun = lab.gateway("sun", conf.gateway("sun", {"net": conf.connection("sun", {"net-net": conf.net_child("sun")})})).start()
+    run("ip", "link", "add", "red", "type", "vrf", "table", "10", ns=moon.ns)
+    run("ip", "link", "set", "red", "up", ns=moon.ns)
+    # a VRF that is not there: no start, and nothing is left
+    moon.launch()
+    assert moon.wait() != 0
+    moon.process = None
+    assert "none-such" in moon.tail()
+    assert not interfaces(moon.ns)
+    del moon.settings["plugins"]["kernel-netlink"]["interfaces"]["ipsec2"]
+    moon.start()
+    assert interfaces(moon.ns)["ipsec1"]["master"] == "red"
+    run("ip", "route", "add", inner_net("sun"), "dev", "ipsec1", "src", "10.82.1.9", "vrf", "red", ns=moon.ns)
+    assert not moon.sas()
+    # the kernel lets no packet wait that is routed into an interface: the first one is lost, the next arrive
+    ping(moon.ns, inner("sun"), "10.82.1.9", count=1, device="red", limit=0.5)
+    sun.wait_children(1, "net-net")
+    assert ping(moon.ns, inner("sun"), "10.82.1.9", device="red") == 3
+    # outside the VRF there is no way
+    assert moon.ping(count=1, limit=1) == 0
+    moon.stop()
+    assert not interfaces(moon.ns)

@@ -81,7 +81,7 @@ def _checksum(data):
     return ~total & 0xffff
 
 
-def ping(ns, to, source=None, count=3, size=56, limit=3):
+def ping(ns, to, source=None, count=3, size=56, limit=3, device=None):
     """Sends exactly `count` echo requests, each when the one before was answered or has waited a while;
     how many were answered within `limit` seconds after the last."""
     six = ":" in to
@@ -90,6 +90,8 @@ def ping(ns, to, source=None, count=3, size=56, limit=3):
     with namespace(ns):
         sock = socket.socket(family, socket.SOCK_RAW, protocol)
     with sock:
+        if device:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
         if source:
             sock.bind((source, 0))
 
