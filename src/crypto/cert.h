@@ -10,18 +10,26 @@ struct cert {
 	atomic_uint refs;
 	struct bytes der;
 	struct id subject, issuer; /* DNs; subject may be empty (of no RDNs) */
-	struct bytes serial;       /* as in the certificate, without leading zeroes */
+	uint64_t subject_hash, issuer_hash; /* the same for names that are equal */
+	struct bytes serial;       /* as in the certificate, without leading zeroes (a negative one: two's complement) */
 	size_t n_names;
-	const struct id *names;    /* subjectAltNames that can be identities: FQDN, e-mail, addresses, DN, URI */
+	const struct id *names;    /* subjectAltNames that can be identities: FQDN, e-mail, addresses, DN, URI, XMPP */
+	struct sig_scheme signature; /* of the issuer; kind SIG_NONE: nothing that we take (MD5, SHA-224, unknown ones) */
 	struct public_key *key;
 	struct bytes subject_key_id, authority_key_id; /* empty: not there */
 	int64_t not_before, not_after; /* seconds since 1970 */
 	bool ca;                   /* basic constraints say so */
 	bool self_issued;          /* subject and issuer are the same name */
+	bool may_sign;             /* key usage allows IKE's signatures, or says nothing (RFC 4945, 5.1.3.2) */
+	bool may_sign_certs, may_sign_crls;
+	bool for_ike;              /* so does extended key usage (RFC 4945, 5.1.3.12) */
 	bool ocsp_signer;          /* extended key usage */
 	bool ocsp_nocheck;         /* RFC 6960, 4.2.2.2.1 */
-	size_t n_crl_uris, n_ocsp_uris, n_policies;
-	const char *const *crl_uris, *const *ocsp_uris; /* http, https and file; the CDP's whole names without reasons or indirect issuers */
+	bool crl_indirect;         /* some distribution point has another CRL issuer, or a CRL of some reasons only */
+	size_t n_crl_uris, n_delta_uris, n_ocsp_uris, n_policies;
+	/* URIs of any scheme: fetch_start knows which it can. CRLs: of distribution points without reasons or indirect issuers; delta:
+	 * the extension freshestCRL. */
+	const char *const *crl_uris, *const *delta_uris, *const *ocsp_uris;
 	const char *const *policies; /* OIDs as text */
 	void *x509;                /* X509 */
 	void *own;                 /* cert.c's */
@@ -32,11 +40,17 @@ EXPORT struct cert *cert_parse(struct bytes data, struct errtext *err);
 EXPORT struct cert *cert_ref(const struct cert *c);
 EXPORT void cert_unref(const struct cert *c);
 EXPORT bool cert_equal(const struct cert *a, const struct cert *b);
-/* How well one of its names is the identity (enum id_match; PERFECT if one equals): DN by the subject, others by subjectAltName, key id
- * by the subjectKeyIdentifier or key id. 0: none. */
+/* ID_MATCH_PERFECT if one of its names equals the identity, else 0: a DN is the subject (or a subjectAltName), others are
+ * subjectAltNames, a key id is the subjectKeyIdentifier or the key's id. Nothing in the identity or the certificate is a wildcard. */
 EXPORT int cert_match_id(const struct cert *c, const struct id *id);
+/* How well one of its names fits a pattern of the configuration (id_match); %any fits all. */
+EXPORT int cert_match_pattern(const struct cert *c, const struct id *pattern);
 /* Whether `issuer`'s name and key identifier can be those of c's issuer; nothing is verified. */
 EXPORT bool cert_maybe_issued_by(const struct cert *c, const struct cert *issuer);
+/* Whether it was signed by the key of `issuer`: that, and nothing else. */
+EXPORT MUST_CHECK bool cert_is_signed_by(const struct cert *c, const struct cert *issuer);
+/* The names that can be identities, for an error: "'moon.example.org', 'C=CH, CN=moon'", or "none". */
+EXPORT void cert_names_format(struct buf *out, const struct cert *c);
 /* "'C=CH, CN=moon' (issuer 'C=CH, CN=root', serial 0a:0b)": for logs. */
 struct cert_text {
 	char s[400];
@@ -50,13 +64,22 @@ struct crl {
 	struct bytes authority_key_id;
 	struct bytes number, base; /* base: of a delta (RFC 5280, 5.2.4), else empty */
 	int64_t this_update, next_update; /* next 0: not said */
+	struct bytes idp; /* value of the IssuingDistributionPoint; empty: none. CRLs of different ones are different lists */
+	struct sig_scheme signature;
 	bool indirect;  /* IssuingDistributionPoint says so, or it is of some reasons, attribute or only one kind of certificates */
 	void *x509_crl; /* X509_CRL */
 };
 EXPORT struct crl *crl_parse(struct bytes data, struct errtext *err);
 EXPORT struct crl *crl_ref(const struct crl *c);
 EXPORT void crl_unref(const struct crl *c);
-/* Later number, else later thisUpdate, of the same issuer and key. */
+/* Whether it was signed by the key of `issuer`, which may sign CRLs and has its name. */
+EXPORT MUST_CHECK bool crl_is_signed_by(const struct crl *c, const struct cert *issuer);
+/* Whether it is the list that the certificate would be on: of its issuer's name, not indirect, and of its distribution point, if the
+ * CRL is of one (RFC 5280, 6.3.3; RFC 4945, 5.1.3.13). */
+EXPORT bool crl_covers(const struct crl *c, const struct cert *cert);
+/* Whether the certificate is on it (on a delta: and not as removed). Nothing else is checked. */
+EXPORT bool crl_revokes(const struct crl *c, const struct cert *cert);
+/* Later number, else later thisUpdate, of the same issuer, key and distribution point; both are deltas, or none. */
 EXPORT bool crl_is_newer(const struct crl *a, const struct crl *than);
 
 #endif

@@ -1,5 +1,9 @@
 libbewick_la_SOURCES += \
+	src/crypto/cert.c \
 	src/crypto/cert.h \
+	src/crypto/cert_fields.c \
+	src/crypto/cert_fields.h \
+	src/crypto/crl.c \
 	src/crypto/crypto.h \
 	src/crypto/ctx.c \
 	src/crypto/ctx.h \
@@ -26,4 +30,6 @@ libbewick_la_SOURCES += \
 	src/crypto/signature.h \
 	src/crypto/signature_auth.c \
 	src/crypto/signature_verify.c \
-	src/crypto/signer.h
+	src/crypto/signer.h \
+	src/crypto/x509_data.c \
+	src/crypto/x509_data.h

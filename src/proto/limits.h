@@ -23,7 +23,15 @@
 #define LIMIT_NONCE_MAX 256
 #define LIMIT_COOKIE 64               /* RFC 7296, 2.6 */
 #define LIMIT_ID 1024                 /* bytes of an identity */
-#define LIMIT_CERT 32768
+
+/* certificates */
+#define LIMIT_CERT 32768              /* bytes of one, DER */
+#define LIMIT_CERT_EXTENSIONS 64
+#define LIMIT_CERT_NAMES 128          /* subjectAltNames of one */
+#define LIMIT_CERT_URIS 16            /* of each kind */
+#define LIMIT_CERT_POLICIES 64
+#define LIMIT_URI 1024                /* bytes of one */
+#define LIMIT_CRL (64u << 20)         /* bytes of one, DER */
 
 /* TCP (RFC 9329) */
 #define LIMIT_STREAMS 4096               /* connections that peers hold open */

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BEWICK_CRYPTO_CERT_FIELDS_H
+#define BEWICK_CRYPTO_CERT_FIELDS_H
+
+#include <openssl/x509v3.h>
+
+#include "crypto/cert.h"
+#include "util/arena.h"
+
+/* For cert.c and crl.c: what extensions say, into the arena. NULL, or a constant sentence: what is wrong with them. */
+const char *cert_fields_names(struct arena *a, X509 *x, struct cert *c);
+const char *cert_fields_usage(X509 *x, struct cert *c);
+const char *cert_fields_uris(struct arena *a, X509 *x, struct cert *c);
+const char *cert_fields_policies(struct arena *a, X509 *x, struct cert *c);
+/* Whether one of the names of a CRL is one of a distribution point of the certificate without reasons or another issuer. */
+bool cert_has_distribution_point(const struct cert *c, const GENERAL_NAMES *names);
+
+#endif
