@@ -10,6 +10,7 @@ include testing/unit/crypto/local.mk
 include testing/unit/net/local.mk
 include testing/unit/kernel/local.mk
 include testing/unit/netlink/local.mk
+include testing/unit/auth/local.mk
 include testing/unit/config/local.mk
 include testing/unit/sa/local.mk
 include testing/unit/worker/local.mk

@@ -1,0 +1,11 @@
+# tests of src/auth, and of certificates (src/crypto), which are made by the same tools
+check_PROGRAMS += test_auth
+test_auth_SOURCES = \
+	testing/unit/auth/auth_test.h \
+	testing/unit/auth/pki.c \
+	testing/unit/auth/pki.h \
+	testing/unit/auth/test_cert.c \
+	testing/unit/auth/test_crl.c \
+	testing/unit/auth/test_main.c
+test_auth_CFLAGS = $(test_cflags)
+test_auth_LDADD = $(test_ldadd)

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "auth_test.h"
+
+int main(void)
+{
+	SRunner *r = srunner_create(suite_cert());
+	int failed;
+
+	srunner_add_suite(r, suite_crl());
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed != 0;
+}
