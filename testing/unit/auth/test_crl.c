@@ -130,7 +130,7 @@ END_TEST
 
 START_TEST(test_indirect)
 {
-	static const char *const confs[] = { "[idp]\nindirectCRL=TRUE\n", "[idp]\nonlyattr=TRUE\n", "[idp]\nonlyuser=TRUE\n",
+	static const char *const confs[] = { "[idp]\nindirectCRL=TRUE\n", "[idp]\nonlyAA=TRUE\n", "[idp]\nonlyuser=TRUE\n",
 					     "[idp]\nonlyCA=TRUE\n", "[idp]\nonlysomereasons=keyCompromise\n" };
 	static const char *const extensions[] = { "issuingDistributionPoint=critical,@idp", NULL };
 
