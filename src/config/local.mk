@@ -15,7 +15,10 @@ libbewick_la_SOURCES += \
 	src/config/conn_values.c \
 	src/config/cp_value.c \
 	src/config/cp_value.h \
+	src/config/credentials.c \
 	src/config/credentials.h \
+	src/config/credentials_set.c \
+	src/config/credentials_set.h \
 	src/config/psk_index.c \
 	src/config/psk_index.h \
 	src/config/settings.c \

@@ -31,6 +31,7 @@ struct config_store {
 	struct secret_slot **secret_slots; /* in order of serial */
 	size_t n_secrets, cap_secrets;
 	struct chunks secrets; /* likewise */
+	struct creds_set *creds;
 	uint64_t next_serial;
 	struct config *snapshot; /* of the present state, or NULL */
 };
@@ -155,6 +156,7 @@ void config_unref(const struct config *c)
 	free(atomic_load(&mine->secrets));
 	chunks_clear(&mine->conn_chunks);
 	chunks_clear(&mine->secret_chunks);
+	credentials_unref(mine->creds);
 	conn_index_free(atomic_load(&mine->conn_index));
 	psk_index_free(atomic_load(&mine->psk_index));
 	free(mine);
@@ -213,6 +215,7 @@ struct config_store *config_store_new(void)
 
 	s->conns.ops = &conn_ops;
 	s->secrets.ops = &secret_ops;
+	s->creds = creds_set_new();
 	return s;
 }
 
@@ -232,6 +235,7 @@ void config_store_free(struct config_store *s)
 	chunks_clear(&s->conns);
 	config_store_clear_secrets(s);
 	chunks_clear(&s->secrets);
+	creds_set_free(s->creds);
 	hashtab_clear(&s->names);
 	hashtab_clear(&s->secret_ids);
 	free(s->slots);
@@ -241,18 +245,28 @@ void config_store_free(struct config_store *s)
 
 struct config *config_store_snapshot(struct config_store *s)
 {
-	struct config *c;
+	struct credentials *creds = creds_set_snapshot(s->creds);
+	struct config *c = s->snapshot;
 
-	if (s->snapshot)
-		return config_ref(s->snapshot);
+	if (c && c->creds == creds) {
+		credentials_unref(creds);
+		return config_ref(c);
+	}
+	store_changed(s);
 	c = xcalloc(1, sizeof(*c));
 	atomic_init(&c->refs, 1);
 	c->conn_chunks = chunks_copy(&s->conns);
 	c->n_conns = s->n_slots;
 	c->secret_chunks = chunks_copy(&s->secrets);
 	c->n_secrets = s->n_secrets;
+	c->creds = creds;
 	s->snapshot = c;
 	return config_ref(c);
+}
+
+struct creds_set *config_store_creds(struct config_store *s)
+{
+	return s->creds;
 }
 
 static uint64_t store_hash(const char *name)

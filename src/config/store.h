@@ -73,5 +73,7 @@ EXPORT void config_store_put_secret(struct config_store *s, const char *unique_i
 				    const struct id *owners, size_t n_owners, struct bytes data);
 EXPORT bool config_store_remove_secret(struct config_store *s, const char *unique_id);
 EXPORT void config_store_clear_secrets(struct config_store *s);
+/* Certificates and keys; what is changed there is in the next snapshot. */
+EXPORT struct creds_set *config_store_creds(struct config_store *s);
 
 #endif
