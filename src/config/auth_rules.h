@@ -19,7 +19,14 @@ struct auth_rules {
 	struct key_rule ike[AUTH_RULES_MAX];   /* the signature in AUTH, and its key */
 };
 
-/* Whether a signature of that scheme by that key meets one of the rules. */
+/*
+ * Reads the text of `auth` behind its class: kinds of keys (pubkey, rsa, rsa/pss, ecdsa, ed25519, ed448; with `ike:` before it one is for
+ * the signature in AUTH only), strengths in bits, and hashes, which are those of the kinds before them that have none yet.
+ * ike_by_chain: without any `ike:` the same rules are for AUTH. False: err says which word is wrong.
+ */
+EXPORT MUST_CHECK bool auth_rules_parse(struct bytes text, bool ike_by_chain, struct auth_rules *ret, struct errtext *err);
+/* Whether a signature of that scheme (NULL: only the key is looked at) by that key meets one of the rules. Without rules
+ * all is allowed but SHA-1. */
 EXPORT bool key_rules_allow(const struct key_rule *rules, size_t n, const struct public_key *k, const struct sig_scheme *s);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "config/conn_rules.h"
 #include "util/mem.h"
 
 struct conn *conn_ref(const struct conn *c)
@@ -19,6 +20,7 @@ void conn_unref(const struct conn *c)
 
 	if (!mine || atomic_fetch_sub_explicit(&mine->refs, 1, memory_order_acq_rel) != 1)
 		return;
+	conn_objects_free(mine);
 	conn_counters_unref(mine->counters);
 	tree_free(mine->source);
 	arena_free(&mine->arena);
@@ -58,12 +60,33 @@ static bool entries_equal(const struct tree *a, const struct tree *b, const char
 	return n_a == n_b;
 }
 
+static bool certs_equal(struct cert *const *a, size_t n_a, struct cert *const *b, size_t n_b)
+{
+	if (n_a != n_b)
+		return false;
+	for (size_t i = 0; i < n_a; i++) {
+		if (!cert_equal(a[i], b[i]))
+			return false;
+	}
+	return true;
+}
+
+/* What comes from elsewhere than the source: rules by a setting, certificates out of files. */
+static bool round_equal(const struct conn_round *a, const struct conn_round *b)
+{
+	return a->auth == b->auth && id_equal(&a->id, &b->id) && a->rules.n_chain == b->rules.n_chain &&
+	       a->rules.n_ike == b->rules.n_ike && memcmp(a->rules.chain, b->rules.chain, sizeof(a->rules.chain)) == 0 &&
+	       memcmp(a->rules.ike, b->rules.ike, sizeof(a->rules.ike)) == 0 &&
+	       certs_equal(a->certs, a->n_certs, b->certs, b->n_certs) &&
+	       certs_equal(a->cacerts, a->n_cacerts, b->cacerts, b->n_cacerts);
+}
+
 static bool rounds_equal(const struct conn_round *a, size_t n_a, const struct conn_round *b, size_t n_b)
 {
 	if (n_a != n_b)
 		return false;
 	for (size_t i = 0; i < n_a; i++) {
-		if (a[i].auth != b[i].auth || !id_equal(&a[i].id, &b[i].id))
+		if (!round_equal(&a[i], &b[i]))
 			return false;
 	}
 	return true;

@@ -109,6 +109,8 @@ static inline bool child_conf_is_shunt(const struct child_conf *c)
 	return c->mode == CHILD_PASS || c->mode == CHILD_DROP;
 }
 
+struct conn_object;
+
 struct conn {
 	atomic_uint refs;
 	struct arena arena; /* owns everything below */
@@ -139,6 +141,7 @@ struct conn {
 	bool shunts_only; /* no child of it is ever negotiated: it is no peer's, and authentication may be missing */
 	size_t n_children;
 	const struct child_conf *children;
+	struct conn_object *objects;    /* certificates and keys of the rounds: the references */
 	struct conn_counters *counters; /* a reference; of the name, over reloads */
 	struct tree *source; /* what it was loaded from, for comparing on reload */
 };
@@ -159,6 +162,7 @@ struct conn_env {
 	struct conn_backend backend;
 	bool tcp;            /* IKE and ESP over TCP are possible */
 	bool updown; /* the plugin is loaded */
+	bool chain_rules_only; /* constraints of `auth` without `ike:` are not for the signature in AUTH */
 	uint16_t port, port_nat_t; /* of our sockets; 0 means 500 and 4500 */
 };
 
@@ -166,8 +170,9 @@ struct conn_env {
  * Builds a connection from the section of its name in a load-conn message; the section is copied.
  * All keys of swanctl.conf are known: those that this version cannot obey yet and that are set to
  * other than their default are refused, with "unsupported: KEY = VALUE (SENTENCE)", so that
- * nothing is parsed and ignored. err: else exactly VICI's words ("unknown option: colour, config
- * discarded", "invalid value for: proposals, config discarded", "invalid section: foo").
+ * nothing is parsed and ignored. err: else VICI's words ("unknown option: colour, config
+ * discarded", "invalid value for: proposals, config discarded", "invalid section: foo"), with a reason in brackets behind them where it
+ * is about certificates and keys. Files that it names are read.
  * NULL on failure. The caller has the only reference.
  */
 EXPORT struct conn *conn_parse(const struct tree *section, const struct conn_env *env, struct errtext *err);

@@ -7,98 +7,21 @@
 #include "config/value.h"
 #include "util/mem.h"
 
-#define WHY_AUTH "only pre-shared keys are supported yet: auth = psk"
-#define WHY_ROUNDS "more than one authentication round of a side is not supported yet"
-
-static bool fail_section(struct conn_parse *p, const struct tree *section)
+bool conn_fail_section(struct conn_parse *p, const struct tree *section)
 {
 	errtext_set(p->err, "invalid section: %s",
 		    value_is_printable(bytes_str(section->name)) ? section->name : "?");
 	return false;
 }
 
-/* Case-insensitive. */
-static bool name_begins(const struct tree *t, const char *word)
+bool conn_name_begins(const struct tree *t, const char *word)
 {
 	return strncasecmp(t->name, word, strlen(word)) == 0;
 }
 
-/* The names of sections get into logs and listings. */
-static bool name_is_good(const struct tree *t)
+bool conn_name_is_good(const struct tree *t)
 {
 	return t->name[0] && value_is_printable(bytes_str(t->name));
-}
-
-/* ---- authentication rounds */
-
-/* A cert or cacert section: known to be good, it is still refused. */
-static bool parse_cert(struct conn_parse *p, const struct tree *section)
-{
-	bool file = tree_find(section, "file"), handle = tree_find(section, "handle");
-
-	TREE_FOREACH(it, section) {
-		if (it->kind == TREE_SECTION)
-			return fail_section(p, it);
-		if (!conn_rules_apply(p, &conn_rules_cert, it, NULL))
-			return false;
-	}
-	if (!file && !handle)
-		errtext_set(p->err, "handle or file path missing: %s", section->name);
-	else if (file && handle)
-		errtext_set(p->err, "handle and file path given: %s", section->name);
-	else
-		conn_fail_unsupported(p, section->name, bytes_str("{ }"),
-				      "certificates are not supported yet");
-	return false;
-}
-
-static bool parse_round(struct conn_parse *p, const struct tree *section, struct conn_round *round)
-{
-	*round = (struct conn_round){ .auth = CONN_AUTH_PUBKEY, .auth_text = "pubkey" };
-	TREE_FOREACH(it, section) {
-		if (it->kind != TREE_SECTION) {
-			if (!conn_rules_apply(p, &conn_rules_round, it, round))
-				return false;
-		} else if (!name_is_good(it) || !(name_begins(it, "cert") || name_begins(it, "cacert"))) {
-			return fail_section(p, it);
-		} else if (!parse_cert(p, it)) {
-			return false;
-		}
-	}
-	if (round->auth != CONN_AUTH_PSK)
-		return conn_fail_unsupported(p, "auth", bytes_str(round->auth_text), WHY_AUTH);
-	return true;
-}
-
-/* All rounds of one side, in order of `round`, then of appearance. */
-static bool parse_rounds(struct conn_parse *p, const struct tree *conn, const char *side, bool shunts_only,
-			 const struct conn_round **ret_rounds, size_t *ret_n)
-{
-	struct conn_round *rounds = arena_array(p->arena, struct conn_round, conn->count + 1);
-	size_t n = 0;
-
-	TREE_FOREACH(it, conn) {
-		struct conn_round round;
-		size_t at = n;
-
-		if (it->kind != TREE_SECTION || !name_begins(it, side))
-			continue;
-		if (!parse_round(p, it, &round))
-			return false;
-		for (; at > 0 && rounds[at - 1].round > round.round; at--)
-			rounds[at] = rounds[at - 1];
-		rounds[at] = round;
-		if (++n > 1)
-			return conn_fail_unsupported(p, it->name, bytes_str("{ }"), WHY_ROUNDS);
-	}
-	/* Without any section a side has one round of defaults, which is to use certificates. */
-	if (n == 0 && shunts_only)
-		rounds[n++] = (struct conn_round){ .auth = CONN_AUTH_PUBKEY, .auth_text = "pubkey" };
-	if (n == 0)
-		return conn_fail_unsupported(p, "auth", bytes_str("pubkey"), WHY_AUTH);
-	*ret_rounds = rounds;
-	*ret_n = n;
-	return true;
 }
 
 /* ---- children */
@@ -169,7 +92,7 @@ static bool parse_child(struct conn_parse *p, const struct tree *section, struct
 	};
 	TREE_FOREACH(it, section) {
 		if (it->kind == TREE_SECTION)
-			return fail_section(p, it);
+			return conn_fail_section(p, it);
 		if (!conn_rules_apply(p, &conn_rules_child, it, c))
 			return false;
 	}
@@ -186,8 +109,8 @@ static bool parse_children(struct conn_parse *p, const struct tree *section, str
 			errtext_set(p->err, "unknown option: %s, config discarded", it->name);
 			return false;
 		}
-		if (!name_is_good(it))
-			return fail_section(p, it);
+		if (!conn_name_is_good(it))
+			return conn_fail_section(p, it);
 		if (!parse_child(p, it, &children[n++]))
 			return false;
 	}
@@ -281,29 +204,28 @@ static bool parse_conn(struct conn_parse *p, const struct tree *section, struct 
 				return false;
 		} else if (strcmp(it->name, "children") == 0) {
 			children = it;
-		} else if (!name_is_good(it) || !(name_begins(it, "local") || name_begins(it, "remote"))) {
-			return fail_section(p, it);
+		} else if (!conn_name_is_good(it) || !(conn_name_begins(it, "local") || conn_name_begins(it, "remote"))) {
+			return conn_fail_section(p, it);
 		}
 	}
 	if (children && !parse_children(p, children, c))
 		return false;
 	c->shunts_only = conn_has_shunts_only(c);
-	return parse_rounds(p, section, "local", c->shunts_only, &c->local_rounds, &c->n_local_rounds) &&
-	       parse_rounds(p, section, "remote", c->shunts_only, &c->remote_rounds, &c->n_remote_rounds) &&
-	       conn_finish(p, c);
+	return conn_parse_rounds(p, section, true) && conn_parse_rounds(p, section, false) && conn_finish(p, c);
 }
 
 struct conn *conn_parse(const struct tree *section, const struct conn_env *env, struct errtext *err)
 {
 	struct conn *c = xcalloc(1, sizeof(*c));
-	struct conn_parse p = { .env = env, .arena = &c->arena, .err = err };
+	struct conn_parse p = { .env = env, .arena = &c->arena, .err = err, .conn = c };
 	bool ok;
 
 	atomic_init(&c->refs, 1);
 	c->mobike = true;
+	c->send_certreq = true;
 	c->keyingtries = 1;
 	c->reauth_time = c->rekey_time = c->over_time = c->rand_time = CONN_UNSET;
-	ok = name_is_good(section) ? parse_conn(&p, section, c) : fail_section(&p, section);
+	ok = conn_name_is_good(section) ? parse_conn(&p, section, c) : conn_fail_section(&p, section);
 	if (!ok) {
 		conn_unref(c);
 		return NULL;

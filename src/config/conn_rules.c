@@ -24,7 +24,6 @@
 
 #define WHY_V1 "IKEv1 is not supported"
 #define WHY_VIP "virtual addresses and pools are not supported yet"
-#define WHY_CERT "certificates are not supported yet"
 #define WHY_EAP "EAP is not supported yet"
 #define WHY_PPK "post-quantum preshared keys are not supported yet"
 #define WHY_MEDIATION "the mediation extension is not supported"
@@ -65,10 +64,9 @@ static const struct conn_rule conn_keys[] = {
 	VALUE("dpd_timeout", scalar_time, CONN(dpd_timeout)),
 	VALUE("fragmentation", scalar_word, .words = words_fragmentation, CONN(fragmentation)),
 	VALUE("childless", scalar_word, .words = words_childless, CONN(childless)),
-	/* Nothing to send or to ask for with pre-shared keys. */
-	VALUE("send_certreq", scalar_bool),
-	VALUE("send_cert", scalar_word, .words = words_send_cert),
-	VALUE("ocsp", scalar_word, .words = words_ocsp),
+	VALUE("send_certreq", scalar_bool, CONN(send_certreq)),
+	VALUE("send_cert", scalar_word, .words = words_send_cert, CONN(send_cert)),
+	VALUE("ocsp", scalar_word, .words = words_ocsp, CONN(ocsp)),
 	REFUSED("ppk_id", scalar_id, 0, WHY_PPK),
 	REFUSED("ppk_required", scalar_bool, 0, WHY_PPK),
 	VALUE("keyingtries", scalar_uint, .max = INT32_MAX, CONN(keyingtries)),
@@ -89,16 +87,16 @@ static const struct conn_rule round_keys[] = {
 	VALUE("round", scalar_uint, .max = INT32_MAX, ROUND(round)),
 	ENTRY("auth", TREE_VALUE, entry_auth),
 	ENTRY("id", TREE_VALUE, entry_id, .offset = offsetof(struct conn_round, id)),
-	REFUSED_LIST("certs", NULL, WHY_CERT),
-	REFUSED_LIST("cacerts", NULL, WHY_CERT),
-	REFUSED_LIST("pubkeys", NULL, WHY_CERT),
-	REFUSED("ca_id", scalar_id, 0, WHY_CERT),
+	ENTRY("certs", TREE_LIST, entry_certs, .offset = offsetof(struct conn_round, certs)),
+	ENTRY("cacerts", TREE_LIST, entry_certs, .offset = offsetof(struct conn_round, cacerts)),
+	ENTRY("pubkeys", TREE_LIST, entry_pubkeys),
+	ENTRY("ca_id", TREE_VALUE, entry_id, .offset = offsetof(struct conn_round, ca_id)),
 	REFUSED("eap_id", scalar_id, 0, WHY_EAP),
 	REFUSED("aaa_id", scalar_id, 0, WHY_EAP),
 	REFUSED("xauth_id", scalar_id, 0, WHY_V1),
-	REFUSED_LIST("groups", scalar_text, "group membership is not supported yet"),
-	REFUSED_LIST("cert_policy", scalar_oid, WHY_CERT),
-	REFUSED("revocation", scalar_word, 0, WHY_CERT, .words = words_revocation),
+	REFUSED_LIST("groups", scalar_text, "memberships are not looked up: they come with EAP and RADIUS, which are not supported yet"),
+	ENTRY("cert_policy", TREE_LIST, entry_policies, .scalar = scalar_oid),
+	VALUE("revocation", scalar_word, .words = words_revocation, ROUND(revocation)),
 };
 
 /* cert and cacert sections of a round; conn_parse.c looks at what is there. */

@@ -13,6 +13,8 @@ struct conn_parse {
 	const struct conn_env *env;
 	struct arena *arena; /* the connection's */
 	struct errtext *err;
+	struct conn *conn;
+	bool local; /* the round at work is ours */
 };
 
 struct conn_rule;
@@ -53,9 +55,21 @@ extern const struct conn_rules conn_rules_conn, conn_rules_round, conn_rules_chi
 conn_scalar_fn scalar_bool, scalar_uint, scalar_time, scalar_size, scalar_word, scalar_action,
 	scalar_dscp, scalar_tfc, scalar_per_cpu, scalar_ip, scalar_text, scalar_id, scalar_oid;
 conn_entry_fn entry_id, entry_auth, entry_endpoints, entry_selectors, entry_proposals, entry_refused_list, entry_mark,
-	entry_if_id, entry_interface, entry_updown;
+	entry_if_id, entry_interface, entry_updown, entry_certs, entry_pubkeys, entry_policies;
+
+/* ---- conn_round.c */
+/* All rounds of one side, in order of `round`, then of appearance. */
+bool conn_parse_rounds(struct conn_parse *p, const struct tree *conn, bool local);
+/* What conn_unref frees. */
+void conn_objects_free(struct conn *c);
+
+/* Whether a section's name is fit for logs and listings. */
+bool conn_name_is_good(const struct tree *t);
+bool conn_name_begins(const struct tree *t, const char *word); /* case-insensitive */
+const char *conn_keep_text(struct conn_parse *p, struct bytes text);
 
 /* These always give false. */
+bool conn_fail_section(struct conn_parse *p, const struct tree *section);
 bool conn_fail_value(struct conn_parse *p, const char *key);
 bool conn_fail_unsupported(struct conn_parse *p, const char *key, struct bytes value, const char *why);
 

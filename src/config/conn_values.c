@@ -158,7 +158,7 @@ bool scalar_oid(const struct conn_rule *rule, struct bytes text, uint64_t *ret)
 
 /* ---- what is more than a number */
 
-static const char *keep_text(struct conn_parse *p, struct bytes text)
+const char *conn_keep_text(struct conn_parse *p, struct bytes text)
 {
 	return arena_printf(p->arena, "%.*s", (int)text.n, text.n ? (const char *)text.p : "");
 }
@@ -203,39 +203,6 @@ bool entry_id(struct conn_parse *p, const struct conn_rule *rule, const struct t
 	field->type = id.type;
 	field->data = bytes_of(arena_dup(p->arena, id.data.p, id.data.n), id.data.n);
 	id_free(&id);
-	return true;
-}
-
-static bool text_begins(struct bytes text, const char *word)
-{
-	return text.n >= strlen(word) && memcmp(text.p, word, strlen(word)) == 0;
-}
-
-/* "eap", "eap-..." or "eap:..." */
-static bool auth_is(struct bytes text, const char *method)
-{
-	size_t n = strlen(method);
-
-	return text_begins(text, method) && (text.n == n || text.p[n] == '-' || text.p[n] == ':');
-}
-
-bool entry_auth(struct conn_parse *p, const struct conn_rule *rule, const struct tree *entry, void *section)
-{
-	struct bytes text = buf_bytes(&entry->value);
-	struct conn_round *round = section;
-
-	if (bytes_equal_nocase(text, "psk"))
-		round->auth = CONN_AUTH_PSK;
-	else if (text_begins(text, "ike:") || text_begins(text, "pubkey") || text_begins(text, "rsa") ||
-		 text_begins(text, "ecdsa"))
-		round->auth = CONN_AUTH_PUBKEY;
-	else if (auth_is(text, "eap"))
-		round->auth = CONN_AUTH_EAP;
-	else if (auth_is(text, "xauth"))
-		return conn_fail_unsupported(p, rule->name, text, "IKEv1 is not supported");
-	else
-		return conn_fail_value(p, rule->name);
-	round->auth_text = keep_text(p, text);
 	return true;
 }
 
@@ -303,7 +270,7 @@ bool entry_endpoints(struct conn_parse *p, const struct conn_rule *rule, const s
 
 		if (!value_is_printable(text) || !endpoint_parse(text, &list[n]))
 			return conn_fail_value(p, rule->name);
-		list[n++].text = keep_text(p, text);
+		list[n++].text = conn_keep_text(p, text);
 	}
 	if (n == 0)
 		return true; /* the default */

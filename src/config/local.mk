@@ -1,4 +1,5 @@
 libbewick_la_SOURCES += \
+	src/config/auth_rules.c \
 	src/config/auth_rules.h \
 	src/config/chunks.c \
 	src/config/chunks.h \
@@ -9,6 +10,7 @@ libbewick_la_SOURCES += \
 	src/config/conn_index.c \
 	src/config/conn_index.h \
 	src/config/conn_parse.c \
+	src/config/conn_round.c \
 	src/config/conn_rules.c \
 	src/config/conn_rules.h \
 	src/config/conn_scope.c \

@@ -2,6 +2,8 @@ libbewick_la_SOURCES += \
 	src/util/addr.c \
 	src/util/arena.c \
 	src/util/bytes.c \
+	src/util/file.c \
+	src/util/file.h \
 	src/util/hash.c \
 	src/util/log.c \
 	src/util/mem.c \
