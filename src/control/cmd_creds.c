@@ -3,7 +3,7 @@
 
 #include "control/internal.h"
 
-/* Shared secrets; and what clients ask for certificates, authorities and pools, of which there are none yet. */
+/* Shared secrets; clear-creds; and what clients ask for pools, of which there are none yet. */
 
 static bool shared_type_parse(struct bytes text, enum shared_type *ret)
 {
@@ -130,50 +130,21 @@ void cmd_get_shared(struct command *cmd)
 
 void cmd_clear_creds(struct command *cmd)
 {
-	config_store_clear_secrets(cmd->control->store);
-	control_config_changed(cmd->control);
+	struct control *c = cmd->control;
+
+	config_store_clear_secrets(c->store);
+	creds_set_clear(config_store_creds(c->store));
+	control_flush_certs(c, VICI_CERT_ANY);
+	control_config_changed(c);
 	command_ok(cmd);
 }
 
 /* ---- what there is not yet ---- */
 
-static void creds_empty_list(struct command *cmd, const char *name)
-{
-	vici_write_list(command_reply(cmd), name);
-	vici_write_list_end(command_reply(cmd));
-	command_end(cmd);
-}
-
-void cmd_get_keys(struct command *cmd)
-{
-	creds_empty_list(cmd, "keys");
-}
-
-void cmd_get_authorities(struct command *cmd)
-{
-	creds_empty_list(cmd, "authorities");
-}
-
 void cmd_get_pools(struct command *cmd)
 {
 	command_reply(cmd); /* a section per pool */
 	command_end(cmd);
-}
-
-void cmd_list_nothing(struct command *cmd)
-{
-	command_reply(cmd);
-	command_end(cmd);
-}
-
-void cmd_no_certificates(struct command *cmd)
-{
-	command_fail(cmd, "certificates and private keys are not supported yet, use pre-shared keys");
-}
-
-void cmd_no_authorities(struct command *cmd)
-{
-	command_fail(cmd, "certificates are not supported yet, so there are no authorities");
 }
 
 void cmd_no_pools(struct command *cmd)

@@ -43,30 +43,69 @@ static const char *message_class(enum conn_auth auth)
 	return "";
 }
 
-static void message_empty(struct vici_writer *w, const char *key)
+static void message_texts(struct vici_writer *w, const char *key, const char *const *texts, size_t n)
 {
 	vici_write_list(w, key);
+	for (size_t i = 0; i < n; i++)
+		vici_write_item_str(w, texts[i]);
 	vici_write_list_end(w);
+}
+
+static void message_subjects(struct vici_writer *w, const char *key, struct cert *const *certs, size_t n)
+{
+	vici_write_list(w, key);
+	for (size_t i = 0; i < n; i++) {
+		struct buf subject = { 0 };
+
+		id_format(&subject, &certs[i]->subject);
+		vici_write_item_str(w, buf_str(&subject));
+		buf_free(&subject);
+	}
+	vici_write_list_end(w);
+}
+
+static void message_id(struct vici_writer *w, const char *key, const struct id *id)
+{
+	struct buf text = { 0 };
+
+	if (id_is_any(id))
+		return;
+	id_format(&text, id);
+	vici_write_str(w, key, buf_str(&text));
+	buf_free(&text);
+}
+
+/* As far as it is a demand. */
+static const char *message_revocation(enum conn_revocation revocation)
+{
+	switch (revocation) {
+	case REVOCATION_STRICT:
+		return "GOOD";
+	case REVOCATION_IFURI:
+		return "SKIPPED";
+	case REVOCATION_RELAXED:
+		return NULL;
+	}
+	return NULL;
 }
 
 static void message_round(struct vici_writer *w, const char *side, size_t number, const struct conn_round *r)
 {
+	const char *revocation = message_revocation(r->revocation);
 	char name[32];
-	struct buf id = { 0 };
 
 	snprintf(name, sizeof(name), "%s-%zu", side, number);
 	vici_write_section(w, name);
-	if (!id_is_any(&r->id)) {
-		id_format(&id, &r->id);
-		vici_write_str(w, "id", buf_str(&id));
-		buf_free(&id);
-	}
+	message_id(w, "id", &r->id);
+	message_id(w, "ca_id", &r->ca_id);
 	if (r->auth != CONN_AUTH_ANY || r->auth_text)
 		vici_write_str(w, "class", message_class(r->auth));
-	message_empty(w, "groups");
-	message_empty(w, "cert_policy");
-	message_empty(w, "certs");
-	message_empty(w, "cacerts");
+	if (revocation)
+		vici_write_str(w, "revocation", revocation);
+	message_texts(w, "groups", r->groups, r->n_groups);
+	message_texts(w, "cert_policy", r->policies, r->n_policies);
+	message_subjects(w, "certs", r->certs, r->n_certs);
+	message_subjects(w, "cacerts", r->cacerts, r->n_cacerts);
 	vici_write_section_end(w);
 }
 

@@ -14,7 +14,9 @@
  * Order of life: control_new (the socket is there), workers_start with control_mailbox and
  * control_config, control_start, ..., control_quiesce, workers_stop, control_stop, control_free.
  */
+struct auth_service;
 struct control;
+struct signer;
 
 typedef void control_algorithm_fn(void *arg, const char *section, const char *name, const char *plugin);
 
@@ -23,6 +25,7 @@ struct control_settings {
 	bool reuse_ikesa;
 	unsigned init_limit_half_open, init_limit_job_load; /* for initiate with init-limits; 0 off */
 	uint32_t replay_window;
+	bool chain_rules_only; /* signature_authentication_constraints = no */
 };
 
 struct control_options {
@@ -48,6 +51,13 @@ struct control_options {
 EXPORT struct control *control_new(const struct control_options *options, struct errtext *err);
 EXPORT struct mailbox *control_mailbox(struct control *c); /* for workers_options.events */
 EXPORT struct config *control_config(struct control *c);   /* the first snapshot, a reference; before the start */
+/* Before the start; NULL: there is none. They are used till control_quiesce. */
+struct control_parts {
+	struct auth_service *auth;   /* for the certificates and CRLs that it has cached */
+	struct signer *signer;	     /* private keys are given to it */
+	struct helper_pool *helpers; /* ask tokens for keys */
+};
+EXPORT void control_use(struct control *c, const struct control_parts *parts);
 /* Serves clients. On failure err says why. */
 EXPORT bool control_start(struct control *c, struct workers *workers, struct errtext *err);
 /* Any thread: settings were read again; NULL: that failed. Answers all reload-settings that wait. */

@@ -23,6 +23,7 @@ enum control_mail {
 	CONTROL_MAIL_RELOADED,
 	CONTROL_MAIL_QUIESCE,
 	CONTROL_MAIL_STOP,
+	CONTROL_MAIL_TOKEN, /* a helper has asked a token for a key */
 };
 
 /* Lines of the log that may wait in the mailbox; more are dropped and counted. */
@@ -127,6 +128,10 @@ struct control {
 	struct timer stop_timer;
 
 	struct workers *workers; /* NULL: not yet, or not any more */
+	/* Likewise; and NULL where there is none. */
+	struct auth_service *auth;
+	struct signer *signer;
+	struct helper_pool *helpers;
 	struct config_store *store;
 	struct config *config; /* the snapshot that the workers have */
 	bool config_changed;   /* the store has more than that */
@@ -312,13 +317,31 @@ static inline const struct config *control_snapshot(struct control *c)
 	return c->config;
 }
 
+/* ---- cert_filter.c ---- */
+enum vici_cert { VICI_CERT_ANY, VICI_CERT_PUBKEY, VICI_CERT_X509, VICI_CERT_AC, VICI_CERT_CRL, VICI_CERT_OCSP };
+struct cert_filter {
+	enum vici_cert type;
+	enum cert_flag flag; /* of X509 */
+	bool any_flag;
+};
+bool cert_filter_type(struct bytes word, struct cert_filter *ret);
+bool cert_filter_flag(struct bytes word, struct cert_filter *ret);
+const char *cert_flag_word(enum cert_flag flag);
+
+/* ---- cmd_certs.c, cmd_keys.c ---- */
+/* Drops what was fetched or received of that type. */
+void control_flush_certs(struct control *c, enum vici_cert type);
+void token_mail(struct control *c, struct mail *m);
+
 /* ---- the commands ---- */
 typedef void command_fn(struct command *cmd);
 command_fn cmd_version, cmd_stats, cmd_reload_settings;
 command_fn cmd_load_conn, cmd_unload_conn, cmd_get_conns, cmd_list_conns;
 command_fn cmd_load_shared, cmd_unload_shared, cmd_get_shared, cmd_clear_creds;
-command_fn cmd_get_keys, cmd_get_authorities, cmd_get_pools, cmd_no_certificates, cmd_no_pools, cmd_no_authorities;
-command_fn cmd_list_nothing;
+command_fn cmd_load_cert, cmd_flush_certs, cmd_list_certs;
+command_fn cmd_load_key, cmd_unload_key, cmd_get_keys, cmd_load_token;
+command_fn cmd_load_authority, cmd_unload_authority, cmd_get_authorities, cmd_list_authorities;
+command_fn cmd_get_pools, cmd_no_pools;
 command_fn cmd_list_sas;
 command_fn cmd_initiate, cmd_terminate, cmd_rekey, cmd_sync_ids;
 command_fn cmd_install, cmd_uninstall, cmd_list_policies;

@@ -1,13 +1,18 @@
 # The tests link them with other workers.
 control_sources = \
 	src/control/client.c \
+	src/control/cert_filter.c \
 	src/control/cmd_algs.c \
+	src/control/cmd_authorities.c \
+	src/control/cmd_certs.c \
 	src/control/cmd_conns.c \
 	src/control/cmd_control.c \
 	src/control/cmd_counters.c \
 	src/control/cmd_creds.c \
 	src/control/cmd_daemon.c \
+	src/control/cmd_keys.c \
 	src/control/cmd_list.c \
+	src/control/cmd_list_certs.c \
 	src/control/cmd_rekey.c \
 	src/control/cmd_sync.c \
 	src/control/commands.c \

@@ -76,6 +76,9 @@ static void server_stop(struct control *c)
 static void server_quiesce(struct control *c)
 {
 	c->workers = NULL;
+	c->auth = NULL;
+	c->signer = NULL;
+	c->helpers = NULL;
 	reinit_forget(c, NULL, NULL);
 	events_update(c);
 	pthread_mutex_lock(&c->lock);
@@ -84,12 +87,17 @@ static void server_quiesce(struct control *c)
 	pthread_mutex_unlock(&c->lock);
 }
 
+static void server_settings(struct control *c, const struct control_settings *s)
+{
+	c->settings = *s;
+	c->env.default_replay_window = s->replay_window;
+	c->env.chain_rules_only = s->chain_rules_only;
+}
+
 static void server_reloaded(struct control *c, const struct control_signal *s)
 {
-	if (s->ok) {
-		c->settings = s->settings;
-		c->env.default_replay_window = s->settings.replay_window;
-	}
+	if (s->ok)
+		server_settings(c, &s->settings);
 	cmd_reloaded(c, s->ok);
 }
 
@@ -141,6 +149,9 @@ static void server_mail(struct control *c, struct mail *m)
 		break;
 	case CONTROL_MAIL_STOP:
 		server_stop(c);
+		break;
+	case CONTROL_MAIL_TOKEN:
+		token_mail(c, m);
 		break;
 	}
 	m->drop(m);
@@ -200,9 +211,8 @@ struct control *control_new(const struct control_options *options, struct errtex
 	struct control *c = xcalloc(1, sizeof(*c));
 
 	c->options = *options;
-	c->settings = options->settings;
 	c->env = options->env;
-	c->env.default_replay_window = options->settings.replay_window;
+	server_settings(c, &options->settings);
 	c->uri = xstrdup(options->uri);
 	c->settings_file = options->settings_file ? xstrdup(options->settings_file) : NULL;
 	c->started = time(NULL);
@@ -241,6 +251,13 @@ struct mailbox *control_mailbox(struct control *c)
 struct config *control_config(struct control *c)
 {
 	return config_ref(c->config);
+}
+
+void control_use(struct control *c, const struct control_parts *parts)
+{
+	c->auth = parts->auth;
+	c->signer = parts->signer;
+	c->helpers = parts->helpers;
 }
 
 bool control_start(struct control *c, struct workers *workers, struct errtext *err)

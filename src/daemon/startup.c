@@ -96,7 +96,6 @@ static bool start_control(struct daemon *d, struct errtext *err)
 	};
 
 	values_control(d->settings, &o.settings);
-	o.env.default_replay_window = o.settings.replay_window;
 	d->control = control_new(&o, err);
 	return d->control != NULL;
 }
@@ -164,6 +163,7 @@ static void stop_workers(struct daemon *d)
 
 static bool start_serving(struct daemon *d, struct errtext *err)
 {
+	control_use(d->control, &(struct control_parts){ .helpers = d->helpers });
 	d->control_serves = control_start(d->control, d->workers, err);
 	return d->control_serves;
 }

@@ -104,6 +104,7 @@ void values_control(const struct settings *s, struct control_settings *ret)
 	ret->init_limit_half_open = (unsigned)values_int(s, "init_limit_half_open", 0, UINT32_MAX, 0);
 	ret->init_limit_job_load = (unsigned)values_int(s, "init_limit_job_load", 0, UINT32_MAX, 0);
 	ret->replay_window = (uint32_t)values_int(s, "replay_window", 0, UINT32_MAX, 32);
+	ret->chain_rules_only = !settings_bool(s, "signature_authentication_constraints", true);
 }
 
 /* The CPUs we may run on, unless the settings say otherwise. */
