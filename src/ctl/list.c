@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "ctl/certs.h"
 #include "ctl/conns.h"
 
 /* ---- list-pols ------------------------------------------------------------ */
@@ -240,14 +241,6 @@ static int run_counters(struct ctl *ctl)
 	return counters_get(ctl, m);
 }
 
-/* ---- list-certs ----------------------------------------------------------- */
-
-static int run_list_certs(struct ctl *ctl)
-{
-	fprintf(stderr, "list-certs failed: this swanctl cannot show certificates\n");
-	return ENOTSUP;
-}
-
 const struct ctl_verb ctl_verbs_list[] = {
 	{ "list-pols", 'P', "list installed policies", false, run_list_pols,
 	  { { "child", 'c', "name", "only of this CHILD_SA configuration" },
@@ -257,7 +250,13 @@ const struct ctl_verb ctl_verbs_list[] = {
 	{ "list-authorities", 'B', "list certification authorities", false, run_list_authorities,
 	  { { "name", 'n', "name", "only of this name" } } },
 	{ "list-conns", 'L', "list loaded connections", false, run_list_conns },
-	{ "list-certs", 'x', "list certificates (not available)", true, run_list_certs },
+	{ "list-certs", 'x', "list certificates", false, run_list_certs,
+	  { { "subject", 's', "dn", "only of this identity" },
+	    { "type", 't', "type", "only of this type" },
+	    { "flag", 'f', "flag", "X.509 certificates with this flag" },
+	    { "pem", 'p', NULL, "as PEM" },
+	    { "short", 'S', NULL, "without flags, URIs and the like" },
+	    { "utc", 'U', NULL, "times in UTC" } } },
 	{ "list-pools", 'A', "list address pools", false, run_list_pools,
 	  { { "leases", 'l', NULL, "with their leases" },
 	    { "name", 'n', "name", "only of this name" } } },

@@ -1,6 +1,11 @@
 bin_PROGRAMS += swanctl
 swanctl_SOURCES = \
 	src/ctl/call.c \
+	src/ctl/certs.c \
+	src/ctl/certs.h \
+	src/ctl/certs_fields.c \
+	src/ctl/certs_status.c \
+	src/ctl/certs_text.c \
 	src/ctl/connect.c \
 	src/ctl/conns.c \
 	src/ctl/conns.h \
