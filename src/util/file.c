@@ -32,7 +32,7 @@ int file_read(const char *path, size_t max, struct buf *ret)
 {
 	struct buf data = { 0 };
 	ssize_t n = 1;
-	int fd, err = file_open(path, &fd);
+	int fd = -1, err = file_open(path, &fd);
 
 	if (err)
 		return err;
