@@ -16,6 +16,9 @@ Suite *suite_conn(void);
 Suite *suite_scope(void);
 Suite *suite_store(void);
 Suite *suite_cp_value(void);
+Suite *suite_auth_rules(void);
+Suite *suite_credentials(void);
+Suite *suite_conn_round(void);
 Suite *suite_fuzz_corpus(void);
 
 /* "a{b=1 c{d=2} e=[x y]}" without the outer braces; to be freed. */

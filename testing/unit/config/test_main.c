@@ -79,6 +79,9 @@ int main(void)
 	srunner_add_suite(r, suite_scope());
 	srunner_add_suite(r, suite_store());
 	srunner_add_suite(r, suite_cp_value());
+	srunner_add_suite(r, suite_auth_rules());
+	srunner_add_suite(r, suite_credentials());
+	srunner_add_suite(r, suite_conn_round());
 	srunner_add_suite(r, suite_fuzz_corpus());
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
