@@ -14,6 +14,7 @@
 TCase *control_message_tests(void);
 TCase *control_client_tests(void);
 TCase *control_command_tests(void);
+TCase *control_creds_tests(void);
 TCase *control_event_tests(void);
 TCase *control_hook_tests(void);
 TCase *control_initiate_tests(void);
@@ -137,6 +138,7 @@ void peer_send(struct peer *p, const void *data, size_t n);
 void peer_packet(struct peer *p, enum vici_type type, const char *name, const struct vici_writer *message);
 /* The next packet; fails after 5 s. The message is in p->got until the next one. */
 void peer_recv(struct peer *p, enum vici_type expected);
+enum vici_type peer_recv_any(struct peer *p); /* the same, of any type, which is returned */
 bool peer_has_packet(struct peer *p); /* something to be received */
 bool peer_is_closed(struct peer *p); /* waits for the end of the stream; false: a packet came, or 5 s are over */
 /* Registers and sees the confirmation. */

@@ -2,6 +2,8 @@
 check_PROGRAMS += test_control
 test_control_SOURCES = \
 	$(control_sources) \
+	testing/unit/auth/pki.c \
+	testing/unit/auth/pki.h \
 	testing/unit/control/control_test.h \
 	testing/unit/control/fake_workers.c \
 	testing/unit/control/lab.c \
@@ -9,6 +11,7 @@ test_control_SOURCES = \
 	testing/unit/control/test_clients.c \
 	testing/unit/control/test_commands.c \
 	testing/unit/control/test_counters.c \
+	testing/unit/control/test_creds.c \
 	testing/unit/control/test_events.c \
 	testing/unit/control/test_hooks.c \
 	testing/unit/control/test_initiate.c \
@@ -21,5 +24,5 @@ test_control_SOURCES = \
 	testing/unit/control/test_sync.c \
 	testing/unit/control/test_traps.c \
 	testing/unit/control/test_terminate.c
-test_control_CFLAGS = $(test_cflags) -DVECTORS='"$(abs_srcdir)/testing/vectors"'
-test_control_LDADD = $(test_ldadd)
+test_control_CFLAGS = $(test_cflags) -I$(top_srcdir)/testing/unit/auth -DVECTORS='"$(abs_srcdir)/testing/vectors"'
+test_control_LDADD = $(test_ldadd) $(OPENSSL_LIBS)
