@@ -119,6 +119,7 @@ struct lab {
 	bool reload_fails;
 };
 
+extern struct control_parts lab_parts; /* of those that are opened from now on */
 void lab_open(struct lab *lab);
 void lab_open_with(struct lab *lab, const struct hook_registry *hooks, const struct attribute_registry *attributes);
 void lab_close(struct lab *lab);

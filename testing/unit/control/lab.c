@@ -29,6 +29,8 @@ static void lab_reload(void *arg)
 	control_reloaded(lab->control, lab->reload_fails ? NULL : &s);
 }
 
+struct control_parts lab_parts;
+
 void lab_open(struct lab *lab)
 {
 	lab_open_with(lab, NULL, NULL);
@@ -63,6 +65,7 @@ void lab_open_with(struct lab *lab, const struct hook_registry *hooks, const str
 	pthread_cond_init(&lab->workers.called, NULL);
 	lab->control = control_new(&o, &err);
 	ck_assert_msg(lab->control != NULL, "%s", err.s);
+	control_use(lab->control, &lab_parts);
 	ck_assert_msg(control_start(lab->control, &lab->workers, &err), "%s", err.s);
 }
 

@@ -64,6 +64,17 @@ static void teardown(void)
 	pki_cert_free(root);
 }
 
+/* Begins anew, with what else the daemon has. */
+static void with_parts(const struct control_parts *parts)
+{
+	peer_close(&p);
+	lab_close(&lab);
+	lab_parts = *parts;
+	lab_open(&lab);
+	lab_parts = (struct control_parts){ 0 };
+	peer_open(&p, &lab);
+}
+
 /* ---- asking ---- */
 
 static void load(const char *type, const char *flag, struct bytes data)
@@ -208,7 +219,7 @@ END_TEST
 
 START_TEST(what_is_cached_is_listed_too)
 {
-	control_use(lab.control, &(struct control_parts){ .auth = (struct auth_service *)&lab });
+	with_parts(&(struct control_parts){ .auth = (struct auth_service *)&lab });
 	peer_register(&p, "list-cert");
 	loaded("X509", "NONE", moon->cert->der);
 	ck_listed(NULL, NULL, "X509 NONE C=CH, CN=moon; X509 NONE C=CH, CN=sun; X509_CRL; OCSP_RESPONSE");
@@ -318,9 +329,10 @@ START_TEST(tokens_are_asked_by_helpers)
 	peer_ask(&p, "load-token", "handle", "01", NULL);
 	peer_failed(&p, "loading private key from token failed: no thread is free for it");
 	helpers = helper_pool_new(1, 4);
-	control_use(lab.control, &(struct control_parts){ .helpers = helpers });
+	with_parts(&(struct control_parts){ .helpers = helpers });
 	peer_ask(&p, "load-token", "handle", "01", "module", "/nonexistent.so", "pin", "1234", NULL);
 	failed("loading private key from token failed: ");
+	with_parts(&(struct control_parts){ 0 });
 	helper_pool_free(helpers);
 }
 END_TEST
