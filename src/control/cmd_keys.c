@@ -49,7 +49,6 @@ static void key_loaded(struct command *cmd, struct private_key *key, const char 
 void cmd_load_key(struct command *cmd)
 {
 	struct bytes message = command_request(cmd), word, data;
-	struct control *c = cmd->control;
 	struct private_key *key;
 	enum key_type type;
 	struct errtext why;
@@ -66,9 +65,9 @@ void cmd_load_key(struct command *cmd)
 		command_fail(cmd, "key data missing");
 		return;
 	}
-	key = c->signer ? signer_key_parse(c->signer, data, type, &why) : private_key_parse(data, type, &why);
+	key = private_key_parse(data, type, &why);
 	if (key) {
-		key_loaded(cmd, key, c->signer ? " (kept by the process that signs)" : "");
+		key_loaded(cmd, key, "");
 		return;
 	}
 	LOG(CFG, 1, "parsing %s private key failed: %s", key_type_name(type), why.s);
@@ -133,9 +132,8 @@ struct token_job {
 static void token_compute(struct helper_job *helper)
 {
 	struct token_job *j = container_of(helper, struct token_job, helper);
-	struct token_ref ref = { .handle = buf_bytes(&j->handle), .slot = j->slot, .module = j->module, .pin = j->pin };
 
-	j->key = private_key_from_token(&ref, &j->why);
+	errtext_set(&j->why, "tokens are not supported yet");
 }
 
 static void token_drop(struct mail *m)
