@@ -168,7 +168,7 @@ def read_until(process, expected):
 
 def swanctl(lab, side, args, follow=None, uri=None):
     """Returns exit status, stdout, stderr. follow: interrupted after so much output."""
-    env = dict(os.environ, SWANCTL_DIR=lab + "/" + side, STRONGSWAN_CONF=lab + "/none", LC_ALL="C")
+    env = dict(os.environ, SWANCTL_DIR=lab + "/" + side, STRONGSWAN_CONF=lab + "/none", LC_ALL="C", TZ="UTC")
     command = [SWANCTL] + [a.replace("@LAB@", lab) for a in args]
     command += ["--uri", uri or "unix://" + lab + "/socket"]
     with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,

@@ -290,11 +290,6 @@ def test_bad_timeout(lab, timeout):  # noqa: F811
     assert "initiate" not in daemon.names()
 
 
-def test_list_certs_is_refused():
-    r = plain("--list-certs")
-    assert r.returncode != 0 and r.stdout == "" and "cannot show certificates" in r.stderr
-
-
 def test_missing_directories_are_no_failure(lab):  # noqa: F811
     config(lab, SECRET_AND_CONN)
     shutil.rmtree(lab + "/own/x509")

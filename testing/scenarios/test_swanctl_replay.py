@@ -10,6 +10,7 @@ below, each with its reason. Run it with
 import glob
 import json
 import os
+import re
 
 import pytest
 
@@ -50,6 +51,11 @@ DIFFERENT = {
 }
 
 
+def without_age(text):
+    """Certificates expire in fewer days than when it was recorded."""
+    return re.sub(r"\((expires in|valid in|expired) \d+ \w+", r"(\1 N", text)
+
+
 def lines_sorted(text):
     return sorted(text.splitlines())
 
@@ -84,6 +90,8 @@ def test_replay(name, lab):
     follow = stdout if record["command"][1] in ("--log", "--monitor-sa") else None
     status, out, err = swanctl(lab, side, record["command"][1:], follow)
     daemon.stop()
+    if record["command"][1] == "--list-certs":
+        out, stdout = without_age(out), without_age(stdout)
     order = change.get("order", True)
     assert not daemon.unknown
     assert (daemon.got if order else sorted(daemon.got)) == (c2s if order else sorted(c2s))
