@@ -1,6 +1,7 @@
 include plugins/attr/local.mk
 include plugins/bypass-lan/local.mk
 include plugins/curl/local.mk
+include plugins/ipseckey/local.mk
 include plugins/openssl/local.mk
 include plugins/resolve/local.mk
 include plugins/updown/local.mk

@@ -4,6 +4,7 @@ include testing/unit/proto/local.mk
 include testing/unit/loop/local.mk
 include testing/unit/plugin/local.mk
 include testing/unit/plugins/local.mk
+include testing/unit/ipseckey/local.mk
 include testing/unit/wire/local.mk
 include testing/unit/vici/local.mk
 include testing/unit/crypto/local.mk

@@ -69,6 +69,8 @@ static const char *const used_keys[] = {
 	"plugins.resolve.resolvconf.path,iface",
 	"plugins.resolve.resolvectl.path,interface",
 	"plugins.socket-default.fwmark,use_ipv4,use_ipv6",
+	"plugins.ipseckey.enable",
+	"plugins.unbound.resolv_conf,trust_anchors",
 	"plugins.updown.dns_handler,timeout",
 	"plugins.vici.socket",
 };
@@ -127,7 +129,7 @@ static const char *const unused_keys[] = {
 	"plugins.kernel-libipsec.allow_peer_ts,raw_esp,fwmark",
 	"plugins.curl.tls_backend",
 	"plugins.revocation.enable_ocsp,enable_crl,timeout",
-	"plugins.ipseckey,dnscert.enable",
+	"plugins.dnscert.enable",
 	"plugins.bypass-lan.interfaces_use,interfaces_ignore",
 	"plugins.dhcp.server,force_server_address,identity_lease,use_server_port",
 	"plugins.dhcp.interface,interface_receive",

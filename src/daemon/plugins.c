@@ -29,17 +29,18 @@ static bool plugin_is_enabled(void *arg, const char *name, int *ret_priority)
 	return enabled;
 }
 
-/* What is optional is asked for by a word of its own. */
+/* What is optional is asked for by a word of its own, or by what enables it. */
 static bool plugin_is_asked(void *arg, const char *name)
 {
 	const struct settings *s = arg;
-	char *key = xasprintf("plugins.%s.load", name);
-	bool asked = settings_bool(s, key, false);
+	char *key = xasprintf("plugins.%s.load", name), *enable = xasprintf("plugins.%s.enable", name);
+	bool asked = settings_bool(s, key, false) || settings_bool(s, enable, false);
 	int64_t priority;
 
 	if (value_int(bytes_str(settings_str(s, key, "")), &priority))
 		asked = priority > 0;
 	free(key);
+	free(enable);
 	return asked;
 }
 
