@@ -41,17 +41,21 @@ EXTRA_DIST += \
 	testing/scenarios/lab/__init__.py \
 	testing/scenarios/lab/cable.py \
 	testing/scenarios/lab/conf.py \
+	testing/scenarios/lab/dnssec.py \
 	testing/scenarios/lab/fixtures.py \
 	testing/scenarios/lab/gateway.py \
 	testing/scenarios/lab/nat.py \
 	testing/scenarios/lab/net.py \
+	testing/scenarios/lab/pki.py \
 	testing/scenarios/lab/run.py \
 	testing/scenarios/lab/states.py \
 	testing/scenarios/lab/traffic.py \
 	testing/scenarios/lab/vici.py \
+	testing/scenarios/lab/web.py \
 	testing/scenarios/states \
 	testing/scenarios/swanctl_lab.py \
 	testing/scenarios/test_bewickd.py \
+	testing/scenarios/test_certs.py \
 	testing/scenarios/test_child_rekey.py \
 	testing/scenarios/test_clients.py \
 	testing/scenarios/test_crash.py \
@@ -65,6 +69,7 @@ EXTRA_DIST += \
 	testing/scenarios/test_mobike.py \
 	testing/scenarios/test_modes.py \
 	testing/scenarios/test_nat.py \
+	testing/scenarios/test_rawkeys.py \
 	testing/scenarios/test_reauth.py \
 	testing/scenarios/test_retry.py \
 	testing/scenarios/test_rekey_vici.py \

@@ -223,7 +223,7 @@ class Strongswan(Gateway):
     """Debian's charon-systemd with ESP in user space."""
     kind, section = "strongswan", "charon-systemd"
     PLUGINS = ("random nonce openssl drbg curve25519 chapoly pem pkcs1 pkcs8 x509 pubkey constraints kdf hmac gcm aes "
-               "kernel-libipsec kernel-netlink socket-default vici fips-prf counters")
+               "kernel-libipsec kernel-netlink socket-default vici fips-prf counters revocation curl dnskey")
 
     def settings_tree(self):
         return {"load": self.PLUGINS,
