@@ -39,6 +39,7 @@ static const char *const used_keys[] = {
 	"port,port_nat_t",
 	"prefer_best_path",
 	"prefer_configured_proposals",
+	"private_key_process",
 	"process_route",
 	"qcd.enabled,rotate,secret_file",
 	"replay_window",

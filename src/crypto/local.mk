@@ -30,6 +30,10 @@ libbewick_la_SOURCES += \
 	src/crypto/signature.h \
 	src/crypto/signature_auth.c \
 	src/crypto/signature_verify.c \
+	src/crypto/signer.c \
 	src/crypto/signer.h \
+	src/crypto/signer_confine.c \
+	src/crypto/signer_process.c \
+	src/crypto/signer_process.h \
 	src/crypto/x509_data.c \
 	src/crypto/x509_data.h

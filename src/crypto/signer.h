@@ -2,6 +2,8 @@
 #ifndef BEWICK_CRYPTO_SIGNER_H
 #define BEWICK_CRYPTO_SIGNER_H
 
+#include <sys/types.h>
+
 #include "crypto/key.h"
 
 /*
@@ -15,8 +17,11 @@ struct signer;
 EXPORT struct signer *signer_start(struct errtext *err);
 /* Ends the process and waits for it. Keys made by it sign no more. NULL is fine. */
 EXPORT void signer_stop(struct signer *s);
-/* Like private_key_parse, but the key is sent there, and what was here of it is wiped (data is the caller's). */
+/* Like private_key_parse, but the key is sent there, and what was here of it is wiped (data is the caller's). The key is not `quick`.
+ * s NULL: the key stays in this process. */
 EXPORT struct private_key *signer_key_parse(struct signer *s, struct bytes data, enum key_type expected, struct errtext *err);
+
+EXPORT pid_t signer_pid(struct signer *s); /* 0: it has ended */
 
 struct token_ref {
 	struct bytes handle; /* CKA_ID */

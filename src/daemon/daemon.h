@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "control/control.h"
+#include "crypto/signer.h"
 #include "daemon/loggers.h"
 #include "daemon/options.h"
 #include "daemon/scripts.h"
@@ -28,6 +29,7 @@ struct daemon {
 	struct settings *first_settings;
 	struct loggers *loggers;
 
+	struct signer *signer; /* the process that signs, or NULL */
 	struct loop *loop;
 	int signal_fd;
 	int wake_fd; /* other threads set a flag below, then write to it */

@@ -130,6 +130,11 @@ const char *values_control_uri(const struct settings *s)
 	return settings_str(s, "plugins.vici.socket", "unix://" PIDDIR "/charon.vici");
 }
 
+bool values_key_process(const struct settings *s)
+{
+	return settings_bool(s, "private_key_process", false);
+}
+
 void values_check(const struct settings *s)
 {
 	struct net_options net = net_options_default();
@@ -141,4 +146,5 @@ void values_check(const struct settings *s)
 	values_control(s, &control);
 	(void)values_worker_count(s);
 	(void)values_mark(s, false);
+	(void)values_key_process(s);
 }

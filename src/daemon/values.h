@@ -17,6 +17,7 @@ void values_net(const struct settings *s, struct net_options *ret);
 void values_workers(const struct settings *s, struct workers_options *ret);
 void values_control(const struct settings *s, struct control_settings *ret);
 unsigned values_worker_count(const struct settings *s);
+bool values_key_process(const struct settings *s); /* private keys are kept by a process of their own */
 uint32_t values_mark(const struct settings *s, bool needed);
 const char *values_control_uri(const struct settings *s);
 /* A number between min and max. */

@@ -43,5 +43,6 @@ Suite *suite_mac(void);
 Suite *suite_protect(void);
 Suite *suite_registry(void);
 Suite *suite_signature(void);
+Suite *suite_signer(void);
 
 #endif
