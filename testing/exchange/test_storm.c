@@ -15,7 +15,7 @@
  * tells its seed.
  */
 #define PARTS 4
-#define RUNS 40			/* per part */
+#define RUNS 25			/* per part */
 #define STORM_MS 150000
 #define CALM_MS 40000
 #define AGREE_MS 15000		/* without agreement in the calm; rekeying itself takes a few round trips */

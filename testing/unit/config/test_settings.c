@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test_config.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "config/settings.h"
 #include "config/settings_keys.h"
+#include "testing/lib/scratch.h"
 
 static struct settings *settings_of(const char *text)
 {
@@ -134,8 +136,12 @@ END_TEST
 START_TEST(test_errors)
 {
 	struct errtext err;
-	char path[] = "/tmp/bewick-settings-XXXXXX", expected[128];
-	int fd = mkstemp(path);
+	char dir[64], path[80], expected[160];
+	int fd;
+
+	scratch_dir(dir, sizeof(dir));
+	snprintf(path, sizeof(path), "%s/conf", dir);
+	fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
 
 	ck_assert_ptr_null(settings_from_text("charon {", &err));
 	ck_assert_str_eq(err.s, "text:1: expected '}' to close 'charon' of line 1, found end of file");

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "proto/limits.h"
+#include "testing/lib/scratch.h"
 
 struct good {
 	const char *text, *tree;
@@ -336,8 +337,7 @@ static char dir[64];
 
 static void dir_make(void)
 {
-	snprintf(dir, sizeof(dir), "/tmp/bewick-config-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	scratch_dir(dir, sizeof(dir));
 }
 
 static void dir_remove(void)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "testing/lib/scratch.h"
 #include "testing/unit/control/control_test.h"
 
 #include <errno.h>
@@ -57,8 +58,7 @@ void lab_open_with(struct lab *lab, const struct hook_registry *hooks, const str
 	struct errtext err;
 
 	memset(lab, 0, sizeof(*lab));
-	strcpy(lab->dir, "/tmp/bewick-control-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(lab->dir));
+	scratch_dir(lab->dir, sizeof(lab->dir));
 	snprintf(lab->path, sizeof(lab->path), "%s/vici", lab->dir);
 	snprintf(lab->uri, sizeof(lab->uri), "unix://%s", lab->path);
 	pthread_mutex_init(&lab->workers.lock, NULL);

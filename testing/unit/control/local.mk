@@ -1,6 +1,7 @@
 # tests of src/control: its sources with workers that only play their part
 check_PROGRAMS += test_control
 test_control_SOURCES = \
+	testing/lib/scratch.c testing/lib/scratch.h \
 	$(control_sources) \
 	testing/unit/auth/pki.c \
 	testing/unit/auth/pki.h \

@@ -1,6 +1,7 @@
 # tests of src/daemon
 check_PROGRAMS += test_daemon
 test_daemon_SOURCES = \
+	testing/lib/scratch.c testing/lib/scratch.h \
 	testing/unit/daemon/daemon_test.h \
 	testing/unit/daemon/test_files.c \
 	testing/unit/daemon/test_log_writer.c \

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "daemon_test.h"
+#include "testing/lib/scratch.h"
 
 struct settings *test_settings(const char *fmt, ...)
 {
@@ -28,8 +29,7 @@ struct settings *test_settings(const char *fmt, ...)
 
 void test_dir_make(struct test_dir *dir)
 {
-	strcpy(dir->path, "/tmp/bewick-test-XXXXXX");
-	ck_assert_msg(mkdtemp(dir->path) != NULL, "%s", strerror(errno));
+	scratch_dir(dir->path, sizeof(dir->path));
 }
 
 void test_dir_path(const struct test_dir *dir, const char *name, char ret_path[static 128])

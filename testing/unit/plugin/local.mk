@@ -23,6 +23,6 @@ testing_unit_plugin_bewick_nothing_la_CPPFLAGS = $(AM_CPPFLAGS) -DMODULE_NOTHING
 testing_unit_plugin_bewick_nothing_la_LDFLAGS = $(module_flags)
 
 check_PROGRAMS += test_plugin
-test_plugin_SOURCES = testing/unit/plugin/test_loader.c
+test_plugin_SOURCES = testing/unit/plugin/test_loader.c testing/lib/scratch.c testing/lib/scratch.h
 test_plugin_CFLAGS = $(test_cflags) -DMODULES='"$(abs_builddir)/testing/unit/plugin"'
 test_plugin_LDADD = $(test_ldadd)

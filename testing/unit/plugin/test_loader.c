@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "plugin/loader.h"
+#include "testing/lib/scratch.h"
 #include "util/bytes.h"
 #include "util/log.h"
 #include "util/mem.h"
@@ -191,14 +192,14 @@ END_TEST
 /* A file that is no shared object; names with and without prefix. */
 START_TEST(test_garbage_and_names)
 {
-	char dir[] = "/tmp/test_plugin.XXXXXX";
+	char dir[64];
 	struct plugin_options options = { .dir = dir, .load = "garbage good", .built_in = none };
-	char garbage[64], good[64];
+	char garbage[96], good[96];
 	struct plugin_set *set;
 	struct errtext err;
 	FILE *f;
 
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	scratch_dir(dir, sizeof(dir));
 	snprintf(garbage, sizeof(garbage), "%s/bewick-garbage.so", dir);
 	snprintf(good, sizeof(good), "%s/good.so", dir);
 	f = fopen(garbage, "w");

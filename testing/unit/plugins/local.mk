@@ -1,6 +1,7 @@
 # tests of parts of plugins/ that need no daemon
 check_PROGRAMS += test_plugins
 test_plugins_SOURCES = \
+	testing/lib/scratch.c testing/lib/scratch.h \
 	$(resolve_sources) \
 	$(updown_sources) \
 	testing/unit/plugins/plugins_test.h \

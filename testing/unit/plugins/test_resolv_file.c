@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "plugins/resolve/file.h"
+#include "testing/lib/scratch.h"
 
 #define OUR4 "nameserver 10.1.0.53   # by bewick\n"
 #define OUR6 "nameserver 2001:db8::53   # by bewick\n"
@@ -58,8 +59,7 @@ static char dir[64], path[128];
 
 static void dir_make(void)
 {
-	strcpy(dir, "/tmp/bewick-resolv-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	scratch_dir(dir, sizeof(dir));
 	snprintf(path, sizeof(path), "%s/resolv.conf", dir);
 }
 

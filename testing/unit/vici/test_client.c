@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "testing/lib/scratch.h"
 #include "testing/unit/vici/vici_tests.h"
 #include "util/mem.h"
 #include "vici/bewick-vici.h"
@@ -22,7 +23,7 @@ struct step {
 #define STEP(e, a) { { (const uint8_t *)(e), sizeof(e) - 1 }, { (const uint8_t *)(a), sizeof(a) - 1 } }
 
 struct server {
-	char dir[32], path[64], uri[80];
+	char dir[64], path[80], uri[96];
 	int listener;
 	const struct step *steps;
 	size_t n;
@@ -68,8 +69,7 @@ static struct bewick_vici *server_start(struct server *s, const struct step *ste
 	struct bewick_vici *c = NULL;
 
 	*s = (struct server){ .steps = steps, .n = n, .hold = hold };
-	snprintf(s->dir, sizeof(s->dir), "/tmp/bewick-vici-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(s->dir));
+	scratch_dir(s->dir, sizeof(s->dir));
 	snprintf(s->path, sizeof(s->path), "%s/s", s->dir);
 	snprintf(s->uri, sizeof(s->uri), "unix://%s", s->path);
 	snprintf(at.sun_path, sizeof(at.sun_path), "%s", s->path);
