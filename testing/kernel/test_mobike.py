@@ -27,7 +27,7 @@ def states(gateway):
 
 def wait_at(moon, sun, local, seen=None):
     def place(gateway):
-        (_, sa), = gateway.sas("net")
+        sa = gateway.sa("net")
         return sa["local-host"], sa["remote-host"]
     wait_until(lambda: place(moon) == (local, OUTER[4]["sun"]) and place(sun) == (OUTER[4]["sun"], seen or local), 20,
                "the IKE_SA is at %s:\n%s\n%s" % (local, moon.tail(), sun.tail()))

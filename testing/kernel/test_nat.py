@@ -7,7 +7,7 @@ from lab.run import ping, tcp_transfer, wait_until
 
 
 def remote_port(gateway):
-    (_, sa), = gateway.sas()
+    sa = gateway.sa()
     return int(sa["remote-port"])
 
 

@@ -132,7 +132,7 @@ def test_refused_for_good(lab):
     moon.wait_log(r"is rekeyed again in \d+s; without a successor it is kept and closed in \d+s, at its hard limit")
     sun.wait_log(r"configured proposals: ESP:AES_GCM_16_128/ECP_256")
     assert moon.ping() == 3 and sun.ping() == 3
-    assert len(moon.children()) == 1
+    moon.wait_children(1)
     # it is put right at the peer: the next attempt succeeds
     sun.configure(conf.gateway("sun", {"net": conf.connection("sun", {"net-net": conf.net_child("sun", **PFS, **NEVER)})}))
     sun.load()

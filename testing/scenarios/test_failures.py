@@ -11,7 +11,7 @@ from lab.run import socket_in
 
 
 # An error that came unprotected is believed when no better answer came: the wait is made short.
-SHORT = {"retransmit_timeout": 0.1, "retransmit_base": 1.0, "retransmit_tries": 3}
+SHORT = {"retransmit_timeout": 0.3, "retransmit_base": 1.0, "retransmit_tries": 3}
 
 
 def nothing_left(*gateways):

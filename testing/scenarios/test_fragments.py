@@ -7,7 +7,7 @@ import pytest
 from lab import conf
 
 QUICK = {"retransmit_timeout": 0.2, "retransmit_base": 1.5, "retransmit_tries": 6}
-SHORT = {"retransmit_timeout": 0.1, "retransmit_base": 1.0, "retransmit_tries": 3}
+SHORT = {"retransmit_timeout": 0.3, "retransmit_base": 1.0, "retransmit_tries": 3}
 PATH = 600  # bytes of an IP datagram that pass
 # with these an IKE_AUTH has about 2,000 bytes
 MORE = ["172.%d.%d.0/24" % (16 + i // 16, 2 * (i % 16)) for i in range(40)]

@@ -7,7 +7,7 @@ from lab.net import OUTER
 from lab.run import wait_until
 
 QUICK = {"retransmit_timeout": 0.2, "retransmit_base": 1.5, "retransmit_tries": 6}
-SHORT = {"retransmit_timeout": 0.1, "retransmit_base": 1.0, "retransmit_tries": 3}
+SHORT = {"retransmit_timeout": 0.4, "retransmit_base": 1.0, "retransmit_tries": 3}
 
 
 @pytest.mark.parametrize("exchange,response", [("IKE_SA_INIT", False), ("IKE_SA_INIT", True),
@@ -121,7 +121,7 @@ def test_peer_vanishes(lab):
 
 
 def test_dpd_keeps_a_living_peer(lab):
-    moon, sun = lab.pair(settings=SHORT, dpd_delay="1s")
+    moon, sun = lab.pair(settings=QUICK, dpd_delay="1s")
     moon.initiate("net-net")
     moon.wait_log(r"sending DPD request")
     wait_until(lambda: len(moon.log().split("sending DPD request")) > 3, 15, "three probes")

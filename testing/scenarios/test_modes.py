@@ -22,7 +22,7 @@ def test_list_sas(lab):
     assert "mark-mask-out" not in child
     assert child["if-id-in"] == "00000007" and int(child["if-id-out"], 16) > 0
     assert list(child).index("spi-out") + 1 == list(child).index("mark-in")
-    (_, sa), = moon.sas()
+    sa = moon.sa()
     assert int(sa["if-id-in"], 16) > 0 and "if-id-out" not in sa
     assert child["local-ts"] == [OUTER[4]["moon"] + "/32"] and child["remote-ts"] == [OUTER[4]["sun"] + "/32"]
     text = moon.swanctl("--list-sas").stdout

@@ -28,7 +28,7 @@ def up(moon, sun):
 
 
 def remote(gateway):
-    (_, sa), = gateway.sas()
+    sa = gateway.sa()
     return sa["remote-host"], int(sa["remote-port"])
 
 
@@ -69,8 +69,7 @@ def test_tunnel(lab, version):
     """It is found by both, traffic goes both ways, and rekeying and deletes do as well."""
     nat, moon, sun = behind(lab, version)
     up(moon, sun)
-    (_, at_moon), = moon.sas()
-    (_, at_sun), = sun.sas()
+    at_moon, at_sun = moon.sa(), sun.sa()
     assert at_moon["nat-local"] == "yes" and at_sun["nat-remote"] == "yes" and "nat-local" not in at_sun
     host, port = remote(sun)
     assert host == nat.outside[version] and 10000 <= port < 10100
@@ -132,6 +131,7 @@ def test_rebinding(lab, version, by):
     else:
         rekey_ike(moon, sun)
     wait_until(lambda: remote(sun)[1] in range(20000, 20100), what="sun follows")
+    reaches(sun)
     assert moon.ping() == 3 and sun.ping() == 3
     sun.tcp()
     # the new address holds for what comes later
@@ -234,6 +234,7 @@ def test_two_clients_of_one_net(lab):
     assert len(sun.established()) == 2 and len(sun.children()) == 1
     assert moon.ping() == 3 and sun.ping() == 3
     moon.terminate(ike="net")
+    wait_until(lambda: len(sun.sas()) == 1, what="the first is gone")
     other.initiate("net-net")
     sun.wait_children(1)
     assert other.ping() == 3 and sun.children()[0]["name"] == "net-net"
@@ -261,6 +262,8 @@ def test_two_clients_of_two_nets(lab):
         # in the other order: the first gets what might have been the second's
         reaches(other, 1)
         reaches(moon)
+        reaches(sun)
+        reaches(sun, 1)
         assert sun.ping() == 3 and sun.ping(net=1) == 3
 
 
@@ -278,5 +281,6 @@ def test_path_mtu(lab, outer, inner):
     sun.tcp(inner, size=4 << 20)
     for gateway in (moon, sun):
         # the first ones are lost while each end learns what the path takes
-        assert gateway.ping(inner, size=1300, count=6, limit=1) >= 3
+        wait_until(lambda g=gateway: g.ping(inner, size=1300, count=1, limit=1) == 1, what="the path is known")
+        assert gateway.ping(inner, size=1300) == 3
         assert gateway.ping(inner, size=1100) == 3

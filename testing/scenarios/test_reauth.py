@@ -81,7 +81,7 @@ def test_make_before_break_and_uniqueness(lab, unique):
 
 def test_failed_reauthentication_keeps_the_tunnel(lab):
     """The peer is deaf for IKE: the old tunnel carries on and the next try succeeds."""
-    settings = dict(MAKE, retransmit_timeout=0.3, retransmit_tries=1)
+    settings = dict(MAKE, retransmit_timeout=0.4, retransmit_tries=3)
     moon, sun = up(lab, settings, reauth_time="2s", over_time="1m")
     old = ike_id(moon)
     sun.configure(dict(two_children("sun"), secrets={}))

@@ -99,7 +99,7 @@ def test_refused_set_up_is_tried_again(lab):
 
 def test_dead_peer(lab):
     """DPD finds the peer dead: the tunnel goes, and the trap, which only dpd_action installs, brings up the next one."""
-    fast = {"retransmit_timeout": 0.2, "retransmit_tries": 2, "retransmit_base": 1}
+    fast = {"retransmit_timeout": 0.4, "retransmit_tries": 3, "retransmit_base": 1}
     moon, sun = lab.pair(trapped("moon", start_action="none", dpd_action="trap", over={"dpd_delay": "1s"}), settings=fast)
     assert not policies(moon)
     moon.initiate("net-net")

@@ -4,10 +4,11 @@ import os
 import re
 import signal
 import subprocess
+import time
 
 from . import conf, vici
 from .net import inner, other
-from .run import BUILD, PATIENCE, CommandFailed, in_ns, ping, run, tcp_transfer, wait_until
+from .run import BUILD, PATIENCE, CommandFailed, NotYet, in_ns, ping, run, tcp_transfer, wait_until
 
 SANITIZER = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:|WARNING: ThreadSanitizer")
 FOLDERS = ("x509", "x509ca", "x509aa", "x509ac", "x509ocsp", "x509crl", "pubkey", "private", "rsa", "ecdsa", "bliss",
@@ -50,8 +51,12 @@ class Gateway:
         return {"SWANCTL_DIR": self.dir, "STRONGSWAN_CONF": self.path("settings.conf")}
 
     def settings_write(self):
+        tree = conf.merged(self.settings_tree(), self.settings)
+        # a slow machine is no reason to give a peer up
+        if "retransmit_timeout" in tree:
+            tree["retransmit_timeout"] = float(tree["retransmit_timeout"]) * PATIENCE
         with open(self.path("settings.conf"), "w", encoding="utf-8") as f:
-            f.write(conf.text({self.section: conf.merged(self.settings_tree(), self.settings)}) + "\n")
+            f.write(conf.text({self.section: tree}) + "\n")
 
     def launch(self, prefix=()):
         """Starts the process, without waiting for anything."""
@@ -178,11 +183,24 @@ class Gateway:
         return [child for _, sa in self.sas() for child in sa["child-sas"].values()
                 if name in (None, child["name"]) and state in (None, child["state"])]
 
+    def _only(self, find, what):
+        """The one thing that find() finds: while it is being replaced there may be none, or two."""
+        end = time.monotonic() + 5 * PATIENCE
+        while True:
+            found = find()
+            if len(found) == 1:
+                return found[0]
+            if time.monotonic() > end:
+                raise NotYet("%d %s on %s" % (len(found), what, self.side))
+            time.sleep(0.02)
+
     def child(self, name):
-        """The one CHILD_SA of that name."""
-        found = self.children(name)
-        assert len(found) == 1, "%d CHILD_SAs %s on %s" % (len(found), name, self.side)
-        return found[0]
+        """The one CHILD_SA of that name that is in use."""
+        return self._only(lambda: self.children(name), "CHILD_SAs " + name)
+
+    def sa(self, ike=None):
+        """The one IKE_SA there is."""
+        return self._only(lambda: self.sas(ike), "IKE_SAs")[1]
 
     def wait_children(self, n, name=None, limit=10):
         return wait_until(lambda: len(self.children(name)) == n, limit, "%d CHILD_SAs on %s:\n%s" %
@@ -197,9 +215,9 @@ class Gateway:
         """Through the tunnel between private nets number `net`; how many came back."""
         return ping(self.ns, inner(other(self.side), version, net), inner(self.side, version, net), count, **more)
 
-    def tcp(self, version=4, net=0, size=1 << 20):
+    def tcp(self, version=4, net=0, size=1 << 20, limit=30):
         tcp_transfer(self.ns, inner(self.side, version, net), self.net.ns(other(self.side)),
-                     inner(other(self.side), version, net), size)
+                     inner(other(self.side), version, net), size, limit)
 
 
 class Bewick(Gateway):

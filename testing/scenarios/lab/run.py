@@ -24,6 +24,10 @@ class CommandFailed(AssertionError):
         self.returncode, self.stdout, self.stderr = done.returncode, done.stdout, done.stderr
 
 
+class NotYet(AssertionError):
+    """What was looked at is in the middle of a change: wait_until looks again."""
+
+
 def in_ns(ns, args):
     return ["ip", "netns", "exec", ns, *args] if ns else list(args)
 
@@ -44,11 +48,15 @@ def wait_until(condition, limit=10, what=None):
     end = time.monotonic() + limit * PATIENCE
     delay = 0.005
     while True:
-        value = condition()
+        why = ""
+        try:
+            value = condition()
+        except NotYet as error:
+            value, why = None, " (%s)" % error
         if value:
             return value
         if time.monotonic() > end:
-            raise AssertionError("not within %g s: %s" % (limit * PATIENCE, what or condition))
+            raise AssertionError("not within %g s: %s%s" % (limit * PATIENCE, what or condition, why))
         time.sleep(delay)
         delay = min(delay * 1.5, 0.1)
 
