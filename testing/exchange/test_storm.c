@@ -18,7 +18,7 @@
 #define RUNS 25			/* per part */
 #define STORM_MS 150000
 #define CALM_MS 40000
-#define AGREE_MS 15000		/* without agreement in the calm; rekeying itself takes a few round trips */
+#define AGREE_MS 8000		/* without agreement in the calm; rekeying itself takes a few round trips */
 
 #define STORM_IKE CONF_IKE "\n rekey_time = 20s\n over_time = 90s\n rand_time = 10s"
 #define STORM_ESP "rekey_time = 8s\n life_time = 90s\n rand_time = 4s\n esp_proposals = aes128gcm16"
