@@ -73,6 +73,18 @@ static void hint_probe(struct ike_sa *sa, const struct addr *remote, const char 
 		ike_sa_probe(sa);
 }
 
+/* RFC 6290 4.5 MUST: discarded in silence, with all children. */
+static void hint_lost(struct ike_sa *sa)
+{
+	/* a repeat of our Delete came when the peer did not linger any more: all is as it should be */
+	if (sa->state == IKE_STATE_DELETING || sa->state == IKE_STATE_REKEYED) {
+		LOG_SA(&sa->log, IKE, LOG_LEVEL_AUDIT, "IKE_SA deleted: the peer has it no more, as its token shows");
+		ike_sa_finish(sa, sa->state == IKE_STATE_DELETING ? IKE_EVENT_DELETE_ACKED : IKE_EVENT_DESTROY, CAUSE_NONE, NULL);
+		return;
+	}
+	ike_sa_finish(sa, IKE_EVENT_SILENT, CAUSE_PEER_LOST, "the peer has lost its state, as its token shows");
+}
+
 /* True: the token was the peer's, the SA has ended. */
 static bool hint_token(struct ike_sa *sa, const struct addr *remote, const struct payload_list *in, bool *ret_wrong)
 {
@@ -89,8 +101,7 @@ static bool hint_token(struct ike_sa *sa, const struct addr *remote, const struc
 		       addr_format_port(remote).s);
 		return false;
 	case QCD_RIGHT:
-		/* RFC 6290 4.5 MUST: discarded in silence, with all children */
-		ike_sa_finish(sa, IKE_EVENT_SILENT, CAUSE_PEER_LOST, "the peer has lost its state, as its token shows");
+		hint_lost(sa);
 		return true;
 	}
 	return false;

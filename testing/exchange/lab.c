@@ -201,6 +201,7 @@ static void lab_released(void *host, struct ike_sa *sa)
 {
 	struct lab_end *e = host;
 
+	e->silent_ends += sa->cause == CAUSE_PEER_LOST || sa->cause == CAUSE_PEER_SILENT;
 	if (sa->established_ms)
 		ck_assert_msg(sa->cause != CAUSE_SELECTORS && sa->cause != CAUSE_PROPOSAL && sa->cause != CAUSE_KERNEL &&
 				      sa->cause != CAUSE_KEY_EXCHANGE && sa->cause != CAUSE_DUPLICATE,

@@ -87,6 +87,7 @@ struct lab_end {
 	size_t n_locals;
 	bool kernel_fail_move;
 	bool asleep; /* its time stands still */
+	unsigned silent_ends; /* of IKE_SAs whose peer was taken for dead */
 	uint64_t reserved[LAB_RESERVED]; /* SPIs that are proposed for successors */
 };
 

@@ -226,6 +226,9 @@ START_TEST(while_busy)
 	inject_lost(&lab->a, a, NOTIFY_INVALID_IKE_SPI, token);
 	lab_deliver(lab);
 	ck_assert_uint_eq(lab->a.n_sas, 0);
+	/* what was to be closed is: that is no loss */
+	ck_assert_uint_eq(lab->a.silent_ends, r ? 1 : 0);
+	ck_assert_uint_eq(lab->a.reinitiated, r ? 1 : 0);
 	if (r)
 		ck_assert_uint_eq(lab->a.requests[r].done, 1);
 	else

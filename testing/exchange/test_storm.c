@@ -211,6 +211,8 @@ static void storm_run(uint64_t seed)
 		ck_abort_msg("they do not agree for %u s, %llu s after the storm", AGREE_MS / 1000,
 			     (unsigned long long)(lab->now - begin) / 1000);
 	}
+	/* each was heard, or closed in order */
+	ck_assert_uint_eq(lab->a.silent_ends + lab->b.silent_ends, 0);
 	while (s.n)
 		free(s.flying[--s.n].p.data);
 	lab_free(lab);

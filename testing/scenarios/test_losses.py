@@ -96,9 +96,9 @@ def test_cookies(lab):
     fault = lab.net.drop("IKE_AUTH", False, sender="moon")
     moon.swanctl("--initiate", "--child", "net-net", "--timeout", "1", check=False)
     assert fault.hits() > 0
-    lab.net.heal()
     moon.swanctl("--terminate", "--ike", "net", "--force")
     moon.wait_no_sas()
+    lab.net.heal()
     moon.initiate("net-net")
     moon.wait_log(r"N\(COOKIE\)")
     sun.wait_children(1)
