@@ -7,6 +7,10 @@ int main(void)
 	int failed;
 
 	srunner_add_suite(r, suite_crl());
+	srunner_add_suite(r, suite_trust());
+	srunner_add_suite(r, suite_trust_paths());
+	srunner_add_suite(r, suite_trust_names());
+	srunner_add_suite(r, suite_cert_corpus());
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
 	srunner_free(r);
