@@ -52,7 +52,7 @@ struct conn_round {
 	struct cert *const *cacerts; /* remote: the chain has one of them */
 	struct public_key *const *pubkeys;
 	struct id ca_id;             /* remote: of a CA in the chain; any: not asked for */
-	const char *const *policies; /* OIDs that the end entity's certificate must have one of */
+	const char *const *policies; /* OIDs: all must be valid for the end entity's certificate (RFC 5280, 6.1) */
 	const char *const *groups;
 	enum conn_revocation revocation;
 };

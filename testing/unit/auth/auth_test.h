@@ -12,7 +12,6 @@ Suite *suite_crl(void);
 Suite *suite_trust(void);
 Suite *suite_trust_names(void);
 Suite *suite_trust_paths(void);
-Suite *suite_cert_corpus(void);
 
 /* A check with what a test puts into it. */
 struct trust_test {

@@ -6,6 +6,10 @@ test_auth_SOURCES = \
 	testing/unit/auth/pki.h \
 	testing/unit/auth/test_cert.c \
 	testing/unit/auth/test_crl.c \
-	testing/unit/auth/test_main.c
+	testing/unit/auth/test_main.c \
+	testing/unit/auth/test_trust.c \
+	testing/unit/auth/test_trust_names.c \
+	testing/unit/auth/test_trust_paths.c \
+	testing/unit/auth/trust_test.c
 test_auth_CFLAGS = $(test_cflags)
 test_auth_LDADD = $(test_ldadd)

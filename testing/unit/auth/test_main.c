@@ -10,7 +10,6 @@ int main(void)
 	srunner_add_suite(r, suite_trust());
 	srunner_add_suite(r, suite_trust_paths());
 	srunner_add_suite(r, suite_trust_names());
-	srunner_add_suite(r, suite_cert_corpus());
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
 	srunner_free(r);
