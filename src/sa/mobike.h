@@ -22,7 +22,7 @@ enum mobike_kind {
 /* Announces it, as responder only if the peer did, with our addresses. */
 void mobike_build(struct ike_sa *sa, struct builder *b);
 /* What the peer announced. False: as responder, a NAT that the peer does not allow (RFC 4555, 3.9). */
-bool mobike_take(struct ike_sa *sa, const struct payload_list *in);
+EXPORT bool mobike_take(struct ike_sa *sa, const struct payload_list *in);
 EXPORT void mobike_inherit(struct ike_sa *sa, const struct ike_sa *old);
 /* The successor takes the place of the old one: it is where that is, and goes on with what that was saying. */
 void mobike_replace(struct ike_sa *old, struct ike_sa *sa);

@@ -19,6 +19,7 @@ test_exchange_SOURCES = \
 	testing/exchange/test_addrs.c \
 	testing/exchange/mobile.h \
 	testing/exchange/test_mobike.c \
+	testing/exchange/test_mobike_auth.c \
 	testing/exchange/test_mobike_rules.c \
 	testing/exchange/test_backend.c \
 	testing/exchange/test_nat.c \

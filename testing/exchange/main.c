@@ -16,6 +16,7 @@ int main(void)
 	srunner_add_suite(r, addrs_suite());
 	srunner_add_suite(r, mobike_suite());
 	srunner_add_suite(r, mobike_rules_suite());
+	srunner_add_suite(r, mobike_auth_suite());
 	srunner_add_suite(r, nat_suite());
 	srunner_add_suite(r, backend_suite());
 	srunner_add_suite(r, modes_suite());

@@ -14,6 +14,7 @@ Suite *ike_rekey_suite(void);
 Suite *addrs_suite(void);
 Suite *mobike_suite(void);
 Suite *mobike_rules_suite(void);
+Suite *mobike_auth_suite(void);
 Suite *nat_suite(void);
 Suite *backend_suite(void);
 Suite *modes_suite(void);

@@ -245,3 +245,25 @@ def test_mark_of_routes(lab):
     assert "src 10.82.1.1" in source() and "src 10.82.1.1" in source("mark", "0x76")
     assert "src 10.82.1.1" not in source("mark", "0x177")
     assert moon.ping() == 3
+
+
+def test_clear_is_dropped(lab):
+    """What has to come out of the tunnel is not taken in clear, whoever sends it; it would be without a tunnel."""
+    moon, sun = pair(lab, {"net-net": {}})
+    router = lab.net.ns("gw")
+    run("ip", "addr", "add", "10.82.2.77/32", "dev", "lo", ns=router)
+    run("ip", "route", "add", "10.82.1.0/24", "via", OUTER[4]["moon"], ns=router)
+    run("ip", "route", "add", "10.82.2.77/32", "via", "10.81.1.1", ns=moon.ns)
+    assert ping(router, inner("moon"), "10.82.2.77") == 3
+    moon.initiate("net-net")
+    sun.wait_children(1)
+    before = refused(moon)
+    assert ping(router, inner("moon"), "10.82.2.77", limit=1) == 0
+    assert refused(moon) == before + 3
+    assert moon.ping() == 3
+
+
+def refused(gateway):
+    """Packets without the SA that a policy wants."""
+    lines = run("cat", "/proc/net/xfrm_stat", ns=gateway.ns).stdout.splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.split()[0] in ("XfrmInNoPols", "XfrmInTmplMismatch"))
