@@ -6,6 +6,19 @@
 #include <openssl/ocsp.h>
 #include <openssl/x509v3.h>
 
+#include "util/mem.h"
+
+/* RFC 5280, 5.3.1 */
+static const char *reason_text(long reason)
+{
+	static const char *const reasons[] = {
+		"unspecified", "key compromise", "ca compromise", "affiliation changed", "superseded", "cessation of operation",
+		"certificate hold", "unknown reason", "remove from crl", "privilege withdrawn", "aa compromise",
+	};
+
+	return reason >= 0 && reason < (long)ARRAY_LEN(reasons) ? reasons[reason] : "unknown reason";
+}
+
 static void put_revoked(const struct cert_style *style, const X509_REVOKED *r)
 {
 	ASN1_ENUMERATED *reason = X509_REVOKED_get_ext_d2i(r, NID_crl_reason, NULL, NULL);
@@ -18,9 +31,7 @@ static void put_revoked(const struct cert_style *style, const X509_REVOKED *r)
 		printf("%s%02x", i ? ":" : "", ASN1_STRING_get0_data(serial)[i]);
 	if (time_text(X509_REVOKED_get0_revocationDate(r), style->utc, text, sizeof(text), &at))
 		printf(": %s", text);
-	if (reason)
-		printf(", %s", OCSP_crl_reason_str(ASN1_ENUMERATED_get(reason)));
-	putchar('\n');
+	printf(", %s\n", reason_text(reason ? ASN1_ENUMERATED_get(reason) : 0));
 	ASN1_ENUMERATED_free(reason);
 }
 
@@ -77,7 +88,7 @@ static void put_single(const struct cert_style *style, OCSP_SINGLERESP *single)
 	if (serial)
 		put_serial("serial:   ", serial);
 	printf("  status:    %s%s%s\n", OCSP_cert_status_str(status), reason >= 0 ? ", " : "",
-	       reason >= 0 ? OCSP_crl_reason_str(reason) : "");
+	       reason >= 0 ? reason_text(reason) : "");
 	put_span(style, "update:    ", "this on ", " next on ", begin, end);
 }
 

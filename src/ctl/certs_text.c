@@ -131,7 +131,7 @@ static void put_flags(X509 *cert)
 	static const struct {
 		uint32_t bit;
 		const char *word;
-	} purposes[] = { { XKU_OCSP_SIGN, "OCSPSigning" }, { XKU_SSL_SERVER, "serverAuth" }, { XKU_SSL_CLIENT, "clientAuth" } };
+	} purposes[] = { { XKU_OCSP_SIGN, "ocspSigning" }, { XKU_SSL_SERVER, "serverAuth" }, { XKU_SSL_CLIENT, "clientAuth" } };
 	uint32_t flags = X509_get_extension_flags(cert), usage = X509_get_extended_key_usage(cert);
 	struct buf out = { 0 };
 
@@ -145,8 +145,7 @@ static void put_flags(X509 *cert)
 	}
 	if (flags & EXFLAG_SS)
 		buf_add_str(&out, "self-signed ");
-	if (out.n)
-		printf("  flags:     %s\n", buf_str(&out));
+	printf("  flags:     %s\n", buf_str(&out));
 	if (X509_get_pathlen(cert) >= 0)
 		printf("  pathlen:   %ld\n", X509_get_pathlen(cert));
 	buf_free(&out);
@@ -195,14 +194,14 @@ static void put_ocsp_uris(X509 *cert)
 static void put_policies(X509 *cert)
 {
 	CERTIFICATEPOLICIES *policies = X509_get_ext_d2i(cert, NID_certificate_policies, NULL, NULL);
-	const char *label = "policies:";
 
+	if (sk_POLICYINFO_num(policies) > 0)
+		puts("  certificatePolicies:");
 	for (int i = 0; i < sk_POLICYINFO_num(policies); i++) {
 		char oid[128];
 
 		OBJ_obj2txt(oid, sizeof(oid), sk_POLICYINFO_value(policies, i)->policyid, 1);
-		printf("  %-10s %s\n", label, oid);
-		label = "";
+		printf("             %s\n", oid);
 	}
 	CERTIFICATEPOLICIES_free(policies);
 }

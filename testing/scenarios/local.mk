@@ -59,6 +59,7 @@ EXTRA_DIST += \
 	testing/scenarios/test_child_rekey.py \
 	testing/scenarios/test_clients.py \
 	testing/scenarios/test_crash.py \
+	testing/scenarios/test_creds.py \
 	testing/scenarios/test_dns.py \
 	testing/scenarios/test_updown.py \
 	testing/scenarios/test_failures.py \

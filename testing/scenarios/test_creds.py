@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Certificates, keys, revocation lists and authorities: out of swanctl's directories into the daemon, and listed."""
+import glob
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from lab import conf
+from lab.run import BUILD
+
+DEBIAN = "/usr/sbin/swanctl"
+OURS = os.path.join(BUILD, "swanctl")
+MKPKI = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts", "mkpki")
+
+
+REASONS = ("keyCompromise", "CACompromise", "affiliationChanged", "superseded", "cessationOfOperation", "certificateHold",
+           "removeFromCRL")
+
+
+def mkpki(folder, *args):
+    options = [a for a in args if a.startswith("--")]
+    subprocess.run([MKPKI, *options, folder, *[a for a in args if not a.startswith("--")]], check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory):
+    """Certificates of all kinds of keys."""
+    folder = str(tmp_path_factory.mktemp("pki"))
+    mkpki(folder, "init")
+    mkpki(folder, "--crl=http://192.0.2.9/ca.crl", "--ocsp=http://192.0.2.9:8080", "cert", "moon", "DNS:moon.test",
+          "email:moon@bewick.test", "IP:192.0.2.1")
+    mkpki(folder, "--key=rsa", "--ext=certificatePolicies=1.2.3.4", "cert", "sun")
+    mkpki(folder, "--key=ed25519", "--usage=digitalSignature", "--eku=", "cert", "carol")
+    mkpki(folder, "--expired", "cert", "old")
+    mkpki(folder, "--pathlen=0", "ca", "branch")
+    mkpki(folder, "cert", "packed")
+    mkpki(folder, "pkcs12", "packed", "p12pw")
+    mkpki(folder, "--key=ed448", "pubkey", "raw")
+    mkpki(folder, "cert", "gone")
+    mkpki(folder, "revoke", "gone")
+    with open(folder + "/ca.db", "a", encoding="ascii") as db:  # certificates that are revoked for other reasons
+        for i, reason in enumerate(REASONS):
+            db.write("R\t361118000000Z\t261121000000Z,%s\t03%02d\tunknown\t/CN=revoked%d\n" % (reason, i, i))
+    mkpki(folder, "crl", "ca")
+    subprocess.run(["openssl", "pkcs8", "-topk8", "-in", "sun.key", "-out", "sun.p8", "-passout", "pass:geheim"], cwd=folder,
+                   check=True, capture_output=True)
+    subprocess.run(["openssl", "ec", "-in", "moon.key", "-out", "moon.sec1"], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+def put(gateway, pki, **files):
+    """Into the folders of swanctl."""
+    for folder, names in files.items():
+        for name in names.split():
+            shutil.copy(os.path.join(pki, name), gateway.path(folder))
+
+
+ALL = {"x509": "moon.pem sun.pem carol.pem old.pem gone.pem", "x509ca": "root.pem ca.pem branch.pem",
+       "x509ocsp": "ocsp-ca.pem", "x509crl": "ca.crl root.crl", "pubkey": "raw.pub", "private": "carol.key",
+       "ecdsa": "moon.sec1", "pkcs8": "sun.p8", "pkcs12": "packed.p12"}
+SECRETS = {"pkcs8-sun": {"file": "sun.p8", "secret": "geheim"}, "pkcs12-packed": {"file": "packed.p12", "secret": "p12pw"}}
+AUTHORITY = {"issuing": {"cacert": "ca.pem", "crl_uris": ["http://192.0.2.9/ca.crl", "file:///var/ca.crl"],
+                         "ocsp_uris": ["http://192.0.2.9:8080"], "cert_uri_base": "http://192.0.2.9/certs/"}}
+
+
+def with_certificates(pki):
+    local = {"auth": "pubkey", "certs": "moon.pem", "id": None}
+    remote = {"auth": "rsa-2048-ecdsa-256-sha256", "id": "C=CH, CN=*", "cacerts": "ca.pem", "revocation": "ifuri",
+              "ca_id": "/O=Bewick/CN=Bewick root", "cert_policy": ["1.2.3.4"], "cacert-file": {"file": pki + "/root.pem"}}
+    return conf.connection("moon", {"net-net": conf.net_child("moon")}, local=local, remote=remote)
+
+
+@pytest.fixture
+def moon(lab, pki):
+    """One daemon with all of it loaded."""
+    gateway = lab.gateway("moon", {"connections": {"net": with_certificates(pki)}, "secrets": SECRETS,
+                                   "authorities": AUTHORITY}, {"kernel": "null"})
+    put(gateway, pki, **ALL)
+    return gateway.start(load=False)
+
+
+def keys_of(gateway):
+    with gateway.vici() as client:
+        return sorted(client.call("get-keys")["keys"])
+
+
+def listed(gateway, **filters):
+    """(type, flag, has_privkey) of each."""
+    with gateway.vici() as client:
+        return [(c["type"], c.get("flag"), c.get("has_privkey")) for c in client.stream("list-certs", "list-cert", filters)]
+
+
+@pytest.mark.parametrize("program", [OURS, DEBIAN])
+def test_all_directories(moon, program):
+    done = moon.swanctl("--load-all", "--noprompt", program=program)
+    loaded = re.findall(r"^loaded certificate from '.*/(.+)/(.+)'$", done.stdout, re.M)
+    wanted = [(folder, name) for folder, names in ALL.items() for name in names.split()
+              if folder not in ("private", "ecdsa", "pkcs8")]
+    assert sorted(set(loaded)) == sorted(wanted)
+    assert done.stdout.count("packed.p12'") >= 3  # the certificate, its CA and the key
+    assert re.search(r"^loaded RSA key from '.*/pkcs8/sun.p8'$", done.stdout, re.M)
+    assert re.search(r"^loaded ecdsa key from '.*/ecdsa/moon.sec1'$", done.stdout, re.M)
+    assert "loaded authority 'issuing'" in done.stdout
+    assert "successfully loaded 1 connections, 0 unloaded" in done.stdout
+    assert len(keys_of(moon)) == 4
+    kinds = listed(moon)
+    assert kinds.count(("X509", "NONE", "yes")) == 4  # moon, sun, carol, packed
+    assert kinds.count(("X509", "NONE", None)) == 2   # old, gone
+    assert kinds.count(("X509", "CA", None)) == 3
+    assert kinds.count(("X509", "OCSP", None)) == 1
+    assert kinds.count(("X509_CRL", None, None)) == 2
+    assert kinds.count(("PUBKEY", None, None)) == 1
+    assert len(kinds) == 13
+    assert [k[0] for k in kinds] == ["PUBKEY"] + ["X509"] * 10 + ["X509_CRL"] * 2  # in this order
+    # once more changes nothing
+    moon.swanctl("--load-all", "--noprompt", program=program)
+    assert listed(moon) == kinds and len(keys_of(moon)) == 4
+    shown = moon.swanctl("--list-conns", program=program).stdout
+    assert re.search(r"local public key authentication:\n    id: (.*)\n    certs: \1\n", shown)
+    assert re.search(r"ca_id: O=Bewick, CN=Bewick root\n    cert policy: 1.2.3.4\n    cacerts: O=Bewick, CN=Bewick ca", shown), shown
+
+
+@pytest.mark.parametrize("options", [[], ["--short"], ["--pem", "--type", "x509"], ["--raw"], ["--pretty"], ["--type", "x509ca"],
+                                     ["--type", "x509_crl"], ["--type", "pubkey"], ["--flag", "none"],
+                                     ["--subject", "O=Bewick, CN=moon"], ["--utc"]])
+def test_listing_as_debian_does(moon, options):
+    """Each client prints the same."""
+    moon.swanctl("--load-all", "--noprompt")
+    ours, theirs = (moon.swanctl("--list-certs", *options, program=program).stdout for program in (OURS, DEBIAN))
+    assert ours == theirs
+    assert ours
+
+
+def test_what_vanishes_is_unloaded(moon):
+    moon.swanctl("--load-creds", "--noprompt")
+    keys = keys_of(moon)
+    assert len(keys) == 4
+    os.unlink(moon.path("private/carol.key"))
+    moon.swanctl("--load-creds", "--noprompt")
+    assert len(keys_of(moon)) == 3 and set(keys_of(moon)) < set(keys)
+    moon.wait_log("unloaded private key " + (set(keys) - set(keys_of(moon))).pop())
+    # certificates stay until --clear
+    os.unlink(moon.path("x509/carol.pem"))
+    moon.swanctl("--load-creds", "--noprompt")
+    assert listed(moon, subject="O=Bewick, CN=carol") == [("X509", "NONE", None)]
+    moon.swanctl("--load-creds", "--noprompt", "--clear")
+    assert listed(moon, subject="O=Bewick, CN=carol") == []
+    for folder in ("ecdsa", "pkcs8", "pkcs12"):
+        for name in glob.glob(moon.path(folder) + "/*"):
+            os.unlink(name)
+    moon.swanctl("--load-creds", "--noprompt")
+    assert keys_of(moon) == []
+
+
+def test_newer_crl(moon, pki, tmp_path):
+    """The newer of two revocation lists is kept, whichever comes last."""
+    shutil.copy(pki + "/ca.crl", tmp_path / "first.crl")
+    own = str(tmp_path / "pki")
+    shutil.copytree(pki, own)
+    mkpki(own, "revoke", "sun")
+    crls = [tmp_path / "first.crl", own + "/ca.crl"]
+    data = [open(name, "rb").read() for name in crls]
+    assert data[0] != data[1]
+    with moon.vici() as client:
+        for order in (data, reversed(data)):
+            for crl in order:
+                client.call("load-cert", {"type": "X509_CRL", "data": crl})
+            got = [c["data"] for c in client.stream("list-certs", "list-cert", {"type": "X509_CRL"})]
+            assert [c.encode(errors="surrogateescape") for c in got] == [data[1]]
+    assert "%d revoked certificates:" % (2 + len(REASONS)) in moon.swanctl("--list-certs").stdout
+    assert moon.logged(r"is not newer than the one that is loaded")
+
+
+def test_files_that_are_wrong(moon, pki):
+    """Each says what is wrong; the others are loaded."""
+    put(moon, pki, x509ca="moon.pem", x509ac="moon.pem")
+    with open(moon.path("x509/garbage.pem"), "w", encoding="utf-8") as f:
+        f.write("garbage\n")
+    shutil.copy(pki + "/moon.pem", moon.path("private/moon.pem"))
+    shutil.copy(pki + "/sun.p8", moon.path("private/sun.p8"))
+    done = moon.swanctl("--load-creds", "--noprompt")
+    errors = done.stderr
+    assert re.search(r"loading '.*/x509ca/moon.pem' failed: ca certificate lacks CA basic constraint, rejected", errors)
+    assert re.search(r"loading '.*/x509/garbage.pem' failed: parsing X509 certificate failed: .+", errors)
+    assert re.search(r"loading '.*/x509ac/moon.pem' failed: attribute certificates are not supported", errors)
+    assert re.search(r"loading '.*/private/moon.pem' failed: parsing ANY private key failed: .+", errors)
+    assert re.search(r"loading '.*/private/sun.p8' failed: parsing ANY private key failed: .+", errors)
+    assert len(keys_of(moon)) == 4
+
+
+@pytest.mark.parametrize("program", [OURS, DEBIAN])
+def test_authorities(moon, program):
+    done = moon.swanctl("--load-authorities", program=program)
+    assert "successfully loaded 1 authorities, 0 unloaded" in done.stdout
+    shown = moon.swanctl("--list-authorities", program=program).stdout
+    assert shown == ("issuing:\n  cacert: O=Bewick, CN=Bewick ca\n  crl_uris:  http://192.0.2.9/ca.crl\n"
+                     "             file:///var/ca.crl\n  ocsp_uris: http://192.0.2.9:8080\n"
+                     "  cert_uri_base: http://192.0.2.9/certs/\n")
+    assert listed(moon) == [("X509", "CA", None)]
+    bad = {"noca": {"cacert": moon.path("x509/moon.pem")}, "none": {"ocsp_uris": "http://192.0.2.9"},
+           "ldap": {"cacert": "ca.pem", "crl_uris": "ldap://192.0.2.9/ca"}, "colour": {"cacert": "ca.pem", "colour": "red"}}
+    moon.configure({"authorities": bad})
+    done = moon.swanctl("--load-authorities", program=program, check=False)
+    assert done.returncode == 22
+    for text in (r"'noca' failed: CA certificate missing: noca \(.*lacks CA basic constraint\)",
+                 r"'none' failed: CA certificate missing: none$",
+                 r"'ldap' failed: invalid value for: crl_uris, authority discarded \(a URI begins with http://, https:// or file://\)",
+                 r"'colour' failed: unknown option: colour, authority discarded",
+                 r"loaded 0 of 4 authorities, 4 failed to load, 1 unloaded"):
+        assert re.search(text, done.stderr, re.M), done.stderr
+    assert listed(moon) == []
+
+
+def test_connections_with_bad_certificates(moon, pki):
+    good = {"local": {"certs": "moon.pem"}, "remote": {}}
+    bad = {"nofile": {"local": {"certs": "nothing.pem"}}, "nocert": {"local": {"certs": pki + "/moon.key"}},
+           "noca": {"remote": {"cacerts": "moon.pem"}}, "gone": {"remote": {"cacert": {"file": "/nowhere.pem"}}},
+           "token": {"local": {"cert": {"handle": "01"}}}, "word": {"remote": {"auth": "rsa-2048-sha3"}},
+           "eap": {"remote": {"auth": "eap-tls"}}, "psk": {"remote": {"auth": "psk", "revocation": "strict"}}}
+    shutil.copy(pki + "/moon.pem", moon.path("x509ca"))
+    moon.configure({"connections": {**{name: conf.merged(good, over) for name, over in bad.items()}, "good": good}})
+    done = moon.swanctl("--load-conns", check=False)
+    for name, text in (("nofile", None), ("nocert", r"invalid value for: certs, config discarded \(.+\)"),
+                       ("noca", r"invalid value for: cacerts, config discarded \(.*is not a CA's.*\)"),
+                       ("gone", r"unable to load certificate: cacert \(/nowhere.pem: No such file or directory\)"),
+                       ("token", r"unsupported: handle = 01 \(certificates on tokens are not supported.*\)"),
+                       ("word", r"invalid value for: auth, config discarded \('sha3' is neither .*\)"),
+                       ("eap", r"unsupported: auth = eap-tls \(EAP is not supported yet\)"),
+                       ("psk", r"unsupported: revocation = ... \(a pre-shared key does not prove that\)")):
+        if text:
+            assert re.search("loading connection '%s' failed: %s$" % (name, text), done.stderr, re.M), done.stderr
+    assert "loading certs certificate '%s' failed: No such file" % moon.path("x509/nothing.pem") in done.stderr
+    assert "loaded connection 'good'" in done.stdout
+    assert "loaded 1 of 9 connections, 8 failed to load" in done.stderr
+
+
+def test_flushing_keeps_what_was_loaded(moon):
+    moon.swanctl("--load-all", "--noprompt")
+    before = listed(moon)
+    moon.swanctl("--flush-certs")
+    assert listed(moon) == before
+    assert moon.swanctl("--flush-certs", "--type", "nothing", check=False).returncode == 1
