@@ -49,6 +49,7 @@ static void key_loaded(struct command *cmd, struct private_key *key, const char 
 void cmd_load_key(struct command *cmd)
 {
 	struct bytes message = command_request(cmd), word, data;
+	struct control *c = cmd->control;
 	struct private_key *key;
 	enum key_type type;
 	struct errtext why;
@@ -65,9 +66,9 @@ void cmd_load_key(struct command *cmd)
 		command_fail(cmd, "key data missing");
 		return;
 	}
-	key = private_key_parse(data, type, &why);
+	key = c->signer ? signer_key_parse(c->signer, data, type, &why) : private_key_parse(data, type, &why);
 	if (key) {
-		key_loaded(cmd, key, "");
+		key_loaded(cmd, key, c->signer ? " into the process that signs" : "");
 		return;
 	}
 	LOG(CFG, 1, "parsing %s private key failed: %s", key_type_name(type), why.s);

@@ -180,7 +180,7 @@ static void stop_workers(struct daemon *d)
 
 static bool start_serving(struct daemon *d, struct errtext *err)
 {
-	control_use(d->control, &(struct control_parts){ .helpers = d->helpers });
+	control_use(d->control, &(struct control_parts){ .signer = d->signer, .helpers = d->helpers });
 	d->control_serves = control_start(d->control, d->workers, err);
 	return d->control_serves;
 }

@@ -155,6 +155,22 @@ def test_what_vanishes_is_unloaded(moon):
     assert keys_of(moon) == []
 
 
+def test_keys_in_a_process_of_their_own(lab, pki):
+    gateway = lab.gateway("moon", {"secrets": SECRETS}, {"kernel": "null", "private_key_process": "yes"})
+    put(gateway, pki, **ALL)
+    gateway.start(load=False)
+    gateway.swanctl("--load-creds", "--noprompt")
+    keys = keys_of(gateway)
+    assert len(keys) == 4
+    gateway.wait_log("loaded ED25519 private key [0-9a-f]{40} into the process that signs")
+    assert sum(key is not None for _, _, key in listed(gateway)) == 4
+    os.unlink(gateway.path("private/carol.key"))
+    shutil.copy(pki + "/moon.pem", gateway.path("private/moon.pem"))
+    done = gateway.swanctl("--load-creds", "--noprompt")
+    assert re.search(r"loading '.*/private/moon.pem' failed: parsing ANY private key failed: .+", done.stderr)
+    assert len(keys_of(gateway)) == 3
+
+
 def test_newer_crl(moon, pki, tmp_path):
     """The newer of two revocation lists is kept, whichever comes last."""
     shutil.copy(pki + "/ca.crl", tmp_path / "first.crl")
