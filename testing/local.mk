@@ -10,6 +10,7 @@ include testing/unit/vici/local.mk
 include testing/unit/crypto/local.mk
 include testing/unit/net/local.mk
 include testing/unit/kernel/local.mk
+include testing/unit/curl/local.mk
 include testing/unit/netlink/local.mk
 include testing/unit/auth/local.mk
 include testing/unit/config/local.mk

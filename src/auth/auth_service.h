@@ -60,29 +60,32 @@ struct auth_request {
 
 /* Borrowed strings and registries live as long as the service. */
 struct auth_options {
-	struct helper_pool *helpers;
+	unsigned threads;        /* that compute; 0: one per CPU */
 	struct fetch_registry *fetchers; /* NULL: nothing is fetched */
 	unsigned fetch_timeout;   /* s; 0: 10 */
 	unsigned fetch_failed_ttl; /* s a failure is remembered; 0: 60 */
 	int64_t clock_skew;       /* s */
 	const char *crl_dir;      /* fetched CRLs are kept there; NULL: not */
 	bool hash_and_url, rsa_pss, enforce_critical;
+	bool no_ocsp, no_crl;    /* is not asked, are not fetched */
+	int64_t (*now)(void);    /* s since 1970; NULL: the clock of the host */
 	unsigned ocsp_nonce_len;  /* 0: none */
 };
 
 EXPORT struct auth_service *auth_service_new(const struct auth_options *options, struct errtext *err);
-/* Nothing is taken or posted any more; what is under way is dropped. */
+/* Nothing is taken or posted any more; what is under way is dropped, so that boxes of askers may go. */
 EXPORT void auth_service_close(struct auth_service *s);
 EXPORT void auth_service_free(struct auth_service *s);
 /* Takes the request, unless false: too much waits; it is still the asker's. May be back (mailed) before this returns. */
 EXPORT MUST_CHECK bool auth_submit(struct auth_service *s, struct auth_request *r);
+/* But threads and fetchers. Any thread. */
 EXPORT void auth_service_set_options(struct auth_service *s, const struct auth_options *options);
 /* The keys that CERTREQ asks for on behalf of a connection's remote rounds: hashes of 20 bytes of its CAs (round->cacerts, else all),
  * appended. Pure. */
 EXPORT void auth_certreq(const struct config *config, const struct conn *conn, struct buf *ret);
 /* Whether a CRL revokes a certificate of the chain (its issuer's signature is checked). */
 EXPORT bool trust_chain_revoked_by(const struct trust_chain *chain, const struct crl *crl);
-/* What is cached (not loaded): calls fn with each, on the calling thread; and drops them. */
+/* What is cached (not loaded): calls fn with each, on the calling thread; and drops them. Any thread. */
 EXPORT void auth_service_each_crl(struct auth_service *s, void (*fn)(void *arg, const struct crl *crl), void *arg);
 EXPORT void auth_service_each_cert(struct auth_service *s, void (*fn)(void *arg, const struct cert *cert), void *arg);
 EXPORT void auth_service_each_ocsp(struct auth_service *s, void (*fn)(void *arg, struct bytes der), void *arg);

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "auth/auth_service.h"
 #include "control/control.h"
 #include "crypto/signer.h"
 #include "daemon/loggers.h"
@@ -50,6 +51,7 @@ struct daemon {
 
 	struct timer qcd_timer;
 
+	struct auth_service *auth;
 	struct control *control;
 	bool control_serves;
 	unsigned n_workers;
@@ -85,6 +87,11 @@ MUST_CHECK bool daemon_open_net(struct daemon *d, struct errtext *err);
 void daemon_close_net(struct daemon *d);
 MUST_CHECK bool daemon_start_kernel(struct daemon *d, struct errtext *err);
 void daemon_stop_kernel(struct daemon *d);
+
+/* auth.c: the service of certificates and signatures, and its settings in force. It is closed before the workers stop. */
+MUST_CHECK bool daemon_start_auth(struct daemon *d, struct errtext *err);
+void daemon_stop_auth(struct daemon *d);
+void daemon_apply_auth(struct daemon *d);
 
 /* signals.c: the main thread's loop. */
 MUST_CHECK bool daemon_open_loop(struct daemon *d, struct errtext *err);

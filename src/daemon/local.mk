@@ -1,6 +1,7 @@
 # All but main, so that tests can link it.
 noinst_LTLIBRARIES += libbewickd.la
 libbewickd_la_SOURCES = \
+	src/daemon/auth.c \
 	src/daemon/backend.c \
 	src/daemon/bypass.c \
 	src/daemon/daemon.h \

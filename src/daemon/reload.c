@@ -39,6 +39,7 @@ static void reload_apply(struct daemon *d)
 	struct control_settings control;
 
 	daemon_apply_options(d);
+	daemon_apply_auth(d);
 	daemon_watch(d);
 	daemon_bypass(d);
 	values_control(d->settings, &control);

@@ -167,6 +167,7 @@ static void stop_workers(struct daemon *d)
 {
 	bool quiet = !d->helpers || helper_pool_close(d->helpers);
 
+	auth_service_close(d->auth); /* its answers go to the workers' boxes */
 	timer_stop(loop_wheel(d->loop), &d->qcd_timer);
 	events_go_to(d, NULL);
 	daemon_unwatch(d);
@@ -233,6 +234,7 @@ static const struct {
 	{ daemon_check_crypto, NULL },
 	{ daemon_open_net, daemon_close_net },
 	{ start_hooks, stop_hooks },
+	{ daemon_start_auth, daemon_stop_auth },
 	{ start_control, stop_control },
 	{ daemon_start_kernel, daemon_stop_kernel },
 	{ start_workers, stop_workers },

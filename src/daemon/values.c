@@ -21,6 +21,18 @@ int64_t values_int(const struct settings *s, const char *key, int64_t min, int64
 	return fallback;
 }
 
+/* A time, in seconds. */
+static int64_t values_seconds(const struct settings *s, const char *key, uint64_t min, uint64_t max, uint64_t fallback)
+{
+	uint64_t v = settings_time(s, key, fallback);
+
+	if (v >= min && v <= max)
+		return (int64_t)v;
+	LOG(CFG, LOG_LEVEL_CONTROL, "setting '%s' is %llu s: %llu to %llu s is possible, using %llu s", key, (unsigned long long)v,
+	    (unsigned long long)min, (unsigned long long)max, (unsigned long long)fallback);
+	return (int64_t)fallback;
+}
+
 static double values_double(const struct settings *s, const char *key, double min, double max, double fallback)
 {
 	double v = settings_double(s, key, fallback);
@@ -107,6 +119,20 @@ void values_control(const struct settings *s, struct control_settings *ret)
 	ret->chain_rules_only = !settings_bool(s, "signature_authentication_constraints", true);
 }
 
+void values_auth(const struct settings *s, struct auth_options *ret)
+{
+	ret->fetch_timeout = (unsigned)values_seconds(s, "plugins.revocation.timeout", 1, 3600, 10);
+	ret->fetch_failed_ttl = (unsigned)values_seconds(s, "fetch_retry", 1, 86400, 60);
+	ret->clock_skew = values_seconds(s, "cert_clock_skew", 0, 86400, 60);
+	ret->crl_dir = settings_bool(s, "cache_crls", false) ? SWANCTLDIR "/x509crl" : NULL;
+	ret->hash_and_url = settings_bool(s, "hash_and_url", false);
+	ret->rsa_pss = settings_bool(s, "rsa_pss", false);
+	ret->enforce_critical = settings_bool(s, "x509.enforce_critical", true);
+	ret->ocsp_nonce_len = (unsigned)values_int(s, "ocsp_nonce_len", 0, 128, 32);
+	ret->no_ocsp = !settings_bool(s, "plugins.revocation.enable_ocsp", true);
+	ret->no_crl = !settings_bool(s, "plugins.revocation.enable_crl", true);
+}
+
 /* The CPUs we may run on, unless the settings say otherwise. */
 unsigned values_worker_count(const struct settings *s)
 {
@@ -140,8 +166,10 @@ void values_check(const struct settings *s)
 	struct net_options net = net_options_default();
 	struct workers_options workers = { 0 };
 	struct control_settings control;
+	struct auth_options auth = { 0 };
 
 	values_net(s, &net);
+	values_auth(s, &auth);
 	values_workers(s, &workers);
 	values_control(s, &control);
 	(void)values_worker_count(s);

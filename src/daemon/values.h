@@ -2,6 +2,7 @@
 #ifndef BEWICK_DAEMON_VALUES_H
 #define BEWICK_DAEMON_VALUES_H
 
+#include "auth/auth_service.h"
 #include "config/settings.h"
 #include "control/control.h"
 #include "net/net.h"
@@ -16,6 +17,7 @@
 void values_net(const struct settings *s, struct net_options *ret);
 void values_workers(const struct settings *s, struct workers_options *ret);
 void values_control(const struct settings *s, struct control_settings *ret);
+void values_auth(const struct settings *s, struct auth_options *ret);
 unsigned values_worker_count(const struct settings *s);
 bool values_key_process(const struct settings *s); /* private keys are kept by a process of their own */
 uint32_t values_mark(const struct settings *s, bool needed);

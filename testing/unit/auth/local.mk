@@ -4,9 +4,12 @@ test_auth_SOURCES = \
 	testing/unit/auth/auth_test.h \
 	testing/unit/auth/pki.c \
 	testing/unit/auth/pki.h \
+	testing/unit/auth/pki_ocsp.c \
+	testing/unit/auth/pki_ocsp.h \
 	testing/unit/auth/test_cert.c \
 	testing/unit/auth/test_crl.c \
 	testing/unit/auth/test_main.c \
+	testing/unit/auth/test_revocation.c \
 	testing/unit/auth/test_trust.c \
 	testing/unit/auth/test_trust_names.c \
 	testing/unit/auth/test_trust_paths.c \

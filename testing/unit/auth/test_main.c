@@ -7,6 +7,7 @@ int main(void)
 	int failed;
 
 	srunner_add_suite(r, suite_crl());
+	srunner_add_suite(r, suite_revocation());
 	srunner_add_suite(r, suite_trust());
 	srunner_add_suite(r, suite_trust_paths());
 	srunner_add_suite(r, suite_trust_names());

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "auth/auth_inside.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth/cert_url.h"
+#include "util/log.h"
+
+/* Who we are: a certificate (or raw key) with its key, the signature, and what goes with it. */
+
+/* A certificate of ours, and how well it suits. */
+struct sign_choice {
+	const struct cert *cert;
+	const struct private_key *key;
+	const struct cert *issuer;                 /* NULL: not here */
+	const struct cert *chain[TRUST_CHAIN_MAX]; /* intermediate CAs above it */
+	size_t n_chain;
+	bool asked_for; /* the peer named a CA above it */
+	int score;
+};
+
+static bool certreq_names(struct bytes certreq, const struct cert *ca)
+{
+	for (size_t at = 0; at + KEY_ID_LEN <= certreq.n; at += KEY_ID_LEN)
+		if (memcmp(certreq.p + at, ca->key->spki_id, KEY_ID_LEN) == 0)
+			return true;
+	return false;
+}
+
+static const struct cert *sign_issuer(const struct credentials *creds, const struct cert *cert)
+{
+	const struct loaded_cert *l;
+
+	for (size_t at = 0; (l = credentials_by_subject(creds, &cert->issuer, at)); at++)
+		if (l->cert->ca && cert_maybe_issued_by(cert, l->cert))
+			return l->cert;
+	for (size_t i = 0; i < creds->n_authorities; i++)
+		if (creds->authorities[i].cacert && cert_maybe_issued_by(cert, creds->authorities[i].cacert))
+			return creds->authorities[i].cacert;
+	return NULL;
+}
+
+/* The way up as far as it is loaded; the root is the peer's to have. */
+static void sign_climb(const struct auth_request *r, struct sign_choice *c)
+{
+	const struct cert *at = c->cert, *issuer;
+
+	if (c->cert->self_issued)
+		return;
+	for (size_t i = 0; i < TRUST_CHAIN_MAX && (issuer = sign_issuer(r->config->creds, at)); i++) {
+		if (i == 0)
+			c->issuer = issuer;
+		if (certreq_names(r->certreq, issuer))
+			c->asked_for = true;
+		if (issuer->self_issued)
+			return;
+		c->chain[c->n_chain++] = issuer;
+		at = issuer;
+	}
+}
+
+/* What policy and peer leave: a scheme for the key. */
+static bool sign_scheme(const struct auth_job *job, const struct public_key *key, struct sig_scheme *ret_scheme, unsigned *ret_method)
+{
+	const struct auth_rules *rules = &job->r->round->rules;
+	unsigned allowed = 0;
+	bool pss = job->o.rsa_pss;
+
+	for (size_t i = 0; i < rules->n_ike; i++) {
+		const struct key_rule *rule = &rules->ike[i];
+
+		if (rule->type != KEY_ANY && rule->type != (uint8_t)key->type)
+			continue;
+		allowed |= rule->hashes;
+		pss |= rule->pss;
+	}
+	if (!sig_scheme_choose(key, job->r->peer_hashes, allowed, pss, ret_scheme, ret_method))
+		return false;
+	return !rules->n_ike || key_rules_allow(rules->ike, rules->n_ike, key, ret_scheme);
+}
+
+/* False: not to be used. */
+static bool sign_rate(const struct auth_job *job, const struct cert *cert, struct sign_choice *ret)
+{
+	const struct auth_request *r = job->r;
+	struct sign_choice c = { .cert = cert, .key = credentials_key(r->config->creds, cert->key->id) };
+	struct sig_scheme scheme;
+	unsigned method;
+
+	if (!c.key || !sign_scheme(job, cert->key, &scheme, &method))
+		return false;
+	sign_climb(r, &c);
+	c.score = 8 * (cert_match_id(cert, &r->id) > 0) + 4 * (cert->not_before <= job->now && job->now <= cert->not_after) +
+		  2 * c.asked_for + 1;
+	*ret = c;
+	return true;
+}
+
+static void sign_try(const struct auth_job *job, const struct cert *cert, struct sign_choice *best)
+{
+	struct sign_choice c;
+
+	if (sign_rate(job, cert, &c) && c.score > best->score)
+		*best = c;
+}
+
+static bool sign_choose(const struct auth_job *job, struct sign_choice *ret)
+{
+	const struct auth_request *r = job->r;
+	const struct credentials *creds = r->config->creds;
+
+	*ret = (struct sign_choice){ .score = 0 };
+	for (size_t i = 0; i < r->round->n_certs; i++)
+		sign_try(job, r->round->certs[i], ret);
+	for (size_t i = 0; r->round->n_certs == 0 && i < creds->n_certs; i++)
+		if (creds->certs[i].flag == CERT_FLAG_NONE && cert_match_id(creds->certs[i].cert, &r->id))
+			sign_try(job, creds->certs[i].cert, ret);
+	return ret->cert != NULL;
+}
+
+/* The word for the operator when there is nothing to sign with. */
+static enum auth_next sign_explain(struct auth_job *job)
+{
+	const struct auth_request *r = job->r;
+	const struct credentials *creds = r->config->creds;
+	const struct cert *cert = NULL;
+
+	for (size_t i = 0; i < r->round->n_certs; i++)
+		cert = r->round->certs[i];
+	for (size_t i = 0; r->round->n_certs == 0 && i < creds->n_certs; i++)
+		if (creds->certs[i].flag == CERT_FLAG_NONE && cert_match_id(creds->certs[i].cert, &r->id))
+			cert = creds->certs[i].cert;
+	if (!cert && r->round->n_pubkeys)
+		return auth_job_fail(job, "no private key of the connection's public keys is loaded that fits what the peer and "
+				     "'auth = %s' allow", r->round->auth_text);
+	if (!cert)
+		return auth_job_fail(job, "we have no certificate for our identity '%s': load one with that name in its subject or "
+				     "subjectAltName, or name it by 'certs'", id_text(&r->id).s);
+	if (!credentials_key(creds, cert->key->id))
+		return auth_job_fail(job, "the private key of our certificate %s is not loaded", cert_text(cert).s);
+	return auth_job_fail(job, "the %u bit %s key of our certificate %s can make no signature that 'auth = %s' allows and the peer "
+			     "takes", cert->key->bits, key_type_name(cert->key->type), cert_text(cert).s, r->round->auth_text);
+}
+
+/* ---- CERT payloads ---- */
+
+static void sign_add_cert(struct auth_job *job, struct auth_cert *list, const struct cert *cert, const struct cert *ca)
+{
+	struct auth_request *r = job->r;
+	const struct authority *a = ca ? credentials_authority(r->config->creds, ca) : NULL;
+	struct buf data = { 0 };
+
+	if (r->hash_and_url && job->o.hash_and_url && a && a->cert_uri_base) {
+		cert_url_write(cert, a->cert_uri_base, &data);
+		list[job->n_send].encoding = CERT_HASH_AND_URL;
+	} else {
+		buf_add_bytes(&data, cert->der);
+		list[job->n_send].encoding = CERT_X509_SIGNATURE;
+	}
+	list[job->n_send++].data = bytes_of(arena_dup(&r->arena, data.p, data.n), data.n);
+	buf_free(&data);
+}
+
+static bool sign_sends_cert(const struct auth_request *r)
+{
+	return r->conn->send_cert == SEND_CERT_ALWAYS || (r->conn->send_cert == SEND_CERT_IFASKED && r->certreq_seen);
+}
+
+static void sign_certs(struct auth_job *job, const struct sign_choice *c)
+{
+	struct auth_cert *list;
+
+	if (!sign_sends_cert(job->r))
+		return;
+	list = arena_array(&job->r->arena, struct auth_cert, TRUST_CHAIN_MAX + 2); /* end entity, CAs, OCSP */
+	sign_add_cert(job, list, c->cert, c->issuer);
+	for (size_t i = 0; i < c->n_chain; i++)
+		sign_add_cert(job, list, c->chain[i], sign_issuer(job->r->config->creds, c->chain[i]));
+	job->r->ret_certs = list;
+}
+
+/* ---- raw keys ---- */
+
+static bool sign_choose_raw(struct auth_job *job)
+{
+	struct auth_request *r = job->r;
+	struct auth_cert *cert;
+
+	for (size_t i = 0; i < r->round->n_pubkeys; i++) {
+		const struct public_key *k = r->round->pubkeys[i];
+
+		job->key = credentials_key(r->config->creds, k->id);
+		if (!job->key || !sign_scheme(job, k, &job->scheme, &r->ret_method))
+			continue;
+		errtext_set(&r->how, "raw %s key", key_type_name(k->type));
+		if (sign_sends_cert(r)) { /* RFC 7670, 3 */
+			cert = arena_new(&r->arena, struct auth_cert);
+			cert->encoding = CERT_RAW_PUBLIC_KEY;
+			cert->data = bytes_of(arena_dup(&r->arena, k->spki.p, k->spki.n), k->spki.n);
+			r->ret_certs = cert;
+			job->n_send = 1;
+		}
+		return true;
+	}
+	return false;
+}
+
+/* ---- the order ---- */
+
+static bool sign_prepare(struct auth_job *job)
+{
+	struct auth_request *r = job->r;
+	struct sign_choice c;
+
+	if (r->round->n_pubkeys && r->round->n_certs == 0 && sign_choose_raw(job))
+		return true;
+	if (!sign_choose(job, &c))
+		return r->round->n_pubkeys && sign_choose_raw(job);
+	job->key = c.key;
+	job->own = c.cert;
+	job->own_issuer = c.issuer;
+	(void)expect(sign_scheme(job, c.cert->key, &job->scheme, &r->ret_method));
+	errtext_set(&r->how, "certificate %s", cert_text(c.cert).s);
+	sign_certs(job, &c);
+	return true;
+}
+
+static enum auth_next sign_make(struct auth_job *job)
+{
+	struct auth_request *r = job->r;
+	struct buf signature = { 0 }, auth = { 0 };
+	struct errtext err;
+	struct result result;
+	enum auth_next next = AUTH_NEXT_COMPUTE;
+
+	if (!private_key_sign(job->key, &job->scheme, r->octets, 1, &signature, &err)) {
+		next = auth_job_fail(job, "signing with our %s key failed: %s", key_type_name(job->key->public->type), err.s);
+		goto out;
+	}
+	result = auth_signature_write(r->ret_method, &job->scheme, job->key->public, buf_bytes(&signature), &auth);
+	if (!result_is_ok(result)) {
+		next = auth_job_fail(job, "our signature is not as it should be: %s", result.why);
+		goto out;
+	}
+	r->ret_auth = bytes_of(arena_dup(&r->arena, auth.p, auth.n), auth.n);
+	job->step = AUTH_STEP_STAPLE;
+out:
+	buf_free(&signature);
+	buf_free(&auth);
+	return next;
+}
+
+static bool sign_wants_staple(const struct auth_job *job)
+{
+	const struct auth_request *r = job->r;
+	const struct authority *a;
+
+	if (!r->ocsp_asked || !job->own || !job->own_issuer || job->n_send == 0 || job->o.no_ocsp ||
+	    (r->conn->ocsp != CONN_OCSP_REPLY && r->conn->ocsp != CONN_OCSP_BOTH))
+		return false;
+	a = credentials_authority(r->config->creds, job->own_issuer);
+	return (a && a->n_ocsp_uris) || job->own->n_ocsp_uris;
+}
+
+/* The OCSP response about our certificate (RFC 4806): what there is, or what comes soon. We go on without. */
+static enum auth_next sign_staple(struct auth_job *job)
+{
+	struct auth_request *r = job->r;
+	const struct authority *a;
+	struct ocsp_answer answer;
+	struct buf der = { 0 };
+	struct auth_cert *list = (struct auth_cert *)(uintptr_t)r->ret_certs;
+	uint64_t now = clock_monotonic_ms();
+
+	if (sign_wants_staple(job)) {
+		if (revocation_cache_ocsp(job->s->cache, job->own, job->own_issuer, job->now, &answer, &der) &&
+		    answer.status == CERT_STATUS_GOOD) {
+			list[job->n_send].encoding = CERT_OCSP_CONTENT;
+			list[job->n_send++].data = bytes_of(arena_dup(&r->arena, der.p, der.n), der.n);
+		} else if (!job->waited) {
+			buf_free(&der);
+			a = credentials_authority(r->config->creds, job->own_issuer);
+			job->want = (struct auth_want){ .kind = AUTH_WANT_OCSP, .cert = job->own, .issuer = job->own_issuer,
+							.url = a && a->n_ocsp_uris ? a->ocsp_uris[0] : job->own->ocsp_uris[0] };
+			job->want_deadline_ms = now + AUTH_STAPLE_MS < r->deadline_ms ? now + AUTH_STAPLE_MS : r->deadline_ms;
+			return AUTH_NEXT_WAIT;
+		}
+		buf_free(&der);
+	}
+	r->n_ret_certs = job->n_send;
+	r->ok = true;
+	return AUTH_NEXT_DONE;
+}
+
+enum auth_next auth_sign_run(struct auth_job *job)
+{
+	enum auth_next next;
+
+	if (job->step == AUTH_STEP_START) {
+		if (!sign_prepare(job))
+			return sign_explain(job);
+		job->step = AUTH_STEP_KEYS;
+	}
+	if (job->step == AUTH_STEP_KEYS) {
+		if (job->place == AUTH_AT_ASKER && !job->key->ops->quick)
+			return AUTH_NEXT_SLOW;
+		if (job->place == AUTH_AT_SERVICE)
+			return AUTH_NEXT_COMPUTE;
+		next = sign_make(job);
+		if (next != AUTH_NEXT_COMPUTE)
+			return next;
+	}
+	return sign_staple(job);
+}
+
+void auth_certreq(const struct config *config, const struct conn *conn, struct buf *ret)
+{
+	bool all = false;
+
+	for (size_t i = 0; i < conn->n_remote_rounds; i++) {
+		const struct conn_round *round = &conn->remote_rounds[i];
+
+		if (round->auth != CONN_AUTH_PUBKEY && round->auth != CONN_AUTH_ANY)
+			continue;
+		for (size_t k = 0; k < round->n_cacerts; k++)
+			if (!certreq_names(buf_bytes(ret), round->cacerts[k]))
+				buf_add(ret, round->cacerts[k]->key->spki_id, KEY_ID_LEN);
+		all |= round->n_cacerts == 0;
+	}
+	for (size_t i = 0; all && i < config->creds->n_certs && ret->n < AUTH_CERTREQ_MAX; i++)
+		if (config->creds->certs[i].flag == CERT_FLAG_CA && !certreq_names(buf_bytes(ret), config->creds->certs[i].cert))
+			buf_add(ret, config->creds->certs[i].cert->key->spki_id, KEY_ID_LEN);
+	for (size_t i = 0; all && i < config->creds->n_authorities && ret->n < AUTH_CERTREQ_MAX; i++) {
+		const struct cert *ca = config->creds->authorities[i].cacert;
+
+		if (ca && !certreq_names(buf_bytes(ret), ca))
+			buf_add(ret, ca->key->spki_id, KEY_ID_LEN);
+	}
+}

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "auth/auth_inside.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "auth/cert_url.h"
+
+/*
+ * Who the peer is: its certificates (or raw keys), their chain, its signature, then revocation. What is disclosed or fetched
+ * comes after what can be refused without: a fetch of revocation needs a trusted chain and a proof of the key, so that who has neither
+ * can make us fetch nothing but, where hash-and-URL is enabled, what its certificate should be.
+ */
+
+static void verify_ignore(struct auth_job *job, const char *what)
+{
+	size_t n = strlen(job->ignored.s);
+
+	snprintf(job->ignored.s + n, sizeof(job->ignored.s) - n, "; %s", what);
+}
+
+static void verify_add_cert(struct auth_job *job, struct cert *cert)
+{
+	if (job->n_certs < TRUST_PEER_CERTS)
+		job->certs[job->n_certs++] = cert;
+	else
+		cert_unref(cert);
+}
+
+/* Where the peer says its certificate is, is looked at only below what authorities name, if one names anything. */
+static bool verify_url_allowed(const struct credentials *creds, const char *url)
+{
+	bool named = false;
+
+	for (size_t i = 0; i < creds->n_authorities; i++) {
+		const char *base = creds->authorities[i].cert_uri_base;
+
+		if (!base)
+			continue;
+		named = true;
+		if (strncmp(url, base, strlen(base)) == 0)
+			return true;
+	}
+	return !named;
+}
+
+/* What was fetched for the CERT payload at hand. */
+static void verify_take_fetched(struct auth_job *job)
+{
+	job->waited = false;
+	job->cert_at++;
+	for (size_t i = 0; i < job->got.n_certs; i++)
+		verify_add_cert(job, job->got.certs[i]);
+	job->got.n_certs = 0;
+	if (!job->got.ok)
+		verify_ignore(job, job->got.why.s);
+}
+
+/* True: it has to be fetched. */
+static bool verify_hash_and_url(struct auth_job *job, const struct auth_cert *c)
+{
+	struct cert_url at;
+	struct errtext err;
+	struct cert *known;
+
+	if (!job->r->hash_and_url || !job->o.hash_and_url) {
+		verify_ignore(job, "it sent a hash and URL of a certificate, for which we did not ask");
+		return false;
+	}
+	if (!cert_url_parse(c->data, &job->r->arena, &at, &err)) {
+		verify_ignore(job, err.s);
+		return false;
+	}
+	known = c->encoding == CERT_HASH_AND_URL ? revocation_cache_cert(job->s->cache, at.hash.p) : NULL;
+	if (known) {
+		verify_add_cert(job, known);
+		return false;
+	}
+	if (!verify_url_allowed(job->r->config->creds, at.url)) {
+		errtext_set(&err, "its certificate would be at '%.200s', which is below no cert_uri_base of an authority", at.url);
+		verify_ignore(job, err.s);
+		return false;
+	}
+	job->want = (struct auth_want){ .kind = AUTH_WANT_CERT, .url = at.url, .hash = at.hash,
+					.bundle = c->encoding == CERT_HASH_AND_URL_BUNDLE };
+	return true;
+}
+
+static void verify_take_x509(struct auth_job *job, struct bytes data)
+{
+	struct errtext err;
+	struct cert *cert = cert_parse(data, &err);
+
+	if (cert)
+		verify_add_cert(job, cert);
+	else
+		verify_ignore(job, err.s);
+}
+
+static void verify_take_raw(struct auth_job *job, struct bytes data)
+{
+	struct errtext err;
+
+	if (job->raw)
+		return;
+	job->raw = public_key_parse(data, KEY_ANY, &err);
+	if (!job->raw)
+		verify_ignore(job, err.s);
+}
+
+static enum auth_next verify_collect(struct auth_job *job)
+{
+	const struct auth_request *r = job->r;
+
+	for (; job->cert_at < r->n_certs && job->cert_at < TRUST_PEER_CERTS; job->cert_at++) {
+		const struct auth_cert *c = &r->certs[job->cert_at];
+
+		switch (c->encoding) {
+		case CERT_X509_SIGNATURE:
+			verify_take_x509(job, c->data);
+			break;
+		case CERT_RAW_PUBLIC_KEY:
+			verify_take_raw(job, c->data);
+			break;
+		case CERT_HASH_AND_URL:
+		case CERT_HASH_AND_URL_BUNDLE:
+			if (verify_hash_and_url(job, c))
+				return AUTH_NEXT_WAIT;
+			break;
+		case CERT_OCSP_CONTENT: /* when the chain is known */
+			break;
+		default:
+			verify_ignore(job, cert_encoding_name(c->encoding));
+		}
+	}
+	return AUTH_NEXT_DONE;
+}
+
+/* ---- the signature ---- */
+
+/* Over one of what the peer may have signed. */
+static bool verify_signature(struct auth_job *job, const struct public_key *key, struct errtext *err)
+{
+	const struct auth_request *r = job->r;
+	const struct auth_rules *rules = &r->round->rules;
+	struct buf scratch = { 0 };
+	struct bytes signature;
+	struct result result = auth_signature_parse(r->method, r->auth, key, &job->scheme, &scratch, &signature);
+	bool ok = false;
+
+	if (!result_is_ok(result)) {
+		errtext_set(err, "its AUTH payload (%s): %s", auth_method_name(r->method), result.why);
+	} else if (job->scheme.hash == HASH_SHA1 && r->method == AUTH_METHOD_SIGNATURE) {
+		/* RFC 7427, 4: we did not say that we take it */
+		errtext_set(err, "it signed with SHA-1, which we did not offer");
+	} else if (rules->n_ike && !key_rules_allow(rules->ike, rules->n_ike, key, &job->scheme)) {
+		errtext_set(err, "it signed with a %u bit %s key by %s, which 'auth = %s' does not allow", key->bits,
+			    key_type_name(key->type), sig_scheme_name(&job->scheme), r->round->auth_text);
+	} else {
+		for (size_t i = 0; i < r->n_octets && !ok; i++)
+			ok = result_is_ok(public_key_verify(key, &job->scheme, &r->octets[i], 1, signature));
+		if (!ok)
+			errtext_set(err, "its signature (%s) is not by the %s key %s", sig_scheme_name(&job->scheme),
+				    key_type_name(key->type), job->chain ? "of its certificate" : "that it should have");
+	}
+	buf_free(&scratch);
+	return ok;
+}
+
+/* ---- raw keys ---- */
+
+static bool verify_by_keys(struct auth_job *job, struct public_key *const *keys, size_t n, const char *from, struct errtext *err)
+{
+	bool known = false;
+
+	for (size_t i = 0; i < n && i < AUTH_KEYS_MAX; i++) {
+		if (job->raw && !public_key_equal(job->raw, keys[i]))
+			continue;
+		known = true;
+		if (!verify_signature(job, keys[i], err))
+			continue;
+		errtext_set(&job->r->how, "raw %s key %s, %s", key_type_name(keys[i]->type), from, sig_scheme_name(&job->scheme));
+		job->r->ok = true;
+		return true;
+	}
+	if (!known)
+		errtext_set(err, "the raw public key that it sent is none of those %s", from);
+	return false;
+}
+
+static bool verify_may_ask_keys(const struct auth_job *job)
+{
+	const struct auth_request *r = job->r;
+
+	return r->id.type == ID_TYPE_FQDN && job->n_certs == 0 && r->round->n_pubkeys == 0 && r->round->n_certs == 0 &&
+	       r->round->n_cacerts == 0 && fetch_has_key_source(job->o.fetchers);
+}
+
+/* Keys by DNS. */
+static enum auth_next verify_asked_keys(struct auth_job *job)
+{
+	struct errtext err = { "" };
+
+	if (!job->waited) {
+		job->want = (struct auth_want){ .kind = AUTH_WANT_KEYS, .id = &job->r->id };
+		return AUTH_NEXT_WAIT;
+	}
+	if (!job->got.ok)
+		return auth_job_fail(job, "it sent no certificate, and there is no trusted key of '%s': %s", id_text(&job->r->id).s,
+				     job->got.why.s);
+	if (!auth_job_may_compute(job))
+		return AUTH_NEXT_COMPUTE;
+	if (!verify_by_keys(job, job->got.keys, job->got.n_keys, "found in DNS", &err))
+		return auth_job_fail(job, "%s%s", err.s, job->ignored.s);
+	return AUTH_NEXT_DONE;
+}
+
+/* ---- certificates ---- */
+
+/* A peer that sends none may be known by those that are loaded. */
+static void verify_use_loaded(struct auth_job *job)
+{
+	const struct conn_round *round = job->r->round;
+	const struct credentials *creds = job->r->config->creds;
+
+	for (size_t i = 0; i < round->n_certs && job->n_certs < TRUST_PEER_CERTS; i++)
+		verify_add_cert(job, cert_ref(round->certs[i]));
+	for (size_t i = 0; round->n_certs == 0 && i < creds->n_certs && job->n_certs < TRUST_PEER_CERTS; i++)
+		if (creds->certs[i].flag == CERT_FLAG_NONE && cert_match_id(creds->certs[i].cert, &job->r->id))
+			verify_add_cert(job, cert_ref(creds->certs[i].cert));
+}
+
+/* What the asker's thread must not do. */
+static bool verify_is_heavy(const struct auth_job *job)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < job->n_certs; i++) {
+		bytes += job->certs[i]->der.n;
+		if (job->certs[i]->key->bits > AUTH_LIGHT_BITS)
+			return true;
+	}
+	return job->n_certs > AUTH_LIGHT_CERTS || bytes > AUTH_LIGHT_BYTES;
+}
+
+/* OCSP responses that the peer sent along (RFC 4806). */
+static void verify_take_stapled(struct auth_job *job)
+{
+	const struct auth_request *r = job->r;
+
+	for (size_t i = 0; i < r->n_certs && i < TRUST_PEER_CERTS; i++) {
+		if (r->certs[i].encoding != CERT_OCSP_CONTENT || job->o.no_ocsp)
+			continue;
+		for (size_t k = 0; k + 1 < job->chain->n; k++) {
+			struct ocsp_check check = { .cert = job->chain->certs[k], .issuer = job->chain->certs[k + 1],
+						    .creds = r->config->creds, .cache = job->s->cache, .now = job->now,
+						    .skew = job->o.clock_skew };
+			struct ocsp_answer answer;
+			struct errtext ignored;
+
+			if (ocsp_response_check(&check, r->certs[i].data, &answer, &ignored))
+				revocation_cache_put_ocsp(job->s->cache, check.cert, check.issuer, &answer, r->certs[i].data);
+		}
+	}
+}
+
+/* Chain and signature: all that needs nothing from outside. */
+static enum auth_next verify_trust(struct auth_job *job)
+{
+	struct auth_request *r = job->r;
+	struct errtext err = { "" };
+	struct trust_input in = {
+		.creds = r->config->creds,
+		.round = r->round,
+		.id = &r->id,
+		.certs = job->certs,
+		.n_certs = job->n_certs,
+		.now = job->now,
+		.skew = job->o.clock_skew,
+		.enforce_critical = job->o.enforce_critical,
+	};
+
+	if (job->n_certs == 0)
+		return auth_job_fail(job, "it sent no certificate that can be used, and none is loaded for '%s'%s", id_text(&r->id).s,
+				     job->ignored.s);
+	job->chain = trust_check(&in, &err);
+	if (!job->chain || !verify_signature(job, job->chain->certs[0]->key, &err))
+		return auth_job_fail(job, "%s%s", err.s, job->ignored.s);
+	verify_take_stapled(job);
+	job->step = AUTH_STEP_REVOCATION;
+	return AUTH_NEXT_COMPUTE; /* that is: goes on */
+}
+
+static enum auth_next verify_done(struct auth_job *job)
+{
+	struct auth_request *r = job->r;
+	const struct trust_chain *chain = job->chain;
+
+	for (size_t i = 0; i + 1 < chain->n; i++)
+		for (size_t k = 0; k < job->n_certs && r->n_certs; k++)
+			if (job->certs[k] == chain->certs[i])
+				revocation_cache_put_cert(job->s->cache, job->certs[k]);
+	if (chain->n > 1)
+		errtext_set(&r->how, "certificate %s, trusted by %s, %s", cert_text(chain->certs[0]).s,
+			    id_text(&chain->certs[chain->n - 1]->subject).s, sig_scheme_name(&job->scheme));
+	else
+		errtext_set(&r->how, "certificate %s, trusted as loaded, %s", cert_text(chain->certs[0]).s, sig_scheme_name(&job->scheme));
+	r->chain = job->chain;
+	job->chain = NULL;
+	r->ok = true;
+	return AUTH_NEXT_DONE;
+}
+
+static enum auth_next verify_revocation(struct auth_job *job)
+{
+	struct revocation_env env = {
+		.cache = job->s->cache,
+		.creds = job->r->config->creds,
+		.chain = job->chain,
+		.policy = job->r->round->revocation,
+		.ocsp = !job->o.no_ocsp,
+		.crl = !job->o.no_crl,
+		.now = job->now,
+		.skew = job->o.clock_skew,
+	};
+	const char *failed = job->waited && !job->got.ok ? job->got.why.s : NULL;
+	struct revocation_source source;
+	const struct cert *cert, *issuer;
+	struct errtext err;
+
+	job->waited = false;
+	switch (revocation_step(&job->revocation, &env, failed, &source, &cert, &issuer, &err)) {
+	case REVOCATION_OK:
+		return verify_done(job);
+	case REVOCATION_REFUSED:
+		return auth_job_fail(job, "%s", err.s);
+	case REVOCATION_FETCH:
+		break;
+	}
+	job->want = (struct auth_want){ .kind = source.ocsp ? AUTH_WANT_OCSP : AUTH_WANT_CRL, .url = source.url, .cert = cert,
+					.issuer = issuer };
+	return AUTH_NEXT_WAIT;
+}
+
+/* ---- the order ---- */
+
+static enum auth_next verify_collected(struct auth_job *job)
+{
+	const struct conn_round *round = job->r->round;
+	struct errtext err = { "" };
+
+	if (verify_may_ask_keys(job)) {
+		job->step = AUTH_STEP_KEYS;
+		return verify_asked_keys(job);
+	}
+	if (round->n_pubkeys && (!job->n_certs || (!round->n_certs && !round->n_cacerts))) {
+		if (!verify_by_keys(job, round->pubkeys, round->n_pubkeys, "that the connection trusts", &err))
+			return auth_job_fail(job, "%s%s", err.s, job->ignored.s);
+		return AUTH_NEXT_DONE;
+	}
+	if (job->raw && !job->n_certs)
+		return auth_job_fail(job, "it sent a raw public key, and the connection trusts none (pubkeys)");
+	if (!job->n_certs)
+		verify_use_loaded(job);
+	job->step = AUTH_STEP_TRUST;
+	return AUTH_NEXT_COMPUTE;
+}
+
+enum auth_next auth_verify_run(struct auth_job *job)
+{
+	enum auth_next next;
+
+	if (job->step <= AUTH_STEP_CERTS) {
+		job->step = AUTH_STEP_CERTS;
+		if (job->waited)
+			verify_take_fetched(job);
+		if (!auth_job_may_compute(job))
+			return AUTH_NEXT_COMPUTE;
+		next = verify_collect(job);
+		if (next == AUTH_NEXT_WAIT)
+			return next;
+		next = verify_collected(job);
+		if (next != AUTH_NEXT_COMPUTE)
+			return next;
+	}
+	if (job->step == AUTH_STEP_KEYS)
+		return verify_asked_keys(job);
+	if (job->step == AUTH_STEP_TRUST) {
+		if (!auth_job_may_compute(job) || (job->place == AUTH_AT_ASKER && verify_is_heavy(job)))
+			return AUTH_NEXT_COMPUTE;
+		next = verify_trust(job);
+		if (next != AUTH_NEXT_COMPUTE)
+			return next;
+	}
+	return verify_revocation(job);
+}
+
+void auth_got_clear(struct auth_got *got)
+{
+	for (size_t i = 0; i < got->n_certs; i++)
+		cert_unref(got->certs[i]);
+	for (size_t i = 0; i < got->n_keys; i++)
+		public_key_unref(got->keys[i]);
+	*got = (struct auth_got){ 0 };
+}
