@@ -2,8 +2,6 @@
 #include "auth/auth_store.h"
 
 #include <fcntl.h>
-#include <openssl/x509.h>
-#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -18,16 +16,11 @@ static char *store_path(const char *dir, const struct crl *crl, const struct cer
 {
 	static const struct hash_key fixed = { 0, 0 }; /* the same at each start */
 	struct buf name = { 0 };
-	int at = X509_CRL_get_ext_by_NID(crl->x509_crl, NID_issuing_distribution_point, -1);
-	ASN1_OCTET_STRING *idp;
 
 	buf_printf(&name, "%s/", dir);
 	buf_add_hex(&name, bytes_of(issuer->key->id, KEY_ID_LEN));
-	if (at >= 0) {
-		idp = X509_EXTENSION_get_data(X509_CRL_get_ext(crl->x509_crl, at));
-		buf_printf(&name, "-%016llx", (unsigned long long)hash_bytes(
-			&fixed, bytes_of(ASN1_STRING_get0_data(idp), (size_t)ASN1_STRING_length(idp))));
-	}
+	if (crl->idp.n)
+		buf_printf(&name, "-%016llx", (unsigned long long)hash_bytes(&fixed, crl->idp));
 	buf_printf(&name, "%s.crl", crl->base.n ? "_delta" : "");
 	return buf_take_str(&name);
 }

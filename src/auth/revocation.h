@@ -43,15 +43,13 @@ enum { REVOCATION_FLUSH_CERTS = 1, REVOCATION_FLUSH_CRLS = 2, REVOCATION_FLUSH_O
 EXPORT void revocation_cache_flush(struct revocation_cache *c, unsigned what);
 
 /* ---- CRLs ---- */
-/* Whether it is the issuer's: name, cRLSign, signature; and no other than we can judge by (indirect, unknown critical extensions,
- * weak hash). False: err says why. Computes. */
+/* Whether it is the issuer's (name, cRLSign, signature), and one that we can judge by: not indirect, no weak hash. False: err says
+ * why. Computes. */
 EXPORT MUST_CHECK bool crl_check(const struct crl *crl, const struct cert *issuer, struct errtext *err);
-/* Whether the CRL's scope has the certificate: distribution points (RFC 5280, 6.3.3). */
-EXPORT bool crl_covers(const struct crl *crl, const struct cert *cert);
-/* By CRLs that crl_check and crl_covers accept; deltas among them count with their base. GOOD takes one that is not stale. text says
- * why it is revoked, or what is wrong. */
+/* By CRLs that crl_check and crl_covers (crypto/cert.h) accept; deltas among them count with their base. GOOD takes one that is not
+ * stale. text says why it is revoked, or what is wrong. ret_delta: one counted; may be NULL. */
 EXPORT enum cert_status crls_status(const struct cert *cert, struct crl *const *crls, size_t n, int64_t now, int64_t skew,
-				    struct errtext *text);
+				    struct errtext *text, bool *ret_delta);
 
 /* ---- OCSP ---- */
 #define OCSP_NONCE_MAX 128
@@ -77,6 +75,7 @@ struct revocation_run {
 	bool begun;
 	size_t left; /* certificates still to be looked at: the next is left - 1 */
 	size_t n_sources, source;
+	size_t delta; /* URIs of delta CRLs that were tried */
 	struct revocation_source sources[REVOCATION_SOURCES];
 	struct errtext why; /* what failed so far for this certificate */
 };

@@ -119,17 +119,7 @@ void revocation_cache_free(struct revocation_cache *c)
 /* Whether both speak of the same certificates: a CA may have several CRLs. */
 static bool crl_same_scope(const struct crl *a, const struct crl *b)
 {
-	ASN1_OCTET_STRING *x, *y;
-	int ia = X509_CRL_get_ext_by_NID(a->x509_crl, NID_issuing_distribution_point, -1);
-	int ib = X509_CRL_get_ext_by_NID(b->x509_crl, NID_issuing_distribution_point, -1);
-
-	if ((a->base.n == 0) != (b->base.n == 0) || (ia < 0) != (ib < 0))
-		return false;
-	if (ia < 0)
-		return true;
-	x = X509_EXTENSION_get_data(X509_CRL_get_ext(a->x509_crl, ia));
-	y = X509_EXTENSION_get_data(X509_CRL_get_ext(b->x509_crl, ib));
-	return ASN1_OCTET_STRING_cmp(x, y) == 0;
+	return id_equal(&a->issuer, &b->issuer) && (a->base.n == 0) == (b->base.n == 0) && bytes_equal(a->idp, b->idp);
 }
 
 static void cache_trim_crls(struct revocation_cache *c)
@@ -147,7 +137,7 @@ bool revocation_cache_put_crl(struct revocation_cache *c, struct crl *crl, const
 	LIST_FOREACH_SAFE(it, &c->crls) {
 		e = list_entry(it, struct cached_crl, link);
 		if (loaded || e->loaded || memcmp(e->issuer, issuer->key->spki_id, KEY_ID_LEN) != 0 ||
-		    !id_equal(&e->crl->issuer, &crl->issuer) || !crl_same_scope(e->crl, crl))
+		    !crl_same_scope(e->crl, crl))
 			continue;
 		if (crl_is_newer(crl, e->crl))
 			cached_crl_free(c, e);

@@ -1,25 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
-#include <stdio.h>
 #include <time.h>
 
 #include "auth/revocation_inside.h"
 #include "util/mem.h"
-
-/* Extensions of a CRL that are understood here or in crypto/crl.c. */
-static bool crl_knows_critical(const X509_CRL *crl)
-{
-	for (int i = 0; i < X509_CRL_get_ext_count(crl); i++) {
-		X509_EXTENSION *ext = X509_CRL_get_ext(crl, i);
-		int nid = OBJ_obj2nid(X509_EXTENSION_get_object(ext));
-
-		if (X509_EXTENSION_get_critical(ext) && nid != NID_issuing_distribution_point && nid != NID_delta_crl &&
-		    nid != NID_authority_key_identifier && nid != NID_crl_number)
-			return false;
-	}
-	return true;
-}
 
 /* SHA-1 or worse: what an attacker could have had signed as something else. */
 bool revocation_weak_hash(const X509_ALGOR *alg)
@@ -56,49 +41,17 @@ bool crl_check(const struct crl *crl, const struct cert *issuer, struct errtext 
 		errtext_set(err, "the CRL is of '%s', not of '%s'", id_text(&crl->issuer).s, id_text(&issuer->subject).s);
 	else if (crl->indirect)
 		why = "is indirect, or of some reasons or kinds of certificates only, which is not supported";
-	else if (!crl_knows_critical(crl->x509_crl))
-		why = "has a critical extension that is not known";
-	else if (!(X509_get_key_usage(issuer->x509) & KU_CRL_SIGN))
+	else if (!issuer->may_sign_crls)
 		why = "cannot count: the issuer's certificate has not the key usage cRLSign";
 	else if (revocation_weak_hash(alg))
 		why = "is signed with a weak hash (SHA-1 or older)";
-	else if (X509_CRL_verify(crl->x509_crl, issuer->key->evp) != 1) /* 0 and below: it is not, or there was an error */
+	else if (!crl_is_signed_by(crl, issuer))
 		why = "has a signature that is not its issuer's";
 	else
 		return true;
 	if (why)
 		errtext_set(err, "the CRL of '%s' %s", id_text(&crl->issuer).s, why);
 	return false;
-}
-
-static bool names_have(const GENERAL_NAMES *names, const char *uri)
-{
-	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
-		const GENERAL_NAME *n = sk_GENERAL_NAME_value(names, i);
-
-		if (n->type == GEN_URI &&
-		    bytes_equal_str(bytes_of(ASN1_STRING_get0_data(n->d.ia5), (size_t)ASN1_STRING_length(n->d.ia5)), uri))
-			return true;
-	}
-	return false;
-}
-
-bool crl_covers(const struct crl *crl, const struct cert *cert)
-{
-	int critical;
-	ISSUING_DIST_POINT *idp = X509_CRL_get_ext_d2i(crl->x509_crl, NID_issuing_distribution_point, &critical, NULL);
-	bool covers = false;
-
-	if (!idp)
-		return critical == -1; /* there is none; else there are two, or it is malformed */
-	if (!idp->distpoint)
-		covers = true;
-	/* RFC 5280, 6.3.3 (b)(2)(i): one of its names must be one of the certificate's; it may be one of several CRLs */
-	else if (idp->distpoint->type == 0)
-		for (size_t i = 0; i < cert->n_crl_uris && !covers; i++)
-			covers = names_have(idp->distpoint->name.fullname, cert->crl_uris[i]);
-	ISSUING_DIST_POINT_free(idp);
-	return covers;
 }
 
 int64_t revocation_time(const ASN1_TIME *t)
@@ -171,9 +124,10 @@ static bool delta_fits(const struct crl *delta, const struct crl *base)
 }
 
 enum cert_status crls_status(const struct cert *cert, struct crl *const *crls, size_t n, int64_t now, int64_t skew,
-			     struct errtext *text)
+			     struct errtext *text, bool *ret_delta)
 {
 	enum cert_status status = CERT_STATUS_UNKNOWN;
+	bool delta = false;
 
 	for (size_t i = 0; i < n; i++) {
 		struct errtext found;
@@ -188,6 +142,7 @@ enum cert_status crls_status(const struct cert *cert, struct crl *const *crls, s
 			if (crls[k]->base.n == 0 || !delta_fits(crls[k], crls[i]) || crl_is_stale(crls[k], now, skew))
 				continue;
 			more = crl_ask(crls[k], cert, &found);
+			delta = true;
 			word = more == CRL_SILENT ? word : more;
 		}
 		if (word == CRL_REVOKES) { /* that it is stale does not make it wrong */
@@ -200,6 +155,8 @@ enum cert_status crls_status(const struct cert *cert, struct crl *const *crls, s
 			errtext_set(text, "the CRL of '%s' is %s", id_text(&crls[i]->issuer).s,
 				    crls[i]->this_update > now + skew ? "not valid yet" : "out of date");
 	}
+	if (ret_delta)
+		*ret_delta = delta;
 	return status;
 }
 

@@ -70,7 +70,7 @@ static bool ocsp_signer_is_revoked(const struct ocsp_check *in, const struct cer
 	if (signer->ocsp_nocheck || !in->cache || !in->creds)
 		return false;
 	n = revocation_cache_crls(in->cache, in->creds, signer, in->issuer, crls);
-	status = crls_status(signer, crls, n, in->now, in->skew, &text);
+	status = crls_status(signer, crls, n, in->now, in->skew, &text, NULL);
 	for (size_t i = 0; i < n; i++)
 		crl_unref(crls[i]);
 	return status == CERT_STATUS_REVOKED;
