@@ -35,5 +35,8 @@ libbewick_la_SOURCES += \
 	src/crypto/signer_confine.c \
 	src/crypto/signer_process.c \
 	src/crypto/signer_process.h \
+	src/crypto/token.c \
+	src/crypto/token_engine.c \
+	src/crypto/token_engine.h \
 	src/crypto/x509_data.c \
 	src/crypto/x509_data.h

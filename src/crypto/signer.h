@@ -7,8 +7,8 @@
 #include "crypto/key.h"
 
 /*
- * Private keys that are not in this process: a process that signs over a socketpair and does nothing else, and tokens
- * (PKCS#11 by OpenSSL's engine or provider).
+ * Private keys that are not in this process's memory: a process that signs over a socketpair and does nothing else, and tokens
+ * (PKCS#11 by OpenSSL's engine).
  */
 struct signer;
 
@@ -23,13 +23,21 @@ EXPORT struct private_key *signer_key_parse(struct signer *s, struct bytes data,
 
 EXPORT pid_t signer_pid(struct signer *s); /* 0: it has ended */
 
+struct token_module {
+	const char *name, *path;
+};
+/* The PKCS#11 modules of the settings, copied; they are loaded when they are first used. Before there are threads. */
+EXPORT void token_modules_set(const struct token_module *modules, size_t n);
+
 struct token_ref {
 	struct bytes handle; /* CKA_ID */
 	int64_t slot;        /* -1: any */
 	const char *module;  /* of the settings, or a path; NULL: the only one */
 	const char *pin;     /* NULL: none */
 };
-/* Blocks: for helper threads. */
+/* RSA and ECDSA keys, whose public key is on the token, too. OpenSSL's engine takes one module only. Blocks, as their signing does: for helper threads. */
 EXPORT struct private_key *private_key_from_token(const struct token_ref *t, struct errtext *err);
+/* A certificate, in DER, added to ret. Blocks. */
+EXPORT MUST_CHECK bool token_cert(const struct token_ref *t, struct buf *ret, struct errtext *err);
 
 #endif

@@ -73,6 +73,11 @@ struct daemon {
 MUST_CHECK bool daemon_start(struct daemon *d, struct errtext *err);
 void daemon_stop(struct daemon *d); /* what was started, also after a failed start */
 
+/* keys.c: the process that signs, if it is wanted, and the PKCS#11 modules. */
+MUST_CHECK bool daemon_start_signer(struct daemon *d, struct errtext *err);
+void daemon_stop_signer(struct daemon *d);
+void daemon_set_modules(struct daemon *d); /* logs what is wrong */
+
 /* plugins.c. Fails when a mandatory plugin cannot be loaded. */
 MUST_CHECK bool daemon_load_plugins(struct daemon *d, struct errtext *err);
 /* Whether what was loaded has the algorithms without which nothing can be set up. */

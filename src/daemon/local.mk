@@ -6,6 +6,7 @@ libbewickd_la_SOURCES = \
 	src/daemon/bypass.c \
 	src/daemon/daemon.h \
 	src/daemon/file_logger.c \
+	src/daemon/keys.c \
 	src/daemon/log_writer.c \
 	src/daemon/log_writer.h \
 	src/daemon/logger.h \

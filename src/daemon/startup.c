@@ -31,25 +31,11 @@ static bool start_logging(struct daemon *d, struct errtext *err)
 	if (values_key_process(d->settings) && d->signer) /* a complaint about it was too early to be logged */
 		LOG(DMN, LOG_LEVEL_CONTROL, "private keys are kept by a process of their own, %d", (int)signer_pid(d->signer));
 	settings_warn_unknown(d->settings);
+	daemon_set_modules(d);
 	if (settings_str(d->settings, "user", NULL) || settings_str(d->settings, "group", NULL))
 		LOG(DMN, LOG_LEVEL_AUDIT, "settings 'user' and 'group': running as another user is not supported "
 		    "yet, this process keeps uid %u", (unsigned)getuid());
 	return true;
-}
-
-/* The first step: it forks, and there are no threads yet. */
-static bool start_signer(struct daemon *d, struct errtext *err)
-{
-	if (!values_key_process(d->settings))
-		return true;
-	d->signer = signer_start(err);
-	return d->signer != NULL;
-}
-
-static void stop_signer(struct daemon *d)
-{
-	signer_stop(d->signer);
-	d->signer = NULL;
 }
 
 static void control_each_algorithm(void *arg, control_algorithm_fn *fn, void *fn_arg)
@@ -227,7 +213,7 @@ static const struct {
 	bool (*up)(struct daemon *d, struct errtext *err);
 	void (*down)(struct daemon *d);
 } steps[] = {
-	{ start_signer, stop_signer },
+	{ daemon_start_signer, daemon_stop_signer },
 	{ daemon_open_loop, daemon_close_loop },
 	{ start_logging, NULL },
 	{ daemon_load_plugins, daemon_unload_plugins },

@@ -139,6 +139,7 @@ int main(void)
 	srunner_add_suite(runner, suite_key());
 	srunner_add_suite(runner, suite_signature());
 	srunner_add_suite(runner, suite_signer());
+	srunner_add_suite(runner, suite_token());
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

@@ -44,5 +44,6 @@ Suite *suite_protect(void);
 Suite *suite_registry(void);
 Suite *suite_signature(void);
 Suite *suite_signer(void);
+Suite *suite_token(void);
 
 #endif

@@ -16,7 +16,8 @@ test_crypto_SOURCES = \
 	testing/unit/crypto/test_protect.c \
 	testing/unit/crypto/test_registry.c \
 	testing/unit/crypto/test_signature.c \
-	testing/unit/crypto/test_signer.c
+	testing/unit/crypto/test_signer.c \
+	testing/unit/crypto/test_token.c
 test_crypto_CFLAGS = $(test_cflags) -DVECTORS='"$(abs_srcdir)/testing/vectors/crypto"' -DPLUGINS='"$(abs_builddir)"'
 test_crypto_LDADD = $(test_ldadd)
 endif
