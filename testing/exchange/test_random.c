@@ -96,13 +96,30 @@ static void step_roam(struct schedule *s)
 	lab_roam(e, addrs[e == &s->lab->b][pick(s, 5)]);
 }
 
+/* By order, or for a packet that met its trap. */
+static void step_add_child(struct schedule *s, struct lab_end *e, struct ike_sa *sa, const struct child_conf *child)
+{
+	struct child_acquire a = { .src = child->local_ts.p[0], .dst = child->remote_ts.p[0] };
+	bool met = pick(s, 3) == 0;
+
+	if (a.src.dynamic)
+		a.src = ts_from_addr(&sa->local);
+	if (a.dst.dynamic)
+		a.dst = ts_from_addr(&sa->remote);
+	memcpy(a.src.to, a.src.from, sizeof(a.src.to));
+	memcpy(a.dst.to, a.dst.from, sizeof(a.dst.to));
+	a.src.protocol = a.dst.protocol = IPPROTO_UDP;
+	a.dst.port_from = a.dst.port_to = (uint16_t)(1 + pick(s, 100));
+	ike_sa_add_child_for(sa, sa->conn, child, met ? &a : NULL, schedule_request(s, e));
+}
+
 static void step_operator(struct schedule *s)
 {
 	static const char *const names[] = { "one", "two", "three", "hosts" };
 	struct lab_end *e = pick_end(s);
 	const char *name = names[pick(s, ARRAY_LEN(names))];
 	struct ike_sa *sa = pick_sa(s, e);
-	unsigned what = pick(s, 17);
+	unsigned what = pick(s, 18);
 
 	if (s->requests[0] + s->requests[1] >= LAB_REQUESTS - 2)
 		return;
@@ -115,7 +132,7 @@ static void step_operator(struct schedule *s)
 		return;
 	} else if (what < 7 && sa->conn) {
 		if (sa->initiator || sa->state == IKE_STATE_ESTABLISHED)
-			ike_sa_add_child(sa, sa->conn, conn_child(sa->conn, name), schedule_request(s, e));
+			step_add_child(s, e, sa, conn_child(sa->conn, name));
 	} else if (what < 11) {
 		/* as the daemon does: only what is up, or already going down */
 		struct child_sa *c = sa->children;
@@ -138,6 +155,12 @@ static void step_operator(struct schedule *s)
 		ike_sa_reauth(sa);
 	} else if (what == 13) {
 		ike_sa_rekey(sa);
+	} else if (what == 17) {
+		struct child_sa *c = sa->children;
+
+		/* not of our own doing: the SAs are gone from the kernel */
+		if (c && sa->state == IKE_STATE_ESTABLISHED)
+			ike_sa_child_gone(sa, pick(s, 2) && c->next ? c->next : c);
 	} else if (what == 16) {
 		(void)ike_sa_sync(sa, pick(s, 2));
 	} else if (what == 15) {

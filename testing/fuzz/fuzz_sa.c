@@ -23,8 +23,13 @@
 #define CHILDREN(SIDE, MORE) CHILD_##SIDE("one", "1", MORE) CHILD_##SIDE("two", "2", MORE) CHILD_##SIDE("three", "3", MORE)
 #define ESP_PLAIN "esp_proposals = aes128gcm16"
 
+#define TRANSPORT_A(NAME, PORT, MORE) NAME " { mode = transport\n local_ts = dynamic[tcp]\n remote_ts = dynamic[tcp/" PORT "]\n" MORE " }\n"
+#define TRANSPORT_B(NAME, PORT, MORE) NAME " { mode = transport\n local_ts = dynamic[tcp/" PORT "]\n remote_ts = dynamic[tcp]\n" MORE " }\n"
+#define HOSTS(SIDE, MORE) TRANSPORT_##SIDE("one", "1", MORE) TRANSPORT_##SIDE("two", "2", MORE) TRANSPORT_##SIDE("three", "3", MORE)
+#define SHORT "\n rekey_time = 70s\n rand_time = 10s\n life_time = 150s\n"
+
 /* Pairs of configurations. */
-static const char *const confs[][2] = {
+static const char *const confs[8][2] = {
 	{ CONF_A_WITH(IKE_FUZZ, CHILDREN(A, ESP)), CONF_B_WITH(IKE_FUZZ, CHILDREN(B, ESP)) },
 	{ CONF_A_WITH(IKE_FUZZ, CHILDREN(A, ESP_PLAIN)), CONF_B_WITH(IKE_FUZZ, CHILDREN(B, ESP_PLAIN)) },
 	{ CONF_A_WITH(IKE_FUZZ, CHILD_A("one", "1", ESP) CHILD_A("two", "2", ESP) CHILD_A("three", "3", ESP_PLAIN)),
@@ -33,6 +38,14 @@ static const char *const confs[][2] = {
 		      CHILDREN(A, ESP "\n rekey_time = 70s\n rand_time = 10s\n life_time = 150s\n")),
 	  CONF_B_WITH(IKE_FUZZ,
 		      CHILDREN(B, ESP "\n rekey_time = 75s\n rand_time = 10s\n life_time = 150s\n")) },
+	/* transport mode, which one side may not want */
+	{ CONF_A_WITH(IKE_FUZZ, HOSTS(A, ESP)), CONF_B_WITH(IKE_FUZZ, HOSTS(B, ESP)) },
+	{ CONF_A_WITH(IKE_FUZZ, TRANSPORT_A("one", "1", ESP_PLAIN) CHILD_A("two", "2", ESP) CHILD_A("three", "3", ESP_PLAIN)),
+	  CONF_B_WITH(IKE_FUZZ, TRANSPORT_B("one", "1", ESP_PLAIN) CHILD_B("two", "2", ESP) CHILD_B("three", "3", ESP_PLAIN)) },
+	{ CONF_A_WITH(IKE_FUZZ, TRANSPORT_A("one", "1", ESP) "two { " ESP " }\n" CHILD_A("three", "3", ESP)),
+	  CONF_B_WITH(IKE_FUZZ, "one { local_ts = dynamic[tcp/1]\n remote_ts = dynamic[tcp]\n" ESP " }\n two { mode = transport\n" ESP " }\n"
+		      CHILD_B("three", "3", ESP)) },
+	{ CONF_A_WITH(IKE_FUZZ, HOSTS(A, ESP SHORT)), CONF_B_WITH(IKE_FUZZ, HOSTS(B, ESP SHORT)) },
 };
 
 static const char *const child_names[] = { "one", "two", "three" };
@@ -177,6 +190,25 @@ static struct child_sa *pick_child(struct run *r, struct ike_sa *sa)
 	return c;
 }
 
+/* met: for a packet that met a trap, inside of the child's selectors or, as backends can be wrong, outside. */
+static void operator_add(struct run *r, struct lab_end *e, struct ike_sa *sa, bool met)
+{
+	const struct child_conf *child = conn_child(sa->conn, child_names[program_pick(&r->in, 3)]);
+	struct child_acquire a;
+
+	if (met) {
+		a.src = child->local_ts.p[0].dynamic ? ts_from_addr(&sa->local) : child->local_ts.p[0];
+		a.dst = child->remote_ts.p[0].dynamic ? ts_from_addr(&sa->remote) : child->remote_ts.p[0];
+		memcpy(a.src.to, a.src.from, sizeof(a.src.to));
+		memcpy(a.dst.to, a.dst.from, sizeof(a.dst.to));
+		a.src.protocol = a.dst.protocol = IPPROTO_TCP;
+		a.dst.port_from = a.dst.port_to = (uint16_t)(1 + program_pick(&r->in, 4));
+		if (program_pick(&r->in, 8) == 7)
+			a.dst.to[0] = a.dst.from[0] ^= 0x40;
+	}
+	ike_sa_add_child_for(sa, sa->conn, child, met ? &a : NULL, run_request(r, e));
+}
+
 /* As the worker calls them: see worker/requests.c. */
 static void step_operator(struct run *r)
 {
@@ -196,7 +228,7 @@ static void step_operator(struct run *r)
 	case 1:
 	case 2:
 		if (sa->conn && (sa->initiator || sa->state == IKE_STATE_ESTABLISHED))
-			ike_sa_add_child(sa, sa->conn, conn_child(sa->conn, child_names[program_pick(&r->in, 3)]), run_request(r, e));
+			operator_add(r, e, sa, what == 2);
 		break;
 	case 3:
 	case 4:
@@ -224,6 +256,10 @@ static void step_operator(struct run *r)
 	case 12:
 		if (c)
 			ike_sa_rekey_child(sa, c);
+		break;
+	case 15:
+		if (c)
+			ike_sa_child_gone(sa, c);
 		break;
 	default:
 		if (c)
