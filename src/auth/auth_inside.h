@@ -21,6 +21,7 @@
 #define AUTH_LIGHT_BITS 4096
 #define AUTH_CERT_MAX 65536      /* bytes of a fetched certificate, or bundle */
 #define AUTH_URL_MAX 1024
+#define AUTH_MARGIN_MS 500       /* of the request's time is left when waiting ends */
 #define AUTH_STAPLE_MS 2000      /* we wait so long for the OCSP response about our own certificate */
 #define AUTH_KEYS_MAX 16         /* raw keys that are tried */
 #define AUTH_CERTREQ_MAX 5000    /* bytes of CERTREQ: more CAs than 250 are not named */
@@ -72,7 +73,7 @@ struct auth_job {
 	struct timer timer;
 	struct auth_wait *wait;
 	bool waited; /* got is the answer to want */
-	uint64_t want_deadline_ms; /* 0: the request's */
+	uint64_t want_deadline_ms; /* we wait so long, and go on without */
 	struct auth_want want;
 	struct auth_got got;
 

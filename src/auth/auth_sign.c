@@ -283,7 +283,8 @@ static enum auth_next sign_staple(struct auth_job *job)
 			a = credentials_authority(r->config->creds, job->own_issuer);
 			job->want = (struct auth_want){ .kind = AUTH_WANT_OCSP, .cert = job->own, .issuer = job->own_issuer,
 							.url = a && a->n_ocsp_uris ? a->ocsp_uris[0] : job->own->ocsp_uris[0] };
-			job->want_deadline_ms = now + AUTH_STAPLE_MS < r->deadline_ms ? now + AUTH_STAPLE_MS : r->deadline_ms;
+			if (now + AUTH_STAPLE_MS < job->want_deadline_ms)
+				job->want_deadline_ms = now + AUTH_STAPLE_MS;
 			return AUTH_NEXT_WAIT;
 		}
 		buf_free(&der);

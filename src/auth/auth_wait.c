@@ -431,9 +431,12 @@ void auth_wait_for(struct auth_job *job)
 	struct buf key = { 0 };
 	struct auth_wait *w;
 	struct errtext err;
-	uint64_t deadline = job->want_deadline_ms ? job->want_deadline_ms : job->r->deadline_ms;
 	bool fresh = false;
 
+	if (clock_monotonic_ms() >= job->want_deadline_ms) {
+		wait_refuse(job, false, "no time is left for it");
+		return;
+	}
 	wait_key(&job->want, &key);
 	w = wait_known(s, buf_bytes(&key));
 	if (w && wait_is_over(w)) {
@@ -453,7 +456,7 @@ void auth_wait_for(struct auth_job *job)
 	buf_free(&key);
 	job->wait = w;
 	list_add_tail(&w->jobs, &job->link);
-	timer_start(loop_wheel(s->loop), &job->timer, deadline, wait_timeout);
+	timer_start(loop_wheel(s->loop), &job->timer, job->want_deadline_ms, wait_timeout);
 	if (fresh && !wait_start(w, &err))
 		wait_failed(w, err.s);
 }

@@ -1,11 +1,14 @@
 # tests of src/auth, and of certificates (src/crypto), which are made by the same tools
 check_PROGRAMS += test_auth
 test_auth_SOURCES = \
+	testing/unit/auth/auth_lab.c \
+	testing/unit/auth/auth_lab.h \
 	testing/unit/auth/auth_test.h \
 	testing/unit/auth/pki.c \
 	testing/unit/auth/pki.h \
 	testing/unit/auth/pki_ocsp.c \
 	testing/unit/auth/pki_ocsp.h \
+	testing/unit/auth/test_auth_service.c \
 	testing/unit/auth/test_cert.c \
 	testing/unit/auth/test_crl.c \
 	testing/unit/auth/test_main.c \
