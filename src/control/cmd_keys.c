@@ -134,7 +134,9 @@ static void token_compute(struct helper_job *helper)
 {
 	struct token_job *j = container_of(helper, struct token_job, helper);
 
-	errtext_set(&j->why, "tokens are not supported yet");
+	struct token_ref t = { .handle = buf_bytes(&j->handle), .slot = j->slot, .module = j->module, .pin = j->pin };
+
+	j->key = private_key_from_token(&t, &j->why);
 }
 
 static void token_drop(struct mail *m)

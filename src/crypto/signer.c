@@ -197,17 +197,18 @@ static bool signer_key_sign(const struct private_key *k, const struct sig_scheme
 	return signer_ask(key->signer, writer_done(&w), parts, n_parts, ret, err);
 }
 
+/* Without an answer, and without waiting: the last reference may go on any thread. */
 static void signer_drop(struct signer *s, uint64_t number)
 {
 	uint8_t head[9];
 	struct writer w = writer_of(head, sizeof(head));
-	struct buf nothing = { NULL, 0, 0 };
-	struct errtext err;
 
 	writer_u8(&w, SIGNER_DROP);
 	writer_u64(&w, number);
-	(void)signer_ask(s, writer_done(&w), NULL, 0, &nothing, &err); /* with the process the key is gone, too */
-	buf_free(&nothing);
+	for (size_t i = 0; i < SIGNER_CHANNELS; i++) {
+		if (send(s->fds[i], head, sizeof(head), MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+			break; /* else, with all full or closed, it goes with the process */
+	}
 }
 
 static void signer_key_free(struct private_key *k)

@@ -116,6 +116,14 @@ static bool process_sign(struct reader *r, struct buf *ret, struct errtext *err)
 	return ok;
 }
 
+static void process_drop(struct bytes request)
+{
+	struct reader r = reader_of(request);
+
+	reader_skip(&r, 1);
+	private_key_unref(kept_get(reader_u64(&r), true));
+}
+
 static bool process_request(struct bytes request, struct buf *ret, struct errtext *err)
 {
 	struct reader r = reader_of(request);
@@ -125,9 +133,6 @@ static bool process_request(struct bytes request, struct buf *ret, struct errtex
 		return process_add(&r, ret, err);
 	case SIGNER_SIGN:
 		return process_sign(&r, ret, err);
-	case SIGNER_DROP:
-		private_key_unref(kept_get(reader_u64(&r), true));
-		return true;
 	}
 	errtext_set(err, "the process that signs does not know that operation");
 	return false;
@@ -161,6 +166,10 @@ static void channel_serve(int fd, uint8_t *request)
 			continue;
 		if (n <= 0)
 			break;
+		if (request[0] == SIGNER_DROP) {
+			process_drop(bytes_of(request, (size_t)n));
+			continue;
+		}
 		buf_reset(&answer);
 		buf_add_u8(&answer, 1);
 		done = process_request(bytes_of(request, (size_t)n), &answer, &err);

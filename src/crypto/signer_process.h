@@ -16,7 +16,7 @@
 enum signer_op {
 	SIGNER_ADD = 1, /* enum key_type, data: u64 number of the key, SubjectPublicKeyInfo */
 	SIGNER_SIGN,    /* u64 number, kind, hash, salt, data: signature */
-	SIGNER_DROP,    /* u64 number: nothing */
+	SIGNER_DROP,    /* u64 number: has no answer */
 };
 
 /* The process, after fork: does not return. Its first message, on the first channel, is an answer: whether it is ready. */

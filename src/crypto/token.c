@@ -32,7 +32,14 @@ static struct {
 struct token_key {
 	struct private_key base;
 	EVP_PKEY *evp;
+	struct token_key *next_dead;
 };
+
+/* Keys nobody uses any more: what their end does waits for the token, so the next who does that anyway does it. */
+static struct {
+	pthread_mutex_t lock; /* guards the list */
+	struct token_key *first;
+} dead = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 void token_modules_set(const struct token_module *modules, size_t n)
 {
@@ -105,13 +112,32 @@ static bool token_prepare(const struct token_ref *t, struct errtext *err)
 
 /* ---- keys ---- */
 
+/* Takes the lock, and frees what waits for it. */
+static void token_lock(void)
+{
+	struct token_key *k;
+
+	pthread_mutex_lock(&dead.lock);
+	k = dead.first;
+	dead.first = NULL;
+	pthread_mutex_unlock(&dead.lock);
+	pthread_mutex_lock(&loaded.lock);
+	while (k) {
+		struct token_key *next = k->next_dead;
+
+		EVP_PKEY_free(k->evp);
+		free(k);
+		k = next;
+	}
+}
+
 static bool token_key_sign(const struct private_key *k, const struct sig_scheme *scheme, const struct bytes *parts, size_t n_parts,
 			   struct buf *ret, struct errtext *err)
 {
 	const struct token_key *t = (const struct token_key *)k;
 	bool ok;
 
-	pthread_mutex_lock(&loaded.lock);
+	token_lock();
 	ok = memory_sign(t->evp, k->public, scheme, parts, n_parts, ret, err);
 	pthread_mutex_unlock(&loaded.lock);
 	return ok;
@@ -121,11 +147,11 @@ static void token_key_free(struct private_key *k)
 {
 	struct token_key *t = (struct token_key *)k;
 
-	pthread_mutex_lock(&loaded.lock);
-	EVP_PKEY_free(t->evp);
-	pthread_mutex_unlock(&loaded.lock);
 	public_key_unref(k->public);
-	free(t);
+	pthread_mutex_lock(&dead.lock);
+	t->next_dead = dead.first;
+	dead.first = t;
+	pthread_mutex_unlock(&dead.lock);
 }
 
 static const struct private_key_ops token_key_ops = {
@@ -191,7 +217,7 @@ struct private_key *private_key_from_token(const struct token_ref *t, struct err
 	struct private_key *k = NULL;
 	struct buf name = { NULL, 0, 0 };
 
-	pthread_mutex_lock(&loaded.lock);
+	token_lock();
 	if (token_name(t, "private", &name, err) && token_prepare(t, err))
 		k = token_key_load(buf_str(&name), err);
 	pthread_mutex_unlock(&loaded.lock);
@@ -204,7 +230,7 @@ bool token_cert(const struct token_ref *t, struct buf *ret, struct errtext *err)
 	struct buf name = { NULL, 0, 0 };
 	bool ok;
 
-	pthread_mutex_lock(&loaded.lock);
+	token_lock();
 	ok = token_name(t, "cert", &name, err) && token_prepare(t, err) && token_engine_cert(loaded.engine, buf_str(&name), ret, err);
 	pthread_mutex_unlock(&loaded.lock);
 	buf_free(&name);

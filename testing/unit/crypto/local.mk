@@ -11,6 +11,7 @@ test_crypto_SOURCES = \
 	testing/unit/crypto/test_kat.c \
 	testing/unit/crypto/test_ke.c \
 	testing/unit/crypto/test_key.c \
+	testing/unit/crypto/test_key_bad.c \
 	testing/unit/crypto/test_keys.c \
 	testing/unit/crypto/test_mac.c \
 	testing/unit/crypto/test_protect.c \

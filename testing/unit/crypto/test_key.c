@@ -171,6 +171,7 @@ Suite *suite_key(void)
 	tcase_add_unchecked_fixture(t, test_keys_load, test_keys_free);
 	tcase_add_test(t, accepts_all_forms);
 	tcase_add_test(t, refuses_truncated);
+	test_key_bad(t);
 	tcase_set_timeout(t, 60);
 	suite_add_tcase(s, t);
 	return s;
