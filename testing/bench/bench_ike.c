@@ -17,7 +17,8 @@
 /*
  * What a responder costs: CPU time of a bewickd (kernel-null, settings as shipped but for ports and socket) per
  * set-up, per DPD exchange, per rekeying, memory per pair of SAs; each beside the bare crypto it has to do, measured in the
- * same run. And what the timers of SAs cost on which nothing happens, in this process on a clock that is turned by hand.
+ * same run. And what SAs cost on which nothing happens, in this process on a clock that is turned by hand: their timers, keepalives,
+ * and addresses of this host that change.
  */
 
 #define CONF_LOAD                                                                                  \
@@ -265,6 +266,29 @@ static void bench_idle(struct bench *b)
 	       idle.wakeups ? idle.cpu_s / (double)idle.wakeups * 1e6 : 0);
 }
 
+static void bench_keepalives(struct bench *b)
+{
+	struct load_keepalives k = load_keepalives(b->load, 20, 5);
+
+	printf("keepalives of %zu SAs behind NATs, every 20 s: %.2f us each = %.2f x sending them without SAs; with ESP going out instead "
+	       "%.2f us per look\n",
+	       b->load->n_sas, k.cpu_s / (double)k.sent * 1e6, k.cpu_s / k.floor_s,
+	       k.busy_wakeups ? k.busy_cpu_s / (double)k.busy_wakeups * 1e6 : 0);
+	if (k.sent < b->load->n_sas * 14)
+		fprintf(stderr, "only %llu keepalives were sent\n", (unsigned long long)k.sent);
+}
+
+/* Addresses of this host that change are looked at by every SA; after the other figures, as SAs are at one address then. */
+static void bench_roam(struct bench *b)
+{
+	struct load_roam few = load_roam(b->load, 1000), all = load_roam(b->load, b->load->n_sas);
+	double each = all.cpu_s / (double)b->load->n_sas * 1e6;
+
+	printf("an address that comes or goes, for %zu SAs that it does not concern: %.0f ms, %.2f us each = %.2f x their route look-ups, "
+	       "%.2f x that of 1,000 SAs\n",
+	       b->load->n_sas, all.cpu_s * 1e3, each, all.cpu_s / all.floor_s, each / (few.cpu_s / 1000 * 1e6));
+}
+
 static void bench_run(struct bench *b, size_t many)
 {
 	double setup_floor = floor_setup(b->crypto, 3000), dpd_floor = floor_dpd(b->crypto, 200000);
@@ -292,6 +316,8 @@ static void bench_run(struct bench *b, size_t many)
 	       b->load->n_sas, dpd, dpd / dpd_floor, dpd / setup_floor, 1e6 / dpd, (unsigned long long)lost);
 	bench_rekeying(b);
 	bench_idle(b);
+	bench_keepalives(b);
+	bench_roam(b);
 	rss1 = now_rss_kib(b->daemon);
 	load_delete_all(b->load);
 	rss2 = rss1;

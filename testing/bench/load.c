@@ -5,15 +5,26 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "loop/loop.h"
 #include "testing/lib/swanctl_text.h"
+
+#define LOAD_BATCH 64 /* datagrams, as a turn of a worker sends them */
 
 /* ---- the host of the SAs ---- */
 
 static void load_keepalive(void *host, const struct addr *local, const struct addr *remote)
 {
+	struct load *l = host;
+
+	net_send_keepalive(l->nw, local, remote);
+	if (++l->keepalives % LOAD_BATCH == 0)
+		(void)net_flush(l->nw);
+}
+
+static bool load_route(void *host, const struct addr *local, const struct addr *remote, unsigned *ret_ifindex)
+{
+	return result_is_ok(net_route(((struct load *)host)->net, local, remote, ret_ifindex));
 }
 
 static void load_send(void *host, const struct addr *local, const struct addr *remote, unsigned dscp, struct bytes msg)
@@ -221,6 +232,7 @@ static const struct sa_host_ops load_host_ops = {
 	.kernel_done = load_kernel_done,
 	.resolve = load_resolve,
 	.source_address = load_source,
+	.route = load_route,
 	.reinitiate = load_reinitiate,
 	.retrap = load_reinitiate,
 	.trap_reqid = load_trap_reqid,
@@ -430,52 +442,6 @@ bool load_rekey(struct load *l, size_t i, bool ike)
 	else
 		ike_sa_rekey_child(sa, sa->children);
 	return true;
-}
-
-static double load_cpu(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
-struct load_idle load_idle_hour(struct load *l, unsigned dpd_delay_s, unsigned rekey_s, unsigned reauth_s)
-{
-	struct conn *conn = (struct conn *)(uintptr_t)l->conn; /* ours: nobody else reads it */
-	uint64_t now = wheel_now(l->ctx.wheel), end = now + 3600000;
-	struct load_idle idle = { 0 };
-
-	conn->dpd_delay = dpd_delay_s;
-	for (size_t i = 0; i < l->n_sas; i++) {
-		struct ike_sa *sa = l->sas[i];
-
-		sa->dpd_ms = 0;
-		/* spread as SAs are that came one after the other; none comes to its end in this hour */
-		sa->last_in_ms = now - 1000ull * dpd_delay_s * i / l->n_sas;
-		sa->rekey_ms = now + 1000ull * rekey_s + i;
-		sa->reauth_ms = now + 1000ull * reauth_s + i;
-		sa->over_ms = sa->reauth_ms + 3600000;
-		for (struct child_sa *c = sa->children; c; c = c->next)
-			c->rekey_ms = c->life_ms = sa->rekey_ms;
-		ike_sa_schedule(sa);
-	}
-	l->traffic = true;
-	l->wakeups = 0;
-	idle.cpu_s = load_cpu();
-	while (now < end) {
-		uint64_t next = wheel_next(l->ctx.wheel);
-
-		/* as a loop does: nothing is done before something is due */
-		now = next > now ? next < end ? next : end : now + 1;
-		wheel_advance(l->ctx.wheel, now);
-	}
-	idle.cpu_s = load_cpu() - idle.cpu_s;
-	idle.wakeups = l->wakeups;
-	l->traffic = false;
-	conn->dpd_delay = 0;
-	l->ahead_ms = end - clock_monotonic_ms();
-	return idle;
 }
 
 void load_delete_all(struct load *l)

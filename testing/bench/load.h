@@ -26,6 +26,7 @@ struct load {
 	uint64_t ahead_ms;  /* of the real clock */
 	bool traffic;	    /* ESP comes in all the time */
 	uint64_t wakeups;   /* looks at the traffic */
+	uint64_t keepalives;
 	const struct conn *conn;
 };
 
@@ -47,6 +48,21 @@ struct load_idle {
 	uint64_t wakeups; /* of SAs, all together */
 };
 struct load_idle load_idle_hour(struct load *l, unsigned dpd_delay_s, unsigned rekey_s, unsigned reauth_s);
+
+/* Keepalives of all, which are behind a NAT, for some minutes on such a clock; and the same datagrams without SAs. */
+struct load_keepalives {
+	double cpu_s, floor_s;
+	uint64_t sent;
+	double busy_cpu_s; /* for so long when ESP goes out all the time, so that none is needed */
+	uint64_t busy_wakeups;
+};
+struct load_keepalives load_keepalives(struct load *l, unsigned interval_s, unsigned minutes);
+
+/* This host's addresses change in a way that concerns none of the first n SAs: all look. And their route look-ups alone. */
+struct load_roam {
+	double cpu_s, floor_s;
+};
+struct load_roam load_roam(struct load *l, size_t n);
 /* Deletes all, waits for the answers. */
 void load_delete_all(struct load *l);
 

@@ -6,6 +6,7 @@ bench_ike_SOURCES = \
 	testing/bench/floor.h \
 	testing/bench/load.c \
 	testing/bench/load.h \
+	testing/bench/load_time.c \
 	testing/lib/swanctl_text.c \
 	testing/lib/swanctl_text.h
 bench_ike_CFLAGS = $(AM_CFLAGS)
