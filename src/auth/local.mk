@@ -19,6 +19,8 @@ libbewick_la_SOURCES += \
 	src/auth/revocation_crl.c \
 	src/auth/revocation_inside.h \
 	src/auth/revocation_ocsp.c \
+	src/auth/signed_octets.c \
+	src/auth/signed_octets.h \
 	src/auth/trust.c \
 	src/auth/trust.h \
 	src/auth/trust_inside.h \

@@ -129,6 +129,7 @@ static bool start_workers(struct daemon *d, struct errtext *err)
 		.kernel_ops = d->kernel_ops,
 		.kernel = d->kernel,
 		.attributes = d->plugin_env.attributes,
+		.auth = d->auth,
 		.config = config,
 		.events = control_mailbox(d->control),
 	};
@@ -167,7 +168,7 @@ static void stop_workers(struct daemon *d)
 
 static bool start_serving(struct daemon *d, struct errtext *err)
 {
-	control_use(d->control, &(struct control_parts){ .signer = d->signer, .helpers = d->helpers });
+	control_use(d->control, &(struct control_parts){ .signer = d->signer, .helpers = d->helpers, .auth = d->auth });
 	d->control_serves = control_start(d->control, d->workers, err);
 	return d->control_serves;
 }

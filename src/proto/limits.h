@@ -71,6 +71,7 @@
 #define LIMIT_REKEY_RETRY_MIN_MS 500  /* and no attempt when the hard limit is closer than twice that */
 #define LIMIT_REPLACED_MS 300000      /* a peer that rekeyed a CHILD_SA has so long to delete the old one */
 #define LIMIT_BACKEND_MS 20000        /* an IPsec backend has so long to answer; less than the half-open limit of peers */
+#define LIMIT_AUTH_MS 18000           /* signing, or checking certificates with all that has to be fetched; less than the former */
 #define LIMIT_IDLE_LOOK_MS 1000       /* before an idle CHILD_SA is closed the backend has so long to look for traffic */
 #define LIMIT_CHILDREN 4096           /* CHILD_SAs of one IKE_SA */
 #define LIMIT_WINDOW 1                /* our own window; larger ones of the peer are used up to this */

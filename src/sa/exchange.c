@@ -511,6 +511,8 @@ static bool exchange_authenticated(struct ike_sa *sa, struct auth_request *r)
 {
 	struct task *t;
 
+	if (sa->setup)
+		sa->setup->authenticating = NULL;
 	if ((t = exchange_authenticating(sa->active)))
 		exchange_active_goes_on(sa, t, t->ops->authenticated(sa, t, r));
 	else if ((t = exchange_authenticating(sa->passive)))
@@ -520,7 +522,8 @@ static bool exchange_authenticated(struct ike_sa *sa, struct auth_request *r)
 
 void ike_sa_authenticated(struct ike_sa *sa, struct auth_request *r)
 {
-	if (sa->finished)
+	/* the set-up may have begun anew meanwhile, or waited long enough */
+	if (sa->finished || !sa->setup || sa->setup->authenticating != r)
 		return;
 	(void)exchange_authenticated(sa, r);
 	exchange_completed(sa);

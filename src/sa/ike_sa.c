@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "sa/authentication.h"
 #include "sa/child_successor.h"
 #include "sa/config_payload.h"
 #include "sa/deadline.h"
@@ -144,6 +145,7 @@ void ike_setup_free(struct ike_setup *s)
 	buf_free(&s->cookie);
 	free(s->names);
 	exchange_unhold(s);
+	announced_clear(&s->announced);
 	if (s->ke_key)
 		s->ke->key_free(s->ke_key);
 	free(s);
@@ -175,6 +177,7 @@ static void ike_sa_strip(struct ike_sa *sa)
 	sa->setup = NULL;
 	sa_attributes_unref(sa->attributes);
 	sa->attributes = NULL;
+	chains_clear(sa);
 	secret_clear(&sa->keys.all);
 	memset(&sa->protect, 0, sizeof(sa->protect));
 	id_free(&sa->local_id);

@@ -9,9 +9,11 @@
 #include "util/log.h"
 #include "wire/message.h"
 
+struct crl;
 struct fragment_set;
 struct mobike_addrs;
 struct sa_attributes;
+struct sa_chains;
 struct task;
 
 /* An address of a name in local_addrs. */
@@ -24,6 +26,17 @@ struct initiate_name {
 struct held_message {
 	struct arena arena;
 	struct payload_list list;
+};
+
+/* What the peer told of itself before it authenticates. */
+struct auth_announced {
+	uint16_t hashes;      /* RFC 7427: bits HASH_BIT of its SIGNATURE_HASH_ALGORITHMS, HASH_BIT(0) with any; 0: none came */
+	bool certreq;         /* a CERTREQ for X.509 certificates or raw keys came, even if it names no CA */
+	bool ocsp;            /* RFC 4806 */
+	bool hash_and_url;    /* RFC 7296, 3.6 */
+	bool multiple;        /* RFC 4739 */
+	uint32_t methods;     /* RFC 9593: bits 1 << enum auth_method; 0: none came */
+	struct buf cas;       /* hashes of 20 bytes of CERTREQ */
 };
 
 /* Only while IKE_SA_INIT and IKE_AUTH run; freed when the SA is established. */
@@ -42,6 +55,8 @@ struct ike_setup {
 	uint8_t error_repeats;
 	uint8_t n_answers; /* log limits of what is not authenticated */
 	struct held_message *held;
+	struct auth_announced announced;
+	const struct auth_request *authenticating; /* the one whose answer is waited for; never looked into */
 	/* sa/initiate.h */
 	bool resolving;    /* a name is being looked up, or waits to be: nothing is sent */
 	bool others;       /* more than one entry of remote_addrs can be called */
@@ -109,6 +124,7 @@ struct ike_sa {
 	struct ike_setup *setup;
 	struct child_sa *children;
 	struct sa_attributes *attributes; /* sa/config_payload.h; NULL none */
+	struct sa_chains *chains; /* sa/authentication.h: certificates that the peer is believed for; NULL none */
 	struct task *queued, *active, *passive;
 	/* sa/successor.h */
 	struct ike_sa *successor;                /* that replaced this one */

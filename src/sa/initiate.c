@@ -33,6 +33,7 @@ void initiate_reset(struct ike_sa *sa)
 
 		sa->active = t->next;
 		if (t->type == TASK_CHILD_CREATE) {
+			t->held = false;
 			ike_sa_queue(sa, t);
 		} else {
 			task_request_done(sa, t, CAUSE_NONE, NULL);

@@ -1,6 +1,9 @@
 libbewick_la_SOURCES += \
 	src/sa/address.c \
 	src/sa/address.h \
+	src/sa/announce.c \
+	src/sa/authentication.c \
+	src/sa/authentication.h \
 	src/sa/child_sa.c \
 	src/sa/child_sa.h \
 	src/sa/child_sa_states.c \
@@ -71,6 +74,9 @@ libbewick_la_SOURCES += \
 	src/sa/tasks/child_refusal.c \
 	src/sa/tasks/child_rekey.c \
 	src/sa/tasks/ike_auth.c \
+	src/sa/tasks/ike_auth.h \
+	src/sa/tasks/ike_auth_choose.c \
+	src/sa/tasks/ike_auth_proof.c \
 	src/sa/tasks/ike_auth_lifetime.c \
 	src/sa/tasks/ike_delete.c \
 	src/sa/tasks/ike_dpd.c \

@@ -101,8 +101,12 @@ void ike_sa_terminate(struct ike_sa *sa, bool force, struct sa_request request)
 	case IKE_STATE_PASSIVE:
 	case IKE_STATE_DESTROYING:
 	case IKE_STATES:
-		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "destroying IKE_SA in state %s without notification",
-		       ike_state_name(sa->state));
+		/* RFC 7296, 2.21.2: a responder that is still being checked has its side up already */
+		if (sa->state == IKE_STATE_CONNECTING && sa->park == PARK_RESPONSE)
+			exchange_notify_once(sa, NOTIFY_AUTHENTICATION_FAILED);
+		else
+			LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "destroying IKE_SA in state %s without notification",
+			       ike_state_name(sa->state));
 		ike_sa_finish(sa, IKE_EVENT_DESTROY, CAUSE_CLOSED, "terminated by the operator");
 		return;
 	}

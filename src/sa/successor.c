@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "sa/address.h"
+#include "sa/authentication.h"
 #include "sa/collision.h"
 #include "sa/config_payload.h"
 #include "sa/deadline.h"
@@ -95,6 +96,7 @@ static void successor_inherit(struct ike_sa *sa, const struct ike_sa *old)
 	sa->if_id_out = old->if_id_out;
 	mobike_inherit(sa, old);
 	config_payload_inherit(sa, old);
+	chains_inherit(sa, old);
 	sa->origin_id = old->origin_id;
 	sa->was_id = old->log.id;
 }

@@ -43,7 +43,8 @@ static const struct message_shape message_shapes[] = {
 	    ONE(TSI), ONE(TSR) } },
 	{ EXCHANGE_IKE_AUTH, REQUEST, PAYLOAD_IDI,
 	  { ONE(IDI), OPTIONAL(IDR), OPTIONAL(AUTH), SOME(CERT), SOME(CERTREQ), OPTIONAL(CP) } },
-	{ EXCHANGE_IKE_AUTH, REQUEST, PAYLOAD_NONE, { ONE(AUTH) } },
+	/* Empty: for the next round of the responder alone (RFC 4739, 2.5) */
+	{ EXCHANGE_IKE_AUTH, REQUEST, PAYLOAD_NONE, { OPTIONAL(AUTH) } },
 
 	/* CERTREQ has no meaning in responses, but RFC 6311, 5.1, has it there. */
 	{ EXCHANGE_IKE_AUTH, RESPONSE, PAYLOAD_EAP,
@@ -53,7 +54,7 @@ static const struct message_shape message_shapes[] = {
 	  { OPTIONAL(IDR), OPTIONAL(AUTH), SOME(CERT), SOME(CERTREQ), OPTIONAL(CP), ONE(SA), ONE(TSI),
 	    ONE(TSR) } },
 	{ EXCHANGE_IKE_AUTH, RESPONSE, PAYLOAD_NONE,
-	  { OPTIONAL(IDR), ONE(AUTH), SOME(CERT), SOME(CERTREQ), OPTIONAL(CP) } },
+	  { OPTIONAL(IDR), OPTIONAL(AUTH), SOME(CERT), SOME(CERTREQ), OPTIONAL(CP) } },
 
 	/* RFC 7296, 1.3.1 and 1.3.3: with TS for a CHILD_SA; 1.3.2: without for the IKE_SA */
 	{ EXCHANGE_CREATE_CHILD_SA, REQUEST, PAYLOAD_TSI,

@@ -454,6 +454,7 @@ const struct sa_host_ops worker_host_ops = {
 	.move_done = host_move_done,
 	.moving = host_moving,
 	.moved = host_moved,
+	.authenticate = authentication_ask,
 	.resolve = host_resolve,
 	.source_address = host_source_address,
 	.own_address = host_own_address,

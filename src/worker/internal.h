@@ -34,6 +34,8 @@ enum worker_mail_kind {
 	WORKER_MAIL_ROAM,
 	WORKER_MAIL_TRAP,
 	WORKER_MAIL_STREAM,
+	WORKER_MAIL_AUTHENTICATED,
+	WORKER_MAIL_RECHECK_CRL,
 };
 
 /* Half-open IKE_SAs of all workers, in all and per source address (half_open.c). */
@@ -249,6 +251,11 @@ void host_resolved(struct worker *w, struct resolve_job *job);
 void host_replace(struct worker *w, const struct replace_mail *m);
 /* Mail that is one block of memory. */
 void mail_free(struct mail *m);
+
+/* ---- authentication.c ---- */
+bool authentication_ask(void *host, struct ike_sa *sa, struct auth_request *r); /* of sa_host_ops */
+void authentication_answered(struct worker *w, struct mail *m); /* WORKER_MAIL_AUTHENTICATED; takes the mail */
+void authentication_recheck(struct worker *w, struct mail *m);	/* WORKER_MAIL_RECHECK_CRL; takes the mail */
 
 /* ---- roam.c ---- */
 /* WORKER_MAIL_ROAM; takes the mail. */

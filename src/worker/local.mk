@@ -1,4 +1,5 @@
 libbewick_la_SOURCES += \
+	src/worker/authentication.c \
 	src/worker/cookie.c \
 	src/worker/dispatch.c \
 	src/worker/half_open.c \

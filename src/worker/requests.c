@@ -419,6 +419,8 @@ void request_run(struct worker *w, struct request_mail *m)
 	case WORKER_MAIL_ROAM:
 	case WORKER_MAIL_TRAP:
 	case WORKER_MAIL_STREAM:
+	case WORKER_MAIL_AUTHENTICATED:
+	case WORKER_MAIL_RECHECK_CRL:
 		break;
 	}
 	m->mail.drop(&m->mail);

@@ -213,6 +213,12 @@ static void worker_run_mail(struct worker *w, struct mail *m)
 	case WORKER_MAIL_ROAM:
 		roam_run(w, m);
 		return; /* it may take several turns */
+	case WORKER_MAIL_AUTHENTICATED:
+		authentication_answered(w, m);
+		return;
+	case WORKER_MAIL_RECHECK_CRL:
+		authentication_recheck(w, m);
+		return; /* it may take several turns */
 	case WORKER_MAIL_TRAP:
 		traps_mail(w, m);
 		return;

@@ -5,6 +5,8 @@
 #include "loop/helper.h"
 #include "sa/info.h"
 
+struct auth_service;
+struct crl;
 struct net;
 
 /*
@@ -20,6 +22,7 @@ struct workers_options {
 	const struct kernel_ops *kernel_ops;
 	struct kernel *kernel;
 	struct helper_pool *helpers; /* for names */
+	struct auth_service *auth;   /* signs and verifies; NULL: there are only pre-shared keys. To be closed before the workers end */
 	const struct attribute_registry *attributes; /* frozen; NULL none */
 	struct config *config;       /* the first snapshot; a reference is taken */
 	struct mailbox *events;      /* gets WORKER_EVENT mail: control's box */
@@ -43,6 +46,8 @@ EXPORT void workers_set_config(struct workers *w, struct config *config);
 EXPORT void workers_set_options(struct workers *w, const struct workers_options *options);
 /* This host's addresses are these now, or its routes changed: IKE_SAs follow. References are taken. Any thread. */
 EXPORT void workers_roam(struct workers *w, struct local_addrs *locals);
+/* A CRL has come: IKE_SAs whose peer's certificates it revokes are closed. Takes a reference. Any thread. */
+EXPORT void workers_recheck_crl(struct workers *w, const struct crl *crl);
 /* Which events are mailed: bits 1 << enum sa_event, and below. Nothing is made for those nobody wants. */
 EXPORT void workers_want_events(struct workers *w, unsigned mask);
 

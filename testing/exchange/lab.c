@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lab.h"
+#include "lab_auth.h"
 #include "lab_private.h"
 
 #include <check.h>
@@ -484,6 +485,7 @@ static const struct sa_host_ops lab_host_ops = {
 	.move_done = lab_move_done,
 	.moving = lab_moving,
 	.moved = lab_ignore,
+	.authenticate = lab_authenticate,
 	.resolve = lab_resolve,
 	.source_address = lab_source_address,
 	.own_address = lab_own_address,
@@ -613,6 +615,7 @@ static void lab_end_clear(struct lab_end *e)
 		if (!e->sas[i]->finished)
 			ike_sa_finish(e->sas[i], IKE_EVENT_DESTROY, CAUSE_SHUTDOWN, "the test ends");
 	lab_reap(e);
+	lab_auth_clear(e);
 	ck_assert_uint_eq(e->kernel_children, 0);
 	ck_assert_uint_eq(e->kernel_spis, 0);
 	ck_assert_uint_eq(e->children, 0);
@@ -761,6 +764,8 @@ void lab_deliver(struct lab *lab)
 	lab_receive(&p);
 	free(p.data);
 	lab_check(lab);
+	if (lab_auth_run(lab))
+		lab_check(lab);
 }
 
 static struct ike_header lab_header(const struct ike_sa *sa, unsigned exchange, bool response, uint32_t message_id)
@@ -900,6 +905,7 @@ void lab_advance(struct lab *lab, uint64_t ms)
 	if (!lab->b.asleep)
 		wheel_advance(lab->b.ctx.wheel, lab->now);
 	lab_reap(&lab->b);
+	lab_auth_run(lab);
 	lab_check(lab);
 }
 
@@ -955,6 +961,7 @@ void lab_check(struct lab *lab)
 		struct lab_end *e = ends[i];
 		unsigned with_handle = 0, with_spi = 0;
 
+		lab_auth_check(e);
 		for (size_t k = 0; k < e->n_sas; k++) {
 			/* fragments of an answer are kept only while it is waited for, and none by a shell */
 			ck_assert(e->sas[k]->outstanding || !fragment_held(e->sas[k], true));

@@ -27,7 +27,12 @@
 #define LAB_STREAMS 32
 #define LAB_RESERVED 16
 
+#define LAB_AUTHS 16
+
 struct lab_child; /* of the mock backend */
+struct auth_request;
+/* Requests to the service of authentication (lab_auth.h). */
+enum lab_auth { LAB_AUTH_AT_ONCE, LAB_AUTH_BY_HAND, LAB_AUTH_FULL };
 
 struct lab_event {
 	enum sa_event event;
@@ -61,6 +66,12 @@ struct lab_end {
 	/* the backend */
 	unsigned kernel_children, kernel_spis; /* installed; reserved */
 	struct lab_child *carriers;
+	enum lab_auth auth;
+	bool auth_fail_sign, auth_fail_verify; /* what the service says */
+	size_t auth_cert_len;		       /* bytes of the certificate that goes with our signatures */
+	struct auth_request *auths[LAB_AUTHS];
+	size_t n_auths, auth_certs; /* waiting; CERT payloads that came with the last one to be verified */
+	unsigned auth_works[2];     /* answered: enum auth_work */
 	unsigned streams[LAB_STREAMS]; /* how many SAs use each */
 	unsigned streams_again;	       /* connections that were asked for anew */
 	bool no_streams;	       /* cannot be opened */

@@ -2,6 +2,8 @@ check_PROGRAMS += test_exchange
 test_exchange_SOURCES = \
 	testing/exchange/confs.h \
 	testing/exchange/lab.c \
+	testing/exchange/lab_auth.c \
+	testing/exchange/lab_auth.h \
 	testing/exchange/lab_backend.c \
 	testing/exchange/lab_plugins.c \
 	testing/exchange/lab_private.h \
@@ -21,6 +23,11 @@ test_exchange_SOURCES = \
 	testing/exchange/test_mobike.c \
 	testing/exchange/test_mobike_auth.c \
 	testing/exchange/test_mobike_rules.c \
+	testing/exchange/test_auth.c \
+	testing/exchange/test_auth_keys.c \
+	testing/exchange/test_auth_rounds.c \
+	testing/unit/auth/pki.c \
+	testing/unit/auth/pki.h \
 	testing/exchange/test_backend.c \
 	testing/exchange/test_nat.c \
 	testing/exchange/test_modes.c \

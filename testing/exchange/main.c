@@ -18,6 +18,9 @@ int main(void)
 	srunner_add_suite(r, mobike_rules_suite());
 	srunner_add_suite(r, mobike_auth_suite());
 	srunner_add_suite(r, nat_suite());
+	srunner_add_suite(r, auth_suite());
+	srunner_add_suite(r, auth_keys_suite());
+	srunner_add_suite(r, auth_rounds_suite());
 	srunner_add_suite(r, backend_suite());
 	srunner_add_suite(r, modes_suite());
 	srunner_add_suite(r, odd_suite());

@@ -52,6 +52,8 @@ noinst_PROGRAMS += fuzz_sa
 fuzz_sa_SOURCES = \
 	testing/exchange/confs.h \
 	testing/exchange/lab.c \
+	testing/exchange/lab_auth.c \
+	testing/exchange/lab_auth.h \
 	testing/exchange/lab_backend.c \
 	testing/exchange/lab_plugins.c \
 	testing/exchange/lab_unknown.c \
@@ -76,6 +78,8 @@ noinst_PROGRAMS += fuzz_fragment
 fuzz_fragment_SOURCES = \
 	testing/exchange/confs.h \
 	testing/exchange/lab.c \
+	testing/exchange/lab_auth.c \
+	testing/exchange/lab_auth.h \
 	testing/exchange/lab_backend.c \
 	testing/exchange/lab_plugins.c \
 	testing/exchange/lab_unknown.c \

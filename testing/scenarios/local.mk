@@ -9,6 +9,7 @@ EXTRA_DIST += \
 	testing/interop/test_fragments.py \
 	testing/interop/test_ike_rekey.py \
 	testing/interop/test_matrix.py \
+	testing/interop/test_certificates.py \
 	testing/interop/test_mobike.py \
 	testing/interop/test_modes.py \
 	testing/interop/test_nat.py \

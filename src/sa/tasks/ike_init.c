@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "sa/authentication.h"
 #include "sa/mobike.h"
 #include "sa/nat.h"
 #include "sa/tasks/tasks.h"
@@ -117,6 +118,7 @@ static enum outcome init_build_request(struct ike_sa *sa, struct task *t, struct
 	/* RFC 7383, 2.3 */
 	if (sa->conn->fragmentation != FRAGMENTATION_NO)
 		builder_notify(b, PROTOCOL_NONE, BYTES_NONE, NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED, BYTES_NONE);
+	announce_init(sa, b);
 	return OUTCOME_MORE;
 }
 
@@ -259,6 +261,7 @@ static enum outcome init_process_response(struct ike_sa *sa, struct task *t, con
 	nat_detect(sa, in, sa->spi_i, sa->spi_r, &sa->local, &sa->remote);
 	sa->childless = payload_notify(in, NOTIFY_CHILDLESS_IKEV2_SUPPORTED) != NULL;
 	init_take_fragmentation(sa, in);
+	announced_take(sa, in);
 	/* RFC 7296, 2.23: with a NAT between (or to be believed so) all goes on on the NAT-T port */
 	sa->nat_t = payload_notify(in, NOTIFY_NAT_DETECTION_SOURCE_IP) != NULL;
 	mobike_take_mapping(sa, in, false);
@@ -351,6 +354,7 @@ static enum outcome init_process_request(struct ike_sa *sa, struct task *t, cons
 	nat_detect(sa, in, sa->spi_i, 0, &sa->local, &sa->remote);
 	sa->nat_t = payload_notify(in, NOTIFY_NAT_DETECTION_SOURCE_IP) != NULL;
 	init_take_fragmentation(sa, in);
+	announced_take(sa, in);
 	init_of(t)->childless = conn->childless != CHILDLESS_NEVER;
 	return init_answer_key(sa, init_of(t), pke, pn->nonce);
 }
@@ -371,6 +375,7 @@ static enum outcome init_build_response(struct ike_sa *sa, struct task *t, struc
 		builder_notify(b, PROTOCOL_NONE, BYTES_NONE, NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED, BYTES_NONE);
 	if (init->childless)
 		builder_notify(b, PROTOCOL_NONE, BYTES_NONE, NOTIFY_CHILDLESS_IKEV2_SUPPORTED, BYTES_NONE);
+	announce_init(sa, b);
 	return OUTCOME_DONE;
 }
 
