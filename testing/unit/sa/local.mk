@@ -3,6 +3,8 @@ check_PROGRAMS += test_sa
 test_sa_SOURCES = \
 	testing/exchange/confs.h \
 	testing/exchange/lab.c \
+	testing/exchange/lab_auth.c \
+	testing/exchange/lab_auth.h \
 	testing/exchange/lab_backend.c \
 	testing/exchange/lab_plugins.c \
 	testing/exchange/lab_unknown.c \
