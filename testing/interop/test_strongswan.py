@@ -111,9 +111,9 @@ def test_cookies(lab, role):
                                                "block_threshold": 0, **QUICK})
     lab.net.drop("IKE_AUTH", False, sender="moon")
     moon.swanctl("--initiate", "--child", "net-net", "--timeout", "1", check=False)
-    lab.net.heal()
     moon.swanctl("--terminate", "--ike", "net", "--force", check=False)
     moon.wait_no_sas()
+    lab.net.heal()
     moon.initiate("net-net")
     moon.wait_log(r"N\(COOKIE\)")
     assert moon.ping() == 3
@@ -122,7 +122,7 @@ def test_cookies(lab, role):
 @ROLES
 def test_dpd(lab, role):
     """Each answers the other's probes; and when the peer vanishes, the SA ends."""
-    settings = {"retransmit_timeout": 0.2, "retransmit_base": 1.0, "retransmit_tries": 3}
+    settings = {"retransmit_timeout": 0.4, "retransmit_base": 1.0, "retransmit_tries": 3}
     moon, sun = pair(lab, role, settings=settings, dpd_delay="1s")
     moon.initiate("net-net")
     # who probes first keeps the other one quiet: its probe is a sign of life

@@ -27,7 +27,7 @@ def pair_of(lab, settings=None, sun=None, **over):
 @pytest.mark.parametrize("proposal,times", [("aes128gcm16-prfsha256-x25519", 1), ("aes128-sha256-x25519", 3)])
 def test_strongswan_answers(lab, proposal, times):
     """Then exchanges of both sides, which have other ids than before."""
-    moon, sun = pair_of(lab, SHORT, proposals=proposal)
+    moon, sun = pair_of(lab, proposals=proposal)
     sun.initiate("net-net")
     moon.wait_children(1)
     for n in range(1, times + 1):

@@ -53,7 +53,7 @@ NEVER = {"rekey_time": "0"}
 @pytest.mark.parametrize("who", ["initiator", "responder", "both"])
 def test_by_time(lab, who):
     moon, sun = up(lab, {**PFS, **(TIMES if who != "responder" else NEVER)},
-                   {**PFS, **(TIMES if who != "initiator" else NEVER)}, {"delete_rekeyed_delay": 1})
+                   {**PFS, **(TIMES if who != "initiator" else NEVER)}, {"delete_rekeyed_delay": 3})
     with Pinging(moon, sun) as pinging:
         wait_rekeyings(moon, 4)
         wait_rekeyings(sun, 4)
@@ -65,7 +65,7 @@ def test_by_time(lab, who):
 def test_at_once(lab):
     """Both sides rekey at the same moment, again and again: one of the two successors stays."""
     times = {**PFS, "rekey_time": "2s", "rand_time": "0", "life_time": "30s"}
-    moon, sun = up(lab, times, times, {"delete_rekeyed_delay": 1})
+    moon, sun = up(lab, times, times, {"delete_rekeyed_delay": 3})
     with Pinging(moon, sun) as pinging:
         wait_rekeyings(moon, 6)
         wait_rekeyings(sun, 6)
@@ -76,7 +76,7 @@ def test_at_once(lab):
                                    {"rekey_packets": "150", "rand_packets": "0", "life_packets": "20000"}],
                          ids=["bytes", "packets"])
 def test_by_volume(lab, limit):
-    moon, sun = up(lab, {**PFS, **limit}, PFS, {"delete_rekeyed_delay": 1})
+    moon, sun = up(lab, {**PFS, **limit}, PFS, {"delete_rekeyed_delay": 3})
     with Pinging(moon, sun) as pinging:
         wait_rekeyings(moon, 3)
     nothing_lost(moon, sun, pinging)
@@ -88,7 +88,7 @@ def test_by_volume(lab, limit):
 def test_lost_messages(lab, exchange, response):
     """The request, the answer, the Delete or its answer is lost twice."""
     moon, sun = up(lab, {**PFS, "rekey_time": "3s", "rand_time": "0", "life_time": "60s"}, {**PFS, **NEVER},
-                   {**QUICK, "delete_rekeyed_delay": 1})
+                   {**QUICK, "delete_rekeyed_delay": 3})
     fault = lab.net.drop(exchange, response, first=2)
     with Pinging(moon, sun) as pinging:
         wait_rekeyings(moon, 2)
@@ -100,7 +100,7 @@ def test_lost_messages(lab, exchange, response):
 def test_tcp(lab):
     """A stream over several CHILD_SAs."""
     limit = {"rekey_bytes": "3000000", "rand_bytes": "0", "life_bytes": "90000000"}
-    moon, sun = up(lab, {**PFS, **limit}, {**PFS, **limit}, {"delete_rekeyed_delay": 1})
+    moon, sun = up(lab, {**PFS, **limit}, {**PFS, **limit}, {"delete_rekeyed_delay": 3})
     moon.tcp(size=16 << 20)
     sun.tcp(size=16 << 20)
     wait_rekeyings(moon, 3)

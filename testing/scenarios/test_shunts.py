@@ -43,6 +43,7 @@ def ping_nets(gateway, inside, **more):
 
 def test_pass(lab):
     moon, sun = lab.pair(shunted("moon", "pass"), shunted("sun", "pass"))
+    wait_until(lambda: not clear_of_rules(moon) and not clear_of_rules(sun), what="the rules")
     counter = open_the_way(lab.net)
     moon.initiate("net-net")
     sun.wait_children(1)
@@ -55,8 +56,8 @@ def test_pass(lab):
     assert listed == "shunts/shunt, PASS\n  local:  10.83.1.0/24\n  remote: 10.83.2.0/24\n"
     moon.swanctl("--uninstall", "--child", "shunt")
     sun.swanctl("--uninstall", "--child", "shunt")
+    wait_until(lambda: clear_of_rules(moon) and clear_of_rules(sun), what="the rules are gone")
     assert ping_nets(moon, 83) == 3 and counter.hits() == 12
-    assert clear_of_rules(moon) and clear_of_rules(sun)
 
 
 @pytest.mark.parametrize("first", ["shunt", "tunnel"])
@@ -68,14 +69,16 @@ def test_drop(lab, first):
     if first == "shunt":
         assert ping_nets(moon, 83) == 3 and counter.hits() == 6
         moon.swanctl("--install", "--child", "shunt")
-        assert ping_nets(moon, 83, count=1, limit=0.5) == 0 and counter.hits() == 6
+        wait_until(lambda: ping_nets(moon, 83, count=1, limit=0.5) == 0, what="it is dropped")
+        hits = counter.hits()
+        assert ping_nets(moon, 83, count=1, limit=0.5) == 0 and counter.hits() == hits
         assert ping_nets(moon, 82) == 3
     moon.initiate("net-net")
     sun.wait_children(1)
     if first == "tunnel":
         assert ping_nets(moon, 83) == 3 and counter.hits() == 0
         moon.swanctl("--install", "--child", "shunt")
-    assert ping_nets(moon, 83, count=1, limit=0.5) == 0
+    wait_until(lambda: ping_nets(moon, 83, count=1, limit=0.5) == 0, what="it is dropped")
     # what comes out of the tunnel is dropped, too, and counted
     assert ping_nets(sun, 83, count=1, limit=0.5) == 0
     moon.stop()
@@ -110,7 +113,7 @@ def test_one_service(lab):
     assert "eth0" not in forwarded("ipproto", "tcp", "sport", "1000", "dport", "53")
     for child in ("all", "dns"):
         moon.swanctl("--uninstall", "--child", child)
-    assert clear_of_rules(moon)
+    wait_until(lambda: clear_of_rules(moon), what="the rules are gone")
     assert "eth0" in forwarded("ipproto", "tcp", "sport", "1000", "dport", "53")
 
 

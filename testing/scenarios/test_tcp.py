@@ -26,7 +26,7 @@ def connections(lab, side, state="established"):
 
 def pair(lab, tcp="yes", version=4, settings=None, **over):
     moon, sun = lab.pair(conf.gateway("moon", None, version=version, tcp=tcp, **over), conf.gateway("sun", None, version=version),
-                         settings=dict(LISTEN, **QUICK, **(settings or {})))
+                         settings=conf.merged(dict(LISTEN, **QUICK), settings or {}))
     return moon, sun
 
 
@@ -55,7 +55,7 @@ def transfer_begins(gateway):
 def test_tunnel(lab, version):
     """tcp = yes: everything goes over one TCP connection, nothing over UDP."""
     no_udp(lab)
-    moon, sun = pair(lab, version=version)
+    moon, sun = pair(lab, version=version, settings={"retransmit_timeout": 4})
     moon.initiate("net-net")
     sun.wait_children(1)
     assert moon.ping() == 3

@@ -94,7 +94,7 @@ class Gateway:
     def signal(self, number):
         self.process.send_signal(number)
 
-    def wait(self, limit=10):
+    def wait(self, limit=20):
         """Until the process has ended by itself; its exit status."""
         try:
             return self.process.wait(limit * PATIENCE)
