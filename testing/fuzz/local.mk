@@ -28,6 +28,15 @@ fuzz_values_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_values_LDADD = libbewick.la
 endif
 
+# crypto, auth: certificates, CRLs, chains
+if FUZZ
+noinst_PROGRAMS += fuzz_cert
+fuzz_cert_SOURCES = testing/fuzz/fuzz_cert.c testing/fuzz/fuzz.h
+fuzz_cert_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
+fuzz_cert_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_cert_LDADD = libbewick.la $(OPENSSL_LIBS)
+endif
+
 # vici: the control socket
 if FUZZ
 noinst_PROGRAMS += fuzz_vici

@@ -3,6 +3,7 @@ check_PROGRAMS += test_auth
 test_auth_SOURCES = \
 	testing/unit/auth/auth_lab.c \
 	testing/unit/auth/auth_lab.h \
+	testing/fuzz/fuzz_cert.c \
 	testing/unit/auth/auth_test.h \
 	testing/unit/auth/pki.c \
 	testing/unit/auth/pki.h \
@@ -10,6 +11,7 @@ test_auth_SOURCES = \
 	testing/unit/auth/pki_ocsp.h \
 	testing/unit/auth/test_auth_service.c \
 	testing/unit/auth/test_cert.c \
+	testing/unit/auth/test_cert_corpus.c \
 	testing/unit/auth/test_crl.c \
 	testing/unit/auth/test_main.c \
 	testing/unit/auth/test_revocation.c \
@@ -17,5 +19,5 @@ test_auth_SOURCES = \
 	testing/unit/auth/test_trust_names.c \
 	testing/unit/auth/test_trust_paths.c \
 	testing/unit/auth/trust_test.c
-test_auth_CFLAGS = $(test_cflags)
+test_auth_CFLAGS = $(test_cflags) -DCERT_CORPUS='"$(abs_srcdir)/testing/fuzz/corpus/cert"'
 test_auth_LDADD = $(test_ldadd)
