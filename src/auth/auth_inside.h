@@ -109,6 +109,7 @@ struct auth_service {
 	struct hashtab wait_index;
 	struct hash_key hash;
 	struct revocation_cache *cache;
+	struct cert_cache *certs; /* of peers */
 	/* Guards what follows. Nothing is called under it but mailbox_post and drops. */
 	pthread_mutex_t lock;
 	struct auth_options options;

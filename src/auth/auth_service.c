@@ -25,6 +25,7 @@ void auth_service_unref(struct auth_service *s)
 		return;
 	hashtab_clear(&s->wait_index);
 	revocation_cache_free(s->cache);
+	cert_cache_free(s->certs);
 	mailbox_free(s->box);
 	loop_free(s->loop);
 	pthread_mutex_destroy(&s->lock);
@@ -259,9 +260,10 @@ struct auth_service *auth_service_new(const struct auth_options *options, struct
 	list_init(&s->waits);
 	service_take_options(s, options);
 	s->cache = revocation_cache_new();
+	s->certs = cert_cache_new();
 	s->box = mailbox_new();
 	s->loop = loop_new();
-	if (s->cache && s->box && s->loop && RAND_bytes((unsigned char *)&s->hash, sizeof(s->hash)) == 1)
+	if (s->cache && s->certs && s->box && s->loop && RAND_bytes((unsigned char *)&s->hash, sizeof(s->hash)) == 1)
 		s->box_fd = loop_add(s->loop, mailbox_fd(s->box), EPOLLIN, service_box, s);
 	s->cpu = helper_pool_new(threads, AUTH_JOBS_MAX);
 	s->slow = helper_pool_new(AUTH_SLOW_THREADS, AUTH_JOBS_MAX);
@@ -348,6 +350,8 @@ _Static_assert((int)AUTH_CACHED_CERTS == REVOCATION_FLUSH_CERTS && (int)AUTH_CAC
 void auth_service_flush(struct auth_service *s, unsigned what)
 {
 	revocation_cache_flush(s->cache, what);
+	if (what & AUTH_CACHED_CERTS)
+		cert_cache_clear(s->certs);
 	atomic_fetch_add(&s->generation, 1); /* failures are forgotten, too */
 }
 

@@ -70,6 +70,7 @@ struct auth_options {
 	bool no_ocsp, no_crl;    /* is not asked, are not fetched */
 	int64_t (*now)(void);    /* s since 1970; NULL: the clock of the host */
 	unsigned ocsp_nonce_len;  /* 0: none */
+	bool no_cert_cache;       /* peers' certificates are parsed and verified each time */
 };
 
 EXPORT struct auth_service *auth_service_new(const struct auth_options *options, struct errtext *err);

@@ -89,7 +89,7 @@ static bool verify_hash_and_url(struct auth_job *job, const struct auth_cert *c)
 static void verify_take_x509(struct auth_job *job, struct bytes data)
 {
 	struct errtext err;
-	struct cert *cert = cert_parse(data, &err);
+	struct cert *cert = cert_cache_parse(job->o.no_cert_cache ? NULL : job->s->certs, data, &err);
 
 	if (cert)
 		verify_add_cert(job, cert);

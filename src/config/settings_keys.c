@@ -12,6 +12,7 @@ static const char *const used_keys[] = {
 	"attributes_without_vips",
 	"block_threshold",
 	"cache_crls",
+	"cert_cache",
 	"cert_clock_skew",
 	"close_ike_on_child_failure",
 	"closed_linger",
@@ -87,7 +88,6 @@ static const char *const used_keys[] = {
 
 static const char *const unused_keys[] = {
 	"accept_private_algs",
-	"cert_cache",
 	"check_current_path",
 	"filelog.*.json",
 	"flush_auth_cfg",

@@ -5,14 +5,20 @@
 #include <stdlib.h>
 
 #include <openssl/err.h>
+#include <openssl/sha.h>
 
 #include "crypto/cert_fields.h"
 #include "crypto/x509_data.h"
 #include "proto/limits.h"
 #include "util/mem.h"
 
+enum { SIGNER_UNKNOWN, SIGNER_WRITTEN, SIGNER_KNOWN };
+
 struct cert_own {
 	struct arena arena; /* what the views of struct cert point to */
+	/* The key that was found to have signed it, a fact that does not change: who finds it first writes it down, once. */
+	atomic_int signer_state;
+	uint8_t signer[SHA256_DIGEST_LENGTH]; /* of its SubjectPublicKeyInfo */
 };
 
 /* ---- life */
@@ -239,14 +245,33 @@ bool cert_maybe_issued_by(const struct cert *c, const struct cert *issuer)
 	       bytes_equal(c->authority_key_id, issuer->subject_key_id);
 }
 
-bool cert_is_signed_by(const struct cert *c, const struct cert *issuer)
+static bool x509_verify(X509 *x, EVP_PKEY *key)
 {
 	int good;
 
 	ERR_set_mark();
-	good = X509_verify(c->x509, issuer->key->evp);
+	good = X509_verify(x, key);
 	ERR_pop_to_mark();
 	return good == 1; /* 0 and -1 are not */
+}
+
+bool cert_is_signed_by(const struct cert *c, const struct cert *issuer)
+{
+	struct cert_own *own = c->own;
+	uint8_t signer[SHA256_DIGEST_LENGTH];
+	int unknown = SIGNER_UNKNOWN;
+
+	SHA256(issuer->key->spki.p, issuer->key->spki.n, signer);
+	if (atomic_load_explicit(&own->signer_state, memory_order_acquire) == SIGNER_KNOWN &&
+	    memcmp(own->signer, signer, sizeof(signer)) == 0)
+		return true;
+	if (!x509_verify(c->x509, issuer->key->evp))
+		return false;
+	if (atomic_compare_exchange_strong(&own->signer_state, &unknown, SIGNER_WRITTEN)) {
+		memcpy(own->signer, signer, sizeof(signer));
+		atomic_store_explicit(&own->signer_state, SIGNER_KNOWN, memory_order_release);
+	}
+	return true;
 }
 
 /* ---- text */

@@ -47,7 +47,7 @@ EXPORT int cert_match_id(const struct cert *c, const struct id *id);
 EXPORT int cert_match_pattern(const struct cert *c, const struct id *pattern);
 /* Whether `issuer`'s name and key identifier can be those of c's issuer; nothing is verified. */
 EXPORT bool cert_maybe_issued_by(const struct cert *c, const struct cert *issuer);
-/* Whether it was signed by the key of `issuer`: that, and nothing else. */
+/* Whether it was signed by the key of `issuer`: that, and nothing else. Remembered in the certificate, if so. */
 EXPORT MUST_CHECK bool cert_is_signed_by(const struct cert *c, const struct cert *issuer);
 /* The names that can be identities, for an error: "'moon.example.org', 'C=CH, CN=moon'", or "none". */
 EXPORT void cert_names_format(struct buf *out, const struct cert *c);
@@ -56,6 +56,17 @@ struct cert_text {
 	char s[400];
 };
 EXPORT struct cert_text cert_text(const struct cert *c);
+
+/*
+ * Certificates that were parsed, so that a peer's that comes again costs nothing: bounded, for any thread, without locks. OpenSSL
+ * needs longer for parsing one than for verifying its signature.
+ */
+struct cert_cache;
+EXPORT struct cert_cache *cert_cache_new(void); /* NULL: no random numbers */
+EXPORT void cert_cache_free(struct cert_cache *cache);
+EXPORT void cert_cache_clear(struct cert_cache *cache);
+/* cert_parse, for DER; cache may be NULL. */
+EXPORT struct cert *cert_cache_parse(struct cert_cache *cache, struct bytes der, struct errtext *err);
 
 struct crl {
 	atomic_uint refs;

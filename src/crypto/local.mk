@@ -1,6 +1,7 @@
 libbewick_la_SOURCES += \
 	src/crypto/cert.c \
 	src/crypto/cert.h \
+	src/crypto/cert_cache.c \
 	src/crypto/cert_fields.c \
 	src/crypto/cert_fields.h \
 	src/crypto/crl.c \

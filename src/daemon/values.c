@@ -130,6 +130,7 @@ void values_auth(const struct settings *s, struct auth_options *ret)
 	ret->rsa_pss = settings_bool(s, "rsa_pss", false);
 	ret->enforce_critical = settings_bool(s, "x509.enforce_critical", true);
 	ret->ocsp_nonce_len = (unsigned)values_int(s, "ocsp_nonce_len", 0, 128, 32);
+	ret->no_cert_cache = !settings_bool(s, "cert_cache", true);
 	ret->no_ocsp = !settings_bool(s, "plugins.revocation.enable_ocsp", true);
 	ret->no_crl = !settings_bool(s, "plugins.revocation.enable_crl", true);
 }

@@ -11,6 +11,7 @@ test_auth_SOURCES = \
 	testing/unit/auth/pki_ocsp.h \
 	testing/unit/auth/test_auth_service.c \
 	testing/unit/auth/test_cert.c \
+	testing/unit/auth/test_cert_cache.c \
 	testing/unit/auth/test_cert_corpus.c \
 	testing/unit/auth/test_crl.c \
 	testing/unit/auth/test_main.c \
