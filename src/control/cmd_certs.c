@@ -127,8 +127,8 @@ static unsigned cached_kinds(enum vici_cert type)
 
 void control_flush_certs(struct control *c, enum vici_cert type)
 {
-	(void)c; /* nothing is cached yet */
-	(void)cached_kinds(type);
+	if (c->auth && cached_kinds(type))
+		auth_service_flush(c->auth, cached_kinds(type));
 }
 
 void cmd_flush_certs(struct command *cmd)

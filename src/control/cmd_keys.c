@@ -133,7 +133,6 @@ struct token_job {
 static void token_compute(struct helper_job *helper)
 {
 	struct token_job *j = container_of(helper, struct token_job, helper);
-
 	struct token_ref t = { .handle = buf_bytes(&j->handle), .slot = j->slot, .module = j->module, .pin = j->pin };
 
 	j->key = private_key_from_token(&t, &j->why);

@@ -130,10 +130,39 @@ struct held {
 	size_t n_certs, n_crls, n_ocsp;
 };
 
+static void hold_cert(void *arg, const struct cert *cert)
+{
+	struct held *h = arg;
+
+	h->certs = xrealloc(h->certs, (h->n_certs + 1) * sizeof(struct cert *));
+	h->certs[h->n_certs++] = cert_ref(cert);
+}
+
+static void hold_crl(void *arg, const struct crl *crl)
+{
+	struct held *h = arg;
+
+	h->crls = xrealloc(h->crls, (h->n_crls + 1) * sizeof(struct crl *));
+	h->crls[h->n_crls++] = crl_ref(crl);
+}
+
+static void hold_ocsp(void *arg, struct bytes der)
+{
+	struct held *h = arg;
+
+	h->ocsp = xrealloc(h->ocsp, (h->n_ocsp + 1) * sizeof(*h->ocsp));
+	h->ocsp[h->n_ocsp] = (struct buf){ 0 };
+	buf_add_bytes(&h->ocsp[h->n_ocsp++], der);
+}
+
 static void held_take(struct held *h, struct control *c)
 {
 	*h = (struct held){ 0 };
-	(void)c; /* nothing is cached yet */
+	if (!c->auth)
+		return;
+	auth_service_each_cert(c->auth, hold_cert, h);
+	auth_service_each_crl(c->auth, hold_crl, h);
+	auth_service_each_ocsp(c->auth, hold_ocsp, h);
 }
 
 static void held_clear(struct held *h)
