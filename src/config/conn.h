@@ -110,6 +110,7 @@ static inline bool child_conf_is_shunt(const struct child_conf *c)
 }
 
 struct conn_object;
+struct credentials;
 
 struct conn {
 	atomic_uint refs;
@@ -162,6 +163,7 @@ struct conn_env {
 	struct conn_backend backend;
 	bool tcp;            /* IKE and ESP over TCP are possible */
 	bool updown; /* the plugin is loaded */
+	const struct credentials *creds; /* loaded: certificates that are among them are shared; NULL: none. Borrowed while parsing */
 	bool chain_rules_only; /* constraints of `auth` without `ike:` are not for the signature in AUTH */
 	uint16_t port, port_nat_t; /* of our sockets; 0 means 500 and 4500 */
 };

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "config/conn_rules.h"
+#include "config/credentials.h"
 #include "config/value.h"
 #include "proto/limits.h"
 #include "util/file.h"
@@ -86,6 +87,20 @@ bool entry_auth(struct conn_parse *p, const struct conn_rule *rule, const struct
 
 /* ---- certificates */
 
+/* Thousands of connections that name one certificate have one object of it, if it is loaded, too. Takes the reference. */
+static struct cert *cert_shared(const struct credentials *creds, struct cert *cert)
+{
+	const struct loaded_cert *lc;
+
+	for (size_t i = 0; creds && (lc = credentials_by_subject(creds, &cert->subject, i)); i++) {
+		if (cert_equal(lc->cert, cert)) {
+			cert_unref(cert);
+			return cert_ref(lc->cert);
+		}
+	}
+	return cert;
+}
+
 /* Adds it to one of the lists of a round; p's reference is taken. */
 static bool round_add_cert(struct conn_parse *p, struct conn_round *round, bool ca, struct cert *cert)
 {
@@ -93,6 +108,7 @@ static bool round_add_cert(struct conn_parse *p, struct conn_round *round, bool 
 	size_t *n = ca ? &round->n_cacerts : &round->n_certs;
 	struct cert **more;
 
+	cert = cert_shared(p->env->creds, cert);
 	object_new(p)->cert = cert;
 	for (size_t i = 0; i < *n; i++) {
 		if (cert_equal((*list)[i], cert))

@@ -133,6 +133,9 @@ struct conns_loading {
 
 static bool conns_parse(struct control *c, const struct tree *root, struct conns_loading *l, struct errtext *err)
 {
+	struct conn_env env = c->env;
+
+	env.creds = c->config->creds;
 	TREE_FOREACH(section, root) {
 		struct conn *conn;
 
@@ -142,7 +145,7 @@ static bool conns_parse(struct control *c, const struct tree *root, struct conns
 			errtext_set(err, "invalid section: ");
 			return false;
 		}
-		conn = conn_parse(section, &c->env, err);
+		conn = conn_parse(section, &env, err);
 		if (!conn)
 			return false;
 		l->list = xrealloc(l->list, (l->n + 1) * sizeof(struct conn *));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/conn.h"
+#include "config/credentials.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -197,6 +198,28 @@ START_TEST(test_files)
 }
 END_TEST
 
+START_TEST(test_shared)
+{
+	struct creds_set *set = creds_set_new();
+	struct tree *t = begin("c { local { } }");
+	struct conn_env e = { .have = have_all };
+	struct errtext err;
+	struct conn *c;
+
+	(void)creds_set_add_cert(set, cert_ref(sun->cert), CERT_FLAG_NONE);
+	add_item(t, "local", "certs", moon->cert->der);
+	add_item(t, "local", "certs", sun->cert->der);
+	e.creds = creds_set_snapshot(set);
+	c = conn_parse(t, &e, &err);
+	ck_assert_ptr_ne(c->local_rounds[0].certs[0], moon->cert);
+	ck_assert_ptr_eq(c->local_rounds[0].certs[1], sun->cert); /* one object of it */
+	credentials_unref(e.creds);
+	creds_set_free(set);
+	ck_assert(cert_equal(c->local_rounds[0].certs[1], sun->cert));
+	conn_unref(c);
+}
+END_TEST
+
 START_TEST(test_bad_data)
 {
 	struct tree *t = begin("c { local { } }");
@@ -270,6 +293,7 @@ Suite *suite_conn_round(void)
 	tcase_add_test(tc, test_all);
 	tcase_add_test(tc, test_rounds);
 	tcase_add_test(tc, test_files);
+	tcase_add_test(tc, test_shared);
 	tcase_add_test(tc, test_bad_data);
 	tcase_add_test(tc, test_no_use);
 	tcase_add_test(tc, test_equal);
