@@ -63,6 +63,8 @@ static void load_crl(struct command *cmd, struct bytes data)
 	if (creds_set_add_crl(certs_set(cmd), crl)) {
 		LOG(CFG, 1, "loaded CRL of '%s'", id_text(&crl->issuer).s);
 		control_config_changed(cmd->control);
+		if (cmd->control->workers) /* established SAs may be of who it revokes */
+			workers_recheck_crl(cmd->control->workers, crl);
 	} else {
 		LOG(CFG, 1, "the CRL of '%s' is not newer than the one that is loaded", id_text(&crl->issuer).s);
 	}

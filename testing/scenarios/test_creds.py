@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from lab import conf
-from lab.run import BUILD
+from lab.run import BUILD, run
 
 DEBIAN = "/usr/sbin/swanctl"
 OURS = os.path.join(BUILD, "swanctl")
@@ -169,6 +169,47 @@ def test_keys_in_a_process_of_their_own(lab, pki):
     done = gateway.swanctl("--load-creds", "--noprompt")
     assert re.search(r"loading '.*/private/moon.pem' failed: parsing ANY private key failed: .+", done.stderr)
     assert len(keys_of(gateway)) == 3
+
+
+SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so"
+
+
+def token(gateway, pki, name):
+    """A SoftHSM token with the key of a certificate; the environment of the daemon then has its configuration."""
+    os.makedirs(gateway.path("tokens"))
+    with open(gateway.path("softhsm.conf"), "w", encoding="utf-8") as f:
+        f.write("directories.tokendir = %s\nobjectstore.backend = file\n" % gateway.path("tokens"))
+    env = {"SOFTHSM2_CONF": gateway.path("softhsm.conf")}
+    run("softhsm2-util", "--init-token", "--free", "--label", "lab", "--so-pin", "9876", "--pin", "1234", env=env)
+    run("openssl", "pkcs8", "-topk8", "-nocrypt", "-in", "%s/%s.key" % (pki, name), "-out", gateway.path("key.p8"))
+    run("softhsm2-util", "--import", gateway.path("key.p8"), "--token", "lab", "--label", name, "--id", "0a0b", "--pin", "1234",
+        env=env)
+    return env
+
+
+@pytest.mark.skipif(not os.path.exists(SOFTHSM), reason="softhsm2 is not installed")
+@pytest.mark.parametrize("program", [OURS, DEBIAN])
+def test_key_on_a_token(lab, pki, program):
+    """Loaded, shown with its certificate, and unloaded when it has left the file. A wrong PIN says so."""
+    secret = {"token-hsm": {"handle": "0a0b", "module": "soft", "pin": "1234"}}
+    gateway = lab.gateway("moon", {"secrets": secret}, {"kernel": "null",
+                                                        "plugins": {"pkcs11": {"modules": {"soft": {"path": SOFTHSM}}}}})
+    env = token(gateway, pki, "sun")
+    more = gateway.env()
+    gateway.env = lambda: dict(more, **env)
+    put(gateway, pki, x509="sun.pem")
+    gateway.start(load=False)
+    done = gateway.swanctl("--load-creds", "--noprompt", program=program)
+    keys = keys_of(gateway)
+    assert re.search(r"loaded key .*hsm from token \[keyid: %s\]" % keys[0], done.stdout), done.stdout + done.stderr
+    assert listed(gateway) == [("X509", "NONE", "yes")]
+    gateway.configure({"secrets": {"token-hsm": {"handle": "0c", "module": "soft", "pin": "1234"}}})
+    done = gateway.swanctl("--load-creds", "--noprompt", program=program)
+    assert "loading private key from token failed: " in done.stderr
+    assert keys_of(gateway) == []
+    gateway.configure({"secrets": {"token-hsm": {"handle": "0a0b", "module": "none", "pin": "1234"}}})
+    done = gateway.swanctl("--load-creds", "--noprompt", program=program)
+    assert "PKCS#11 module 'none' is not configured" in done.stderr
 
 
 def test_newer_crl(moon, pki, tmp_path):

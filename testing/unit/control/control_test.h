@@ -92,6 +92,7 @@ struct workers {
 	struct config *config; /* the last one, held as workers do */
 	/* read by tests while control goes on: */
 	atomic_uint n_configs; /* snapshots given */
+	atomic_uint n_rechecks; /* CRLs that established SAs are to be looked at for */
 	atomic_size_t n_conns, n_secrets; /* of the last one */
 };
 

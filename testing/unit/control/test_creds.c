@@ -193,6 +193,9 @@ START_TEST(certificates_are_loaded_and_listed)
 	loaded("X509", "NONE", moon->cert->der);
 	loaded("x509ca", NULL, root->cert->der);
 	loaded("X509_CRL", NULL, crl->der);
+	ck_assert_uint_eq(lab.workers.n_rechecks, 1);
+	loaded("X509_CRL", NULL, crl->der); /* not newer */
+	ck_assert_uint_eq(lab.workers.n_rechecks, 1);
 	loaded("pubkey", NULL, sun->cert->key->spki);
 	loaded("x509", "ocsp", sun->cert->der);
 	loaded("X509", NULL, moon->cert->der); /* is there */
