@@ -13,6 +13,7 @@
 #include "load.h"
 #include "loop/loop.h"
 #include "plugin/loader.h"
+#include "util/file.h"
 
 /*
  * What a responder costs: CPU time of a bewickd (kernel-null, settings as shipped but for ports and socket) per
@@ -32,6 +33,16 @@
 	" children { net { local_ts = 10.0.0.0/8\n esp_proposals = aes128gcm16-x25519 } } } }\n"   \
 	"secrets { ike { secret = \"load\" } }\n"
 
+/* The same with certificates; the other class of keys is the only difference. */
+#define CONF_CERT_LOAD                                                                             \
+	"connections { load { version = 2\n remote_addrs = 127.0.0.1\n remote_port = %u\n"        \
+	" proposals = aes128gcm16-prfsha256-x25519\n local { auth = pubkey\n id = client.load }\n remote { auth = pubkey\n id = gw.load\n } \n" \
+	" children { net { remote_ts = 10.0.0.0/8\n esp_proposals = aes128gcm16-x25519 } } } }\n"
+#define CONF_CERT_DAEMON                                                                           \
+	"connections { load { version = 2\n local_addrs = 127.0.0.1\n remote_addrs = 127.0.0.0/8\n unique = never\n" \
+	" proposals = aes128gcm16-prfsha256-x25519\n local { auth = pubkey\n id = gw.load }\n remote { auth = pubkey }\n" \
+	" children { net { local_ts = 10.0.0.0/8\n esp_proposals = aes128gcm16-x25519 } } } }\n"
+
 /* Memory is settled when it has not shrunk for so long: more than anything lingers. */
 #define BENCH_SETTLED_S 15
 
@@ -40,6 +51,8 @@ struct bench {
 	pid_t daemon;
 	unsigned port;
 	const char *build;
+	const char *key; /* of certificates: "ec256"; NULL: pre-shared keys */
+	const char *mkpki;
 	struct crypto_registry *crypto;
 	struct load *load;
 };
@@ -131,6 +144,21 @@ static pid_t bench_spawn(struct bench *b, const char *program, const char *const
 	return pid;
 }
 
+/* A CA of its own, and a certificate for each side. */
+static void bench_certificates(struct bench *b)
+{
+	char cmd[2048];
+
+	snprintf(cmd, sizeof(cmd),
+		 "set -e; m='%s' d='%s' k='--key=%s'; $m $k $d/pki init; for n in gw client; do $m $k --issuer=root $d/pki cert $n.load; "
+		 "done; mkdir -p $d/x509 $d/x509ca $d/private; cp $d/pki/gw.load.pem $d/x509; cp $d/pki/root.pem $d/x509ca; "
+		 "cp $d/pki/gw.load.key $d/private", b->mkpki, b->dir, b->key);
+	if (system(cmd) != 0) {
+		fprintf(stderr, "no certificates: is %s there? (-m)\n", b->mkpki);
+		exit(1);
+	}
+}
+
 static void bench_start(struct bench *b)
 {
 	char settings[128], plugins[256], uri[128], sock[128];
@@ -143,7 +171,9 @@ static void bench_start(struct bench *b)
 		    "bewickd {\n port = %u\n port_nat_t = %u\n kernel = null\n pidfile = %s/pid\n"
 		    " plugins { vici { socket = unix://%s/vici\n } }\n}\n",
 		    b->port, b->port + 1, b->dir, b->dir);
-	bench_write(b, "swanctl.conf", "%s", CONF_DAEMON);
+	bench_write(b, "swanctl.conf", "%s", b->key ? CONF_CERT_DAEMON : CONF_DAEMON);
+	if (b->key)
+		bench_certificates(b);
 	snprintf(settings, sizeof(settings), "%s/bewick.conf", b->dir);
 	snprintf(plugins, sizeof(plugins), "%s/.libs", b->build);
 	snprintf(uri, sizeof(uri), "unix://%s/vici", b->dir);
@@ -289,6 +319,35 @@ static void bench_roam(struct bench *b)
 	       b->load->n_sas, all.cpu_s * 1e3, each, all.cpu_s / all.floor_s, each / (few.cpu_s / 1000 * 1e6));
 }
 
+/* Set-ups with certificates: both sides sign and verify. */
+static void bench_signatures(struct bench *b, size_t count)
+{
+	char conf[1024], cert[128], key[128], ca[128];
+	struct buf data = { 0 };
+	struct private_key *k;
+	struct errtext err;
+	double bare, us;
+
+	snprintf(conf, sizeof(conf), CONF_CERT_LOAD, b->port + 1);
+	snprintf(cert, sizeof(cert), "%s/pki/client.load.pem", b->dir);
+	snprintf(key, sizeof(key), "%s/pki/client.load.key", b->dir);
+	snprintf(ca, sizeof(ca), "%s/pki/root.pem", b->dir);
+	b->load = load_new(b->crypto, conf);
+	if (!b->load || !load_certificates(b->load, cert, key, ca) || file_read(key, LIMIT_CERT, &data) != 0)
+		exit(1);
+	k = private_key_parse(buf_bytes(&data), KEY_ANY, &err);
+	if (!k)
+		exit(1);
+	bare = floor_setup(b->crypto, 3000) + floor_signatures(k, 1000);
+	(void)bench_setups(b, 200, 8);
+	us = bench_setups(b, count, 8);
+	printf("set-up with %s certificates: %.1f us = %.2f x its floor of %.1f us\n", b->key, us, us / bare, bare);
+	private_key_unref(k);
+	buf_free(&data);
+	load_delete_all(b->load);
+	load_free(b->load);
+}
+
 static void bench_run(struct bench *b, size_t many)
 {
 	double setup_floor = floor_setup(b->crypto, 3000), dpd_floor = floor_dpd(b->crypto, 200000);
@@ -332,7 +391,7 @@ static void bench_run(struct bench *b, size_t many)
 
 int main(int argc, char **argv)
 {
-	struct bench b = { .port = 15500, .build = "." };
+	struct bench b = { .port = 15500, .build = ".", .mkpki = "../scripts/mkpki" };
 	struct plugin_env env = { 0 };
 	struct plugin_options options = { .load = "openssl!" };
 	struct errtext err;
@@ -340,15 +399,20 @@ int main(int argc, char **argv)
 	char plugins[256];
 	int opt;
 
-	while ((opt = getopt(argc, argv, "b:n:p:")) != -1) {
-		if (opt == 'b')
+	while ((opt = getopt(argc, argv, "a:b:m:n:p:")) != -1) {
+		if (opt == 'a')
+			b.key = optarg;
+		else if (opt == 'm')
+			b.mkpki = optarg;
+		else if (opt == 'b')
 			b.build = optarg;
 		else if (opt == 'n' && atoi(optarg) >= 4000)
 			many = (size_t)atoi(optarg);
 		else if (opt == 'p')
 			b.port = (unsigned)atoi(optarg);
 		else
-			return fprintf(stderr, "usage: bench_ike [-b BUILDDIR] [-n SAS (4000 or more)] [-p PORT]\n"), 2;
+			return fprintf(stderr, "usage: bench_ike [-b BUILDDIR] [-n SAS (4000 or more)] [-p PORT] [-a KEY -m MKPKI]\n"
+				       "-a: set-ups with certificates (ec256, rsa2048, ...), made by scripts/mkpki\n"), 2;
 	}
 	snprintf(plugins, sizeof(plugins), "%s/.libs", b.build);
 	options.dir = plugins;
@@ -361,7 +425,10 @@ int main(int argc, char **argv)
 		return perror("mkdtemp"), 1;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	bench_start(&b);
-	bench_run(&b, many);
+	if (b.key)
+		bench_signatures(&b, many < 60000 ? many : 4000);
+	else
+		bench_run(&b, many);
 	kill(b.daemon, SIGTERM);
 	waitpid(b.daemon, NULL, 0);
 	return 0;

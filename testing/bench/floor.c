@@ -139,6 +139,30 @@ static bool floor_ike_rekey_round(struct floor *f)
 	return ok && floor_seal_open(f, FLOOR_CREATE) && floor_seal_open(f, FLOOR_DELETE);
 }
 
+double floor_signatures(const struct private_key *key, unsigned rounds)
+{
+	uint8_t octets[600] = { 1 };
+	struct bytes part = bytes_of(octets, sizeof(octets));
+	struct sig_scheme scheme;
+	struct errtext err;
+	unsigned method;
+	double start = floor_cpu();
+
+	if (!sig_scheme_choose(key->public, SIG_HASHES, 0, false, &scheme, &method))
+		exit(1);
+	for (unsigned i = 0; i < rounds; i++) {
+		struct buf signature = { 0 };
+
+		if (!private_key_sign(key, &scheme, &part, 1, &signature, &err))
+			exit(1);
+		for (unsigned k = 0; k < 2; k++)
+			if (!result_is_ok(public_key_verify(key->public, &scheme, &part, 1, buf_bytes(&signature))))
+				exit(1);
+		buf_free(&signature);
+	}
+	return (floor_cpu() - start) / rounds * 1e6;
+}
+
 double floor_setup(struct crypto_registry *crypto, unsigned rounds)
 {
 	return floor_run(crypto, rounds, floor_setup_round);

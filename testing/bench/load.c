@@ -7,7 +7,9 @@
 #include <stdlib.h>
 
 #include "loop/loop.h"
+#include "sa/authentication.h"
 #include "testing/lib/swanctl_text.h"
+#include "util/file.h"
 
 #define LOAD_BATCH 64 /* datagrams, as a turn of a worker sends them */
 
@@ -210,6 +212,16 @@ static uint32_t load_trap_reqid(void *host, const struct conn *conn, const struc
 	return 0;
 }
 
+static bool load_authenticate(void *host, struct ike_sa *sa, struct auth_request *r)
+{
+	struct load *l = host;
+
+	/* the SA is looked up by its number among those that are being set up */
+	((struct sa_authentication *)r)->ike_id = sa->log.id;
+	r->reply_to = l->box;
+	return l->auth && auth_submit(l->auth, r);
+}
+
 static const struct sa_host_ops load_host_ops = {
 	.send = load_send,
 	.keepalive = load_keepalive,
@@ -230,6 +242,7 @@ static const struct sa_host_ops load_host_ops = {
 	.half_open = load_half_open,
 	.request_done = load_request_done,
 	.kernel_done = load_kernel_done,
+	.authenticate = load_authenticate,
 	.resolve = load_resolve,
 	.source_address = load_source,
 	.route = load_route,
@@ -338,6 +351,65 @@ struct load *load_new(struct crypto_registry *crypto, const char *conf)
 	return l;
 }
 
+static bool load_read(const char *path, struct buf *ret)
+{
+	if (file_read(path, LIMIT_CERT, ret) == 0)
+		return true;
+	perror(path);
+	return false;
+}
+
+bool load_certificates(struct load *l, const char *cert, const char *key, const char *ca)
+{
+	struct auth_options options = { .threads = 1 };
+	struct buf data[3] = { { 0 } };
+	struct creds_set *set = creds_set_new();
+	struct errtext err = { "" };
+	struct cert *own, *root;
+	struct private_key *k;
+	bool ok = load_read(cert, &data[0]) && load_read(key, &data[1]) && load_read(ca, &data[2]);
+
+	own = ok ? cert_parse(buf_bytes(&data[0]), &err) : NULL;
+	k = own ? private_key_parse(buf_bytes(&data[1]), KEY_ANY, &err) : NULL;
+	root = k ? cert_parse(buf_bytes(&data[2]), &err) : NULL;
+	ok = root != NULL;
+	if (ok) {
+		creds_set_add_cert(set, own, CERT_FLAG_NONE);
+		creds_set_add_key(set, k);
+		creds_set_add_cert(set, root, CERT_FLAG_CA);
+		credentials_unref(l->ctx.config->creds);
+		l->ctx.config->creds = creds_set_snapshot(set);
+		l->box = mailbox_new();
+		l->auth = auth_service_new(&options, &err);
+	}
+	for (size_t i = 0; i < 3; i++)
+		buf_free(&data[i]);
+	creds_set_free(set);
+	if (!l->auth)
+		fprintf(stderr, "the generator's certificates: %s\n", err.s);
+	return l->auth != NULL;
+}
+
+/* Answers of the service; SAs are found by their number. */
+static void load_answers(struct load *l)
+{
+	struct mail *next;
+
+	for (struct mail *m = mailbox_take(l->box); m; m = next) {
+		struct sa_authentication *a = container_of(m, struct sa_authentication, r.mail);
+		struct ike_sa *found = NULL;
+
+		next = m->next;
+		for (size_t i = 0; !found && i < l->by_spi.size; i++)
+			for (struct hashnode *n = l->by_spi.buckets[i]; n && !found; n = n->next)
+				if (container_of(n, struct ike_sa, by_spi)->log.id == a->ike_id)
+					found = container_of(n, struct ike_sa, by_spi);
+		if (found)
+			ike_sa_authenticated(found, &a->r);
+		authentication_free(a);
+	}
+}
+
 static void load_bury(struct load *l)
 {
 	for (size_t i = 0; i < l->n_dead; i++)
@@ -351,6 +423,11 @@ void load_free(struct load *l)
 		if (!l->sas[i]->finished)
 			ike_sa_finish(l->sas[i], IKE_EVENT_DESTROY, CAUSE_NONE, NULL);
 	load_bury(l);
+	if (l->auth) {
+		auth_service_close(l->auth);
+		auth_service_free(l->auth);
+		mailbox_free(l->box);
+	}
 	config_unref(l->ctx.config);
 	wheel_free(l->ctx.wheel);
 	crypto_ctx_free(l->ctx.crypto);
@@ -383,7 +460,7 @@ static void load_datagram(struct load *l, const struct datagram *d)
 void load_turn(struct load *l, int ms)
 {
 	int fds[NET_SOCKS];
-	struct pollfd pfd[NET_SOCKS];
+	struct pollfd pfd[NET_SOCKS + 1];
 	unsigned n = 0;
 
 	(void)net_flush(l->nw);
@@ -391,6 +468,8 @@ void load_turn(struct load *l, int ms)
 	for (unsigned i = 0; i < NET_SOCKS; i++)
 		if (fds[i] >= 0)
 			pfd[n++] = (struct pollfd){ .fd = fds[i], .events = POLLIN };
+	if (l->box)
+		pfd[n++] = (struct pollfd){ .fd = mailbox_fd(l->box), .events = POLLIN };
 	(void)poll(pfd, n, ms);
 	wheel_advance(l->ctx.wheel, clock_monotonic_ms() + l->ahead_ms);
 	for (unsigned i = 0; i < NET_SOCKS; i++) {
@@ -400,6 +479,8 @@ void load_turn(struct load *l, int ms)
 		for (size_t k = 0; k < count; k++)
 			load_datagram(l, &list[k]);
 	}
+	if (l->box)
+		load_answers(l);
 	load_bury(l);
 	(void)net_flush(l->nw);
 }

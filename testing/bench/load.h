@@ -2,6 +2,7 @@
 #ifndef BEWICK_TESTING_BENCH_LOAD_H
 #define BEWICK_TESTING_BENCH_LOAD_H
 
+#include "auth/auth_service.h"
 #include "net/net.h"
 #include "sa/ike_sa.h"
 
@@ -28,10 +29,15 @@ struct load {
 	uint64_t wakeups;   /* looks at the traffic */
 	uint64_t keepalives;
 	const struct conn *conn;
+	/* with certificates */
+	struct auth_service *auth;
+	struct mailbox *box;
 };
 
 /* conf: swanctl.conf text with a connection "load". NULL: why is on stderr. */
 struct load *load_new(struct crypto_registry *crypto, const char *conf);
+/* Certificates are checked and signatures made: own certificate and key, the CA that signed both sides' (paths of PEM files). */
+bool load_certificates(struct load *l, const char *cert, const char *key, const char *ca);
 void load_free(struct load *l);
 /* Receives, runs timers, sends; waits up to ms for something to come. */
 void load_turn(struct load *l, int ms);

@@ -27,7 +27,7 @@
 #define LAB_STREAMS 32
 #define LAB_RESERVED 16
 
-#define LAB_AUTHS 16
+#define LAB_AUTHS 64
 
 struct lab_child; /* of the mock backend */
 struct auth_request;

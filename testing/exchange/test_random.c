@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "confs.h"
-#include "lab.h"
+#include "lab_auth.h"
 #include "suites.h"
 
 /*
@@ -198,11 +198,29 @@ static void step_backend(struct schedule *s)
 
 	if (e->n_pending)
 		lab_kernel_complete(e, pick(s, 8) ? KERNEL_OK : KERNEL_FAILED);
+	e->auth_fail_sign = e->auth_fail_verify = pick(s, 8) == 0;
+	(void)lab_auth_answer(e);
+}
+
+/* Signatures and several rounds, in either direction; the service takes its time, too. */
+static void random_rounds(struct schedule *s)
+{
+	static const char *const rounds[][2] = { { "c", "c" }, { "c", "p" }, { "p", "c" }, { "cc", "c" }, { "p", "pc" }, { "cp", "cc" } };
+	const char *const *r = rounds[pick(s, ARRAY_LEN(rounds))];
+	struct lab *lab = s->lab;
+
+	lab_rounds(&lab->a, "net", true, r[0]);
+	lab_rounds(&lab->b, "net", false, r[0]);
+	lab_rounds(&lab->b, "net", true, r[1]);
+	lab_rounds(&lab->a, "net", false, r[1]);
+	lab->a.auth = pick(s, 2) ? LAB_AUTH_BY_HAND : LAB_AUTH_AT_ONCE;
+	lab->b.auth = pick(s, 2) ? LAB_AUTH_BY_HAND : LAB_AUTH_AT_ONCE;
+	lab->a.auth_cert_len = pick(s, 3) * 1000;
 }
 
 static void schedule_quiet(struct lab *lab)
 {
-	for (unsigned n = 0; lab->n_packets || lab->a.n_pending || lab->b.n_pending; n++) {
+	for (unsigned n = 0; lab_auth_run(lab) || lab->n_packets || lab->a.n_pending || lab->b.n_pending; n++) {
 		ck_assert_uint_lt(n, 1000);
 		lab_run(lab);
 		if (lab->a.n_pending)
@@ -220,6 +238,8 @@ static void schedule_settle(struct schedule *s)
 
 	lab->a.kernel_fail_install = lab->b.kernel_fail_install = false;
 	lab->a.kernel_fail_spi = lab->b.kernel_fail_spi = false;
+	lab->a.auth = lab->b.auth = LAB_AUTH_AT_ONCE;
+	lab->a.auth_fail_sign = lab->a.auth_fail_verify = lab->b.auth_fail_sign = lab->b.auth_fail_verify = false;
 	if (s->mobile) {
 		lab_roam(&lab->a, "192.0.2.1 198.51.100.1 203.0.113.1");
 		lab_roam(&lab->b, "192.0.2.2 198.51.100.2");
@@ -304,6 +324,8 @@ static void schedule_run(uint64_t seed)
 		lab->a.ctx.options.fragment_size_v4 = LIMIT_FRAGMENT_SIZE_MIN;
 	if (pick(&s, 3) == 0)
 		lab->b.ctx.options.fragment_size_v4 = LIMIT_FRAGMENT_SIZE_MIN;
+	if (pick(&s, 2))
+		random_rounds(&s);
 	s.mobile = !s.nat && pick(&s, 3) == 0;
 	if (s.mobile) {
 		lab_roam(&lab->a, "192.0.2.1");

@@ -25,6 +25,16 @@ static void proof_log_no_psk(struct ike_sa *sa, const struct task_ike_auth *t)
 
 /* ---- ours ---- */
 
+/* RFC 9593: the peer may take it nevertheless. */
+static void proof_log_unannounced(struct ike_sa *sa, const struct task_ike_auth *t)
+{
+	uint32_t methods = sa->setup->announced.methods;
+
+	if (methods && !(methods & 1u << t->method))
+		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "%s did not name %s among what it takes (SUPPORTED_AUTH_METHODS): it may refuse us",
+		       addr_format(&sa->remote).s, auth_method_name(t->method));
+}
+
 static enum outcome proof_psk(struct ike_sa *sa, struct task_ike_auth *t)
 {
 	const struct shared_secret *psk = config_find_psk(sa->ctx->config, &t->id_out, &t->id_in);
@@ -44,6 +54,7 @@ static enum outcome proof_psk(struct ike_sa *sa, struct task_ike_auth *t)
 	t->proof = true;
 	secret_wipe(auth, sizeof(auth));
 	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "authentication of '%s' (myself) with pre-shared key", id_text(&t->id_out).s);
+	proof_log_unannounced(sa, t);
 	return OUTCOME_DONE;
 }
 
@@ -83,8 +94,8 @@ static void proof_log_signature(struct ike_sa *sa, const struct id *id, bool mys
 	if (method == AUTH_METHOD_SIGNATURE &&
 	    result_is_ok(sig_scheme_parse(reader_bytes(&r, reader_u8(&r)), &scheme)))
 		name = sig_scheme_name(&scheme);
-	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "authentication of '%s'%s with %s%s", id_text(id).s, myself ? " (myself)" : "",
-	       name, " successful");
+	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "authentication of '%s'%s with %s successful", id_text(id).s,
+	       myself ? " (myself)" : "", name);
 }
 
 enum outcome ike_auth_proved(struct ike_sa *sa, struct task_ike_auth *t, struct auth_request *r)
@@ -104,8 +115,9 @@ enum outcome ike_auth_proved(struct ike_sa *sa, struct task_ike_auth *t, struct 
 	r->arena = (struct arena){ 0 };
 	t->proof = true;
 	if (r->how.s[0])
-		LOG_SA(&sa->log, CFG, LOG_LEVEL_CONTROL, "%s", r->how.s);
+		LOG_SA(&sa->log, CFG, LOG_LEVEL_CONTROL, "using %s", r->how.s);
 	proof_log_signature(sa, &t->id_out, true, t->method, t->auth);
+	proof_log_unannounced(sa, t);
 	return OUTCOME_DONE;
 }
 
