@@ -112,3 +112,12 @@ fuzz_tcp_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
 fuzz_tcp_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_tcp_LDADD = libbewick.la
 endif
+
+# crypto: keys and signatures
+if FUZZ
+noinst_PROGRAMS += fuzz_keys
+fuzz_keys_SOURCES = testing/fuzz/fuzz_keys.c testing/fuzz/fuzz.h
+fuzz_keys_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
+fuzz_keys_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_keys_LDADD = libbewick.la
+endif

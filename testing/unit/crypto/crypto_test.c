@@ -138,6 +138,7 @@ int main(void)
 	srunner_add_suite(runner, suite_keys());
 	srunner_add_suite(runner, suite_key());
 	srunner_add_suite(runner, suite_signature());
+	srunner_add_suite(runner, suite_fuzz_keys());
 	srunner_add_suite(runner, suite_signer());
 	srunner_add_suite(runner, suite_token());
 	srunner_run_all(runner, CK_ENV);

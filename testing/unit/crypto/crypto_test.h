@@ -35,6 +35,7 @@ struct suite vec_suite(struct vectors *v);		  /* encr, bits, integ */
 Suite *suite_cipher(void);
 Suite *suite_ctx(void);
 Suite *suite_esp_crypt(void);
+Suite *suite_fuzz_keys(void);
 Suite *suite_kat(void);
 Suite *suite_ke(void);
 Suite *suite_key(void);

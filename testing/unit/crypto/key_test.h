@@ -20,5 +20,6 @@ void test_keys_free(void);
 const struct test_key *test_key(const char *name);
 struct bytes test_hex(struct buf *own, const char *hex); /* white space in it is skipped */
 void test_key_bad(TCase *t);
+void test_signature_bad(TCase *t);
 
 #endif

@@ -2,12 +2,15 @@
 if PLUGIN_OPENSSL
 check_PROGRAMS += test_crypto
 test_crypto_SOURCES = \
+	testing/fuzz/fuzz.h \
+	testing/fuzz/fuzz_keys.c \
 	testing/unit/crypto/crypto_test.c \
 	testing/unit/crypto/crypto_test.h \
 	testing/unit/crypto/key_test.h \
 	testing/unit/crypto/test_cipher.c \
 	testing/unit/crypto/test_ctx.c \
 	testing/unit/crypto/test_esp_crypt.c \
+	testing/unit/crypto/test_fuzz_keys.c \
 	testing/unit/crypto/test_kat.c \
 	testing/unit/crypto/test_ke.c \
 	testing/unit/crypto/test_key.c \
@@ -17,9 +20,10 @@ test_crypto_SOURCES = \
 	testing/unit/crypto/test_protect.c \
 	testing/unit/crypto/test_registry.c \
 	testing/unit/crypto/test_signature.c \
+	testing/unit/crypto/test_signature_bad.c \
 	testing/unit/crypto/test_signer.c \
 	testing/unit/crypto/test_token.c
-test_crypto_CFLAGS = $(test_cflags) -DVECTORS='"$(abs_srcdir)/testing/vectors/crypto"' -DPLUGINS='"$(abs_builddir)"'
+test_crypto_CFLAGS = $(test_cflags) -DFUZZ_CORPUS='"$(abs_srcdir)/testing/fuzz/corpus/keys"' -DVECTORS='"$(abs_srcdir)/testing/vectors/crypto"' -DPLUGINS='"$(abs_builddir)"'
 test_crypto_LDADD = $(test_ldadd)
 endif
 EXTRA_DIST += testing/vectors/crypto

@@ -105,6 +105,7 @@ Suite *suite_signature(void)
 	tcase_add_unchecked_fixture(t, test_keys_load, test_keys_free);
 	tcase_add_test(t, vectors_verify);
 	tcase_add_test(t, signs_and_verifies);
+	test_signature_bad(t);
 	tcase_set_timeout(t, 60);
 	suite_add_tcase(s, t);
 	return s;
