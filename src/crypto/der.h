@@ -44,6 +44,15 @@ EXPORT void der_add(struct buf *b, unsigned tag, struct bytes content);
 EXPORT void der_add_unsigned(struct buf *b, struct bytes value); /* leading zeroes are dropped */
 EXPORT void der_add_bits(struct buf *b, struct bytes bits);
 
+/* Whether it is one element of that tag and nothing else: then it is not looked at as PEM, whatever text is in it. */
+static inline bool der_is_whole(struct bytes data, unsigned tag)
+{
+	struct reader r = reader_of(data);
+
+	(void)der_take(&r, tag);
+	return reader_done(&r);
+}
+
 /*
  * PEM (RFC 7468): the first block whose label `wanted` likes. *ret_label as for wanted. PEM_NONE: there is not even a block of other label.
  * The content is added to ret.

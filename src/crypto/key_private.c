@@ -442,7 +442,7 @@ struct private_key *private_key_parse(struct bytes data, enum key_type expected,
 	struct private_key *k = NULL;
 	struct bytes label;
 
-	switch (pem_decode(data, pem_is_private, &der, &label)) {
+	switch (der_is_whole(data, DER_SEQUENCE) ? PEM_NONE : pem_decode(data, pem_is_private, &der, &label)) {
 	case PEM_NONE:
 		k = private_key_from_der(data, err);
 		break;

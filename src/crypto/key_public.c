@@ -391,7 +391,7 @@ struct public_key *public_key_parse(struct bytes data, enum key_type expected, s
 	struct public_key *k = NULL;
 	struct bytes label;
 
-	switch (pem_decode(data, pem_is_public, &der, &label)) {
+	switch (der_is_whole(data, DER_SEQUENCE) ? PEM_NONE : pem_decode(data, pem_is_public, &der, &label)) {
 	case PEM_NONE:
 		k = public_key_from_der(data, err);
 		break;
