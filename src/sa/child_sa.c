@@ -230,13 +230,15 @@ void child_sa_closed(struct child_sa *c)
 {
 	struct ike_sa *ike = c->ike;
 	struct sa_ctx *ctx = ike->ctx;
+	/* one that is redundant may be closed before we know that it is */
+	bool one_of_two = c->superseded || (!c->announced && c->installed_ms);
 
 	if (c->announced) {
 		c->announced = false;
 		ctx->ops->event(ctx->host, SA_EVENT_CHILD_DOWN, ike, c);
 	}
 	LOG_SA(&ike->log, IKE, LOG_LEVEL_CONTROL, "CHILD_SA closed");
-	if (!c->superseded || !c->handle || !ctx->options.delete_rekeyed_delay) {
+	if (!one_of_two || !c->handle || !ctx->options.delete_rekeyed_delay) {
 		child_sa_free(c);
 		return;
 	}

@@ -756,6 +756,32 @@ START_TEST(rekeyed_before_given_up)
 }
 END_TEST
 
+/* Whichever b closes while a's backend still sets up what a asked for: what b sent on it before is taken. _i: seed of the nonces */
+START_TEST(late_packets_of_either)
+{
+	struct lab *lab = rekey_up(CONF_A_RK(ESP), CONF_B_RK(ESP));
+
+	crypto_ctx_seed(lab->a.ctx.crypto, (uint64_t)_i);
+	rekey(&lab->a);
+	rekey(&lab->b);
+	lab_deliver(lab);
+	lab_deliver(lab);
+	ck_assert_uint_eq(lab->n_packets, 2); /* the answers, a's to b last */
+	lab_choose(lab, 1);
+	lab_deliver(lab);
+	lab->a.kernel_async = true;
+	lab_deliver(lab);
+	ck_assert_uint_eq(lab->a.n_pending, 1);
+	lab_deliver(lab);
+	ck_assert_uint_eq(lab_children(&lab->a, CHILD_STATE_DELETED), 1);
+	ck_assert_uint_eq(lab->a.kernel_children, 3);
+	run(lab);
+	expect_rest(lab, 1);
+	expect_events(&lab->a, 1, 1, 0);
+	lab_free(lab);
+}
+END_TEST
+
 /*
  * Both rekey; a's request is under way for so long that b closes the old one and rekeys what is in its place. That a's request was in
  * vain tells nobody of another CHILD_SA.
@@ -888,6 +914,7 @@ Suite *child_rekey_suite(void)
 	tcase_add_loop_test(t, peer_asks_wrongly, 0, 4);
 	tcase_add_test(t, rekeyed_before_known);
 	tcase_add_test(t, rekeyed_before_given_up);
+	tcase_add_loop_test(t, late_packets_of_either, 0, 6);
 	tcase_add_test(t, crossed_and_rekeyed_again);
 	tcase_add_test(t, never_closed);
 	tcase_add_loop_test(t, over_while_rekeyed, 0, 2);

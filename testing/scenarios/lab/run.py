@@ -15,6 +15,7 @@ BUILD = os.path.abspath(os.environ.get("BEWICK_BUILD") or os.path.join(TOP, "bui
 # Sanitizers and loaded machines: every limit is multiplied, none is a pause.
 PATIENCE = float(os.environ.get("LAB_PATIENCE", "3" if "san" in os.path.basename(BUILD) else "1"))
 CLONE_NEWNET = 0x40000000
+SO_RCVBUFFORCE = 33
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -98,6 +99,8 @@ def ping(ns, to, source=None, count=3, size=56, limit=3, device=None):
     with namespace(ns):
         sock = socket.socket(family, socket.SOCK_RAW, protocol)
     with sock:
+        # it gets a copy of all ICMP of the namespace: what comes for others while we wait for a turn must not push out ours
+        sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
         if device:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
         if source:
