@@ -55,6 +55,7 @@ class Peer(Gateway):
 class Libreswan(Peer):
     kind, config_name = "libreswan", "ipsec.conf"
     programs = os.path.join(os.environ.get("BEWICK_LIBRESWAN", "/nowhere"), "usr/libexec/ipsec")
+    p12 = None  # key, certificate and CAs; its password is "test"
 
     def command(self):
         if not os.path.exists("/usr/libexec/ipsec/pluto"):  # pluto looks for its programs there and nowhere else
@@ -62,11 +63,20 @@ class Libreswan(Peer):
         for folder in ("nss", "run"):
             os.makedirs(self.path(folder), exist_ok=True)
         run("certutil", "-N", "-d", "sql:" + self.path("nss"), "--empty-password")
+        if self.p12:
+            self.import_p12()
         with open(self.path("ipsec.secrets"), "w", encoding="utf-8") as f:
             f.write(': PSK "%s"\n' % SECRET)
         return ["/usr/libexec/ipsec/pluto", "--nofork", "--config", self.path("ipsec.conf"), "--nssdir", self.path("nss"),
                 "--rundir", self.path("run"), "--secretsfile", self.path("ipsec.secrets"), "--ipsecdir", self.dir,
                 "--logfile", self.path("log"), "--no-dnssec"]
+
+    def import_p12(self):
+        """The certificate has the name that was given to it, its CAs are trusted."""
+        nss = "sql:" + self.path("nss")
+        run("pk12util", "-i", self.p12, "-d", nss, "-W", "test", "-K", "")
+        for name in re.findall(r"^(.*\S) +,, *$", run("certutil", "-L", "-d", nss).stdout, re.M):
+            run("certutil", "-M", "-d", nss, "-n", name, "-t", "CT,,")
 
     def control(self, program, *args, check=True, limit=30):
         return run("/usr/libexec/ipsec/" + program, "--ctlsocket", self.path("run/pluto.ctl"), *args, ns=self.ns,
@@ -105,7 +115,7 @@ class Libreswan(Peer):
                     "left": OUTER[4]["sun"], "leftid": "@sun.test", "leftsubnet": inner_net("sun", 4, number),
                     "right": OUTER[4]["moon"], "rightid": "@moon.test", "rightsubnet": inner_net("moon", 4, number),
                     "ike": "aes128-sha2_256-dh31", "esp": "aes_gcm128", **over}
-            lines += ["conn " + name] + ["\t%s=%s" % (key.replace("_", "-"), value) for key, value in keys.items()]
+            lines += ["conn " + name] + ["\t%s=%s" % (key.replace("_", "-"), value) for key, value in keys.items() if value]
         return "\n".join(lines) + "\n"
 
 
@@ -119,7 +129,8 @@ class Iked(Peer):
             os.makedirs(self.path(folder), exist_ok=True)
         os.makedirs("/var/empty", exist_ok=True)
         key = self.path("private/local.key")
-        run("openssl", "genpkey", "-quiet", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", key)
+        if not os.path.exists(key):
+            run("openssl", "genpkey", "-quiet", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", key)
         run("openssl", "pkey", "-in", key, "-pubout", "-out", self.path("local.pub"))
         os.chmod(key, 0o600)
         # its own folder is /etc/iked in its own mount namespace
@@ -144,15 +155,15 @@ class Iked(Peer):
         return run("ikectl", "-s", self.path("sock"), *args, ns=self.ns).stdout
 
     @staticmethod
-    def config(active=False, nets=1, srcid="sun.test", **over):
-        """Text of iked.conf; every net is a selector pair of the one policy."""
+    def config(active=False, nets=1, srcid="sun.test", psk=SECRET, **over):
+        """Text of iked.conf; every net is a selector pair of the one policy. psk None: certificates."""
         flows = " ".join("from %s to %s" % (inner_net("sun", 4, n), inner_net("moon", 4, n)) for n in range(nets))
         keys = {"child": "aes-256 auth hmac-sha2-512", "ikelifetime": None, "lifetime": None, **over}
         return ('set fragmentation\nikev2 "net" %s esp %s local %s peer %s ikesa enc aes-128 prf hmac-sha2-256 auth hmac-sha2-256 group curve25519 '
-                'childsa enc %s noesn srcid %s dstid moon.test %s %s psk "%s"\n' %
+                'childsa enc %s noesn srcid %s dstid moon.test %s %s %s\n' %
                 ("active" if active else "passive", flows, OUTER[4]["sun"], OUTER[4]["moon"], keys["child"], srcid,
                  "ikelifetime %s" % keys["ikelifetime"] if keys["ikelifetime"] else "",
-                 "lifetime %s" % keys["lifetime"] if keys["lifetime"] else "", SECRET))
+                 "lifetime %s" % keys["lifetime"] if keys["lifetime"] else "", 'psk "%s"' % psk if psk else ""))
 
 
 def start(lab, kind, moon=None, sun=None, settings=None, **over):

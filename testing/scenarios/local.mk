@@ -31,6 +31,7 @@ EXTRA_DIST += \
 	testing/lib/guest_job.py \
 	testing/peers/conftest.py \
 	testing/peers/peers.py \
+	testing/peers/test_certs.py \
 	testing/peers/test_libreswan.py \
 	testing/peers/test_openiked.py \
 	testing/peers/test_strongswan.py \

@@ -8,7 +8,7 @@ import time
 from .run import in_ns, run, wait_until
 
 CONF = """server:
-  ip-address: 0.0.0.0
+  ip-address: 10.81.1.1
   username: ""
   zonesdir: "%(dir)s"
   database: ""
