@@ -19,13 +19,14 @@ SETTINGS = {"plugins": {"revocation": {"timeout": "%ds" % FETCH_S}}}
 
 def connection(side, **over):
     return conf.connection(side, {"net-net": conf.net_child(side)}, **conf.merged({
-        "local": {"auth": "pubkey", "certs": side + ".test.pem"}, "remote": {"auth": "pubkey"}}, over))
+        "local": {"auth": "pubkey", "certs": side + ".test.pem"},
+        "remote": {"auth": "pubkey", "id": "%any" if side == "sun" else SUN}}, over))
 
 
 def gateway(lab, side, pki, name=None, cas=("ca", "root"), **over):
     """Not started yet; `name`: of its certificate."""
     name = name or side + ".test"
-    over = conf.merged({"local": {"certs": name + ".pem"}}, over)
+    over = conf.merged({"local": {"certs": name + ".pem", "id": name}}, over)
     made = lab.gateway(side, {"connections": {"net": connection(side, **over)}}, SETTINGS)
     pki.give(made, name, cas)
     return made
@@ -80,6 +81,7 @@ def up(moon, sun, n=1):
 def refused(moon, sun, by, why):
     """`by` says why; the other one learns AUTHENTICATION_FAILED and nothing more."""
     other = moon if by is sun else sun
+    why = r"authentication of .* failed: .*(?i:%s)" % why
     assert moon.initiate("net-net", check=False).returncode != 0
     by.wait_log(why)
     other.wait_log(r"AUTHENTICATION_FAILED|AUTH_FAILED")
@@ -138,7 +140,7 @@ def test_revoked_by_crl(lab, policy):
     pki.revoke(MOON)
     with web_of(lab, pki):
         moon, sun = pair(lab, pki, sun={"remote": {"revocation": policy}})
-        refused(moon, sun, sun, r"(?i)moon\.test.*revoked")
+        refused(moon, sun, sun, r"moon\.test.*revoked")
 
 
 def test_revoked_by_ocsp(lab):
@@ -149,7 +151,7 @@ def test_revoked_by_ocsp(lab):
     server = Ocsp(lab.net, pki, "ca", 8082)
     try:
         moon, sun = pair(lab, pki)
-        refused(moon, sun, sun, r"(?i)moon\.test.*revoked")
+        refused(moon, sun, sun, r"moon\.test.*revoked")
     finally:
         server.close()
 
@@ -160,7 +162,7 @@ def test_revoked_gateway(lab):
     pki.revoke(SUN)
     with web_of(lab, pki):
         moon, sun = pair(lab, pki, moon={"remote": {"revocation": "strict"}})
-        refused(moon, sun, moon, r"(?i)sun\.test.*revoked")
+        refused(moon, sun, moon, r"sun\.test.*revoked")
 
 
 # ---- servers that are slow or broken ---------------------------------------------------------------
@@ -172,7 +174,7 @@ def test_bad_server(lab, mode):
     pki = with_crls()
     with web_of(lab, pki, mode):
         moon, sun = pair(lab, pki, sun={"remote": {"revocation": "strict"}})
-        refused(moon, sun, sun, r"(?i)10\.81\.1\.1:8080")
+        refused(moon, sun, sun, r"10\.81\.1\.1:8080")
         sun.configure({"connections": {"net": connection("sun")}})
         sun.load()
         up(moon, sun)
@@ -182,13 +184,13 @@ def test_no_server(lab):
     """Nobody listens there."""
     pki = with_crls()
     moon, sun = pair(lab, pki, sun={"remote": {"revocation": "ifuri"}})
-    refused(moon, sun, sun, r"(?i)10\.81\.1\.1:8080")
+    refused(moon, sun, sun, r"10\.81\.1\.1:8080")
 
 
 def test_strict_without_a_crl(lab):
     """Nothing says whether it is revoked: that is not enough."""
     moon, sun = pair(lab, plain(), sun={"remote": {"revocation": "strict"}})
-    refused(moon, sun, sun, r"(?i)moon\.test.*(revo|CRL)")
+    refused(moon, sun, sun, r"revoked is not known.*no CRL of its issuer is loaded")
 
 
 def test_redirect_to_a_file(lab):
@@ -197,7 +199,7 @@ def test_redirect_to_a_file(lab):
     with web_of(lab, pki) as web:
         web.pages["ca.crl"] = web.redirect("file://" + pki.path("ca.crl"))
         moon, sun = pair(lab, pki, sun={"remote": {"revocation": "strict"}})
-        refused(moon, sun, sun, r"(?i)10\.81\.1\.1:8080/ca\.crl")
+        refused(moon, sun, sun, r"10\.81\.1\.1:8080/ca\.crl")
         assert "ca.crl" in web.asked
     moon.stop()
     sun.stop()
@@ -214,7 +216,7 @@ def test_redirect_to_a_page(lab):
 
 def test_psk_peers_while_a_server_hangs(lab):
     """What waits for a CRL waits alone: peers with secrets come up meanwhile, and at their rate."""
-    pki, n = with_crls(), 100
+    pki, n = with_crls(), 200
     names = ["psk-%d" % i for i in range(n)]
     children = {"moon": {}, "sun": {}}
     for side, tree in children.items():
@@ -229,7 +231,8 @@ def test_psk_peers_while_a_server_hangs(lab):
             over = {"remote": {"revocation": "strict"}} if side == "sun" else {}
             made = lab.gateway(side, {"connections": {"net": connection(side, **over), **children[side]},
                                       "secrets": {"ike-lab": {"secret": conf.PSK}}},
-                               {"plugins": {"revocation": {"timeout": "60s"}}})
+                               {"plugins": {"revocation": {"timeout": "60s"}}, "block_threshold": 0, "cookie_threshold": 0,
+                                "cookie_threshold_ip": 0})
             pki.give(made, side + ".test")
             made.start()
         moon, sun = lab.gateways
@@ -268,46 +271,46 @@ def test_untrusted(lab):
         with open(moon.path("x509ca/plain-" + ca), "wb") as f:
             f.write(plain().read(ca))
     moon.swanctl("--load-creds", "--noprompt")
-    refused(moon, sun, sun, r"(?i)moon\.test.*(issuer|untrusted|trust)")
+    refused(moon, sun, sun, r"moon\.test.*(issuer|untrusted|trust)")
 
 
 def test_expired(lab):
     pki = plain()
     pki.cert("old.test", "--expired")
     moon, sun = pair(lab, pki, moon_name="old.test")
-    refused(moon, sun, sun, r"(?i)old\.test.*(expired|not valid)")
+    refused(moon, sun, sun, r"old\.test.*(expired|not valid)")
 
 
 def test_not_yet_valid(lab):
     pki = plain()
     pki.cert("young.test", "--from=20990101000000Z", "--to=20991231000000Z")
     moon, sun = pair(lab, pki, moon_name="young.test")
-    refused(moon, sun, sun, r"(?i)young\.test.*not (yet )?valid")
+    refused(moon, sun, sun, r"young\.test.*not (yet )?valid")
 
 
 def test_wrong_usage(lab):
     pki = plain()
     pki.cert("agreement.test", "--usage=keyAgreement")
     moon, sun = pair(lab, pki, moon_name="agreement.test")
-    refused(moon, sun, sun, r"(?i)agreement\.test.*usage")
+    refused(moon, sun, sun, r"agreement\.test.*usage")
 
 
 def test_wrong_identity(lab):
     """A good certificate, of somebody else."""
     moon, sun = pair(lab, plain(), moon={"local": {"id": "mars.test"}})
-    refused(moon, sun, sun, r"(?i)mars\.test")
+    refused(moon, sun, sun, r"mars\.test")
 
 
 def test_gateway_of_another_name(lab):
     moon, sun = pair(lab, plain(), moon={"remote": {"id": "gate.test"}}, sun={"local": {"id": "gate.test"}})
-    refused(moon, sun, moon, r"(?i)gate\.test")
+    refused(moon, sun, moon, r"gate\.test")
 
 
 def test_weak_key(lab):
     pki = plain()
     pki.cert("short.test", "--key=rsa1024")
     moon, sun = pair(lab, pki, moon_name="short.test", sun={"remote": {"auth": "rsa-2048-ecdsa-256"}})
-    refused(moon, sun, sun, r"(?i)short\.test.*1024")
+    refused(moon, sun, sun, r"short\.test.*1024")
 
 
 def test_weak_hash(lab):
@@ -315,12 +318,12 @@ def test_weak_hash(lab):
     pki = plain()
     pki.cert("sha1.test", "--hash=sha1")
     moon, sun = pair(lab, pki, moon_name="sha1.test")
-    refused(moon, sun, sun, r"(?i)sha1\.test.*SHA-?1")
+    refused(moon, sun, sun, r"sha1\.test.*SHA-?1")
 
 
 def test_other_hash_than_wanted(lab):
     moon, sun = pair(lab, plain(), sun={"remote": {"auth": "pubkey-sha384"}})
-    refused(moon, sun, sun, r"(?i)SHA-?(2_)?256")
+    refused(moon, sun, sun, r"SHA-?(2_)?256")
 
 
 def test_name_constraints(lab):
@@ -331,7 +334,7 @@ def test_name_constraints(lab):
     moon, sun = pair(lab, pki, moon_name="wide.test", cas=("ca", "root"))
     pki.put(moon, "x509ca", "narrow.pem")
     moon.swanctl("--load-creds", "--noprompt")
-    refused(moon, sun, sun, r"(?i)wide\.test.*constrain|constrain.*wide\.test|permitted")
+    refused(moon, sun, sun, r"wide\.test.*constrain|constrain.*wide\.test|permitted")
 
 
 def test_other_ca_than_wanted(lab):
@@ -341,12 +344,12 @@ def test_other_ca_than_wanted(lab):
     pki.put(sun, "x509ca", "second.pem")
     moon.start()
     sun.start()
-    refused(moon, sun, sun, r"(?i)moon\.test.*(CA|second)")
+    refused(moon, sun, sun, r"moon\.test.*(CA|second)")
 
 
 @pytest.mark.parametrize("what", ["missing", "garbage", "key"])
 def test_unreadable_file(lab, what):
-    """swanctl says which file; the connection is not loaded, and nothing else is lost."""
+    """swanctl says which file; a connection without its certificate is not loaded."""
     pki = plain()
     moon = gateway(lab, "moon", pki)
     if what == "missing":
@@ -356,7 +359,8 @@ def test_unreadable_file(lab, what):
             f.write("-----BEGIN %s-----\nAAAA\n-----END %s-----\n" % (("PRIVATE KEY",) * 2 if what == "key" else ("CERTIFICATE",) * 2))
     moon.start(load=False)
     done = moon.load(check=False)
-    assert done.returncode != 0
+    # the key may be of other connections: theirs are loaded
+    assert done.returncode != 0 or what == "key"
     assert ("moon.test.key" if what == "key" else "moon.test.pem") in done.stderr + done.stdout
 
 
@@ -368,7 +372,7 @@ def test_no_private_key(lab):
     moon.start()
     sun.start()
     assert moon.initiate("net-net", check=False).returncode != 0
-    moon.wait_log(r"(?i)(no private key|private key).*")
+    moon.wait_log(r"(?i)private key")
     moon.wait_no_sas()
 
 
