@@ -121,3 +121,12 @@ fuzz_keys_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
 fuzz_keys_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_keys_LDADD = libbewick.la
 endif
+
+# auth: OCSP responses, hash and URL of certificates
+if FUZZ
+noinst_PROGRAMS += fuzz_revocation
+fuzz_revocation_SOURCES = testing/fuzz/fuzz_revocation.c testing/fuzz/fuzz.h
+fuzz_revocation_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
+fuzz_revocation_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_revocation_LDADD = libbewick.la $(OPENSSL_LIBS)
+endif

@@ -13,6 +13,7 @@ Suite *suite_revocation(void);
 Suite *suite_auth_service(void);
 Suite *suite_cert_cache(void);
 Suite *suite_cert_corpus(void);
+Suite *suite_revocation_corpus(void);
 Suite *suite_trust(void);
 Suite *suite_trust_names(void);
 Suite *suite_trust_paths(void);

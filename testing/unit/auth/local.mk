@@ -16,9 +16,11 @@ test_auth_SOURCES = \
 	testing/unit/auth/test_crl.c \
 	testing/unit/auth/test_main.c \
 	testing/unit/auth/test_revocation.c \
+	testing/unit/auth/test_revocation_corpus.c \
 	testing/unit/auth/test_trust.c \
 	testing/unit/auth/test_trust_names.c \
 	testing/unit/auth/test_trust_paths.c \
 	testing/unit/auth/trust_test.c
-test_auth_CFLAGS = $(test_cflags) -DCERT_CORPUS='"$(abs_srcdir)/testing/fuzz/corpus/cert"'
+test_auth_CFLAGS = $(test_cflags) -DCERT_CORPUS='"$(abs_srcdir)/testing/fuzz/corpus/cert"' \
+	-DREVOCATION_CORPUS='"$(abs_srcdir)/testing/fuzz/corpus/revocation"'
 test_auth_LDADD = $(test_ldadd)

@@ -33,13 +33,14 @@ struct buf pki_ocsp_der(const struct pki_ocsp_spec *spec)
 	static const int statuses[] = { V_OCSP_CERTSTATUS_GOOD, V_OCSP_CERTSTATUS_REVOKED, V_OCSP_CERTSTATUS_UNKNOWN };
 	const struct pki_cert *signer = spec->signer ? spec->signer : spec->issuer;
 	const struct pki_cert *about = spec->about_issuer ? spec->about_issuer : spec->issuer;
-	OCSP_BASICRESP *basic = OCSP_BASICRESP_new();
+	OCSP_BASICRESP *basic;
 	ASN1_TIME *from, *to, *revoked;
 	OCSP_CERTID *id;
 	OCSP_RESPONSE *response;
 
 	if (spec->response_status)
 		return response_der(OCSP_response_create(spec->response_status, NULL));
+	basic = OCSP_BASICRESP_new();
 	id = OCSP_cert_to_id(spec->sha256 ? EVP_sha256() : EVP_sha1(), spec->cert->x509, about->x509);
 	from = ASN1_GENERALIZEDTIME_set(NULL, spec->this_update ? spec->this_update : PKI_NOW - 3600);
 	to = ASN1_GENERALIZEDTIME_set(NULL, spec->next_update ? spec->next_update : PKI_NOW + PKI_DAY);
