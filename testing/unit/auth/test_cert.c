@@ -268,13 +268,16 @@ START_TEST(test_sizes)
 	for (int i = 0; i < 200; i++) {
 		ASN1_OCTET_STRING *s = ASN1_OCTET_STRING_new();
 		X509_EXTENSION *e;
+		ASN1_OBJECT *o;
 		char oid[32];
 
 		snprintf(oid, sizeof(oid), "1.2.3.%d", i + 1);
 		ASN1_OCTET_STRING_set(s, (const unsigned char *)"\x05\x00", 2);
-		e = X509_EXTENSION_create_by_OBJ(NULL, OBJ_txt2obj(oid, 1), 0, s);
+		o = OBJ_txt2obj(oid, 1);
+		e = X509_EXTENSION_create_by_OBJ(NULL, o, 0, s);
 		X509_add_ext(p->x509, e, -1);
 		X509_EXTENSION_free(e);
+		ASN1_OBJECT_free(o);
 		ASN1_OCTET_STRING_free(s);
 	}
 	X509_sign(p->x509, root->key, EVP_sha256());
