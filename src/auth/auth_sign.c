@@ -75,6 +75,8 @@ static bool sign_scheme(const struct auth_job *job, const struct public_key *key
 		allowed |= rule->hashes;
 		pss |= rule->pss;
 	}
+	if (rules->n_ike && !allowed)
+		allowed = SIG_HASHES; /* rules that name no hash do not mean SHA-1 */
 	if (!sig_scheme_choose(key, job->r->peer_hashes, allowed, pss, ret_scheme, ret_method))
 		return false;
 	return !rules->n_ike || key_rules_allow(rules->ike, rules->n_ike, key, ret_scheme);

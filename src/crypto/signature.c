@@ -324,6 +324,10 @@ bool sig_scheme_choose(const struct public_key *k, unsigned peer_hashes, unsigne
 	unsigned allowed = allowed_hashes ? allowed_hashes : SIG_HASHES, method = AUTH_METHOD_SIGNATURE;
 	struct sig_scheme s;
 
+	/* who has no RFC 7427 takes method 1 with SHA-1, and nothing else of RSA */
+	if (!peer_hashes && !allowed_hashes)
+		allowed |= HASH_BIT(HASH_SHA1);
+
 	/* RFC 7427, 3 MUST: method 14 when both have sent SIGNATURE_HASH_ALGORITHMS */
 	if (peer_hashes ? !choose_scheme(k, peer_hashes & allowed, pss, &s) : !choose_classic(k, allowed, &s, &method))
 		return false;

@@ -43,8 +43,8 @@ EXPORT MUST_CHECK struct result auth_signature_write(unsigned method, const stru
 /* The scheme and the signature as public_key_verify wants it (into scratch or a view of data). */
 EXPORT MUST_CHECK struct result auth_signature_parse(unsigned method, struct bytes data, const struct public_key *k,
 						     struct sig_scheme *ret_scheme, struct buf *scratch, struct bytes *ret_signature);
-/* The best scheme for our key: the peer's hashes (bits; 0: it has no RFC 7427, so a classic method), those that policy allows (0: any
- * but SHA-1), pss: RSA keys use PSS. ret_method is the AUTH method. False: there is none. */
+/* The best scheme for our key: the peer's hashes (bits; 0: it has no RFC 7427, so a classic method), those that policy allows (0: it says
+ * nothing: any but SHA-1, and that only where method 1 has nothing else), pss: RSA keys use PSS. ret_method is the AUTH method. False: there is none. */
 EXPORT bool sig_scheme_choose(const struct public_key *k, unsigned peer_hashes, unsigned allowed_hashes, bool pss,
 			      struct sig_scheme *ret_scheme, unsigned *ret_method);
 /* Our SIGNATURE_HASH_ALGORITHMS (RFC 7427, 4): bits. */

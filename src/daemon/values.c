@@ -87,6 +87,7 @@ static void values_sa(const struct settings *s, struct sa_options *o)
 	o->attributes_without_vips = settings_bool(s, "attributes_without_vips", false);
 	o->qcd = settings_bool(s, "qcd.enabled", true);
 	o->hash_and_url = settings_bool(s, "hash_and_url", false);
+	o->signature_authentication = settings_bool(s, "signature_authentication", true);
 	both = values_int(s, "fragment_size", 0, 65535, 1280);
 	o->fragment_size_v4 = values_fragment_size(s, "fragment_size_v4", both, 576);
 	o->fragment_size_v6 = values_fragment_size(s, "fragment_size_v6", both, 1280);

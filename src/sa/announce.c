@@ -13,7 +13,7 @@ static void announced_take_hashes(struct auth_announced *a, struct bytes data)
 {
 	struct reader r = reader_of(data);
 
-	a->hashes = HASH_BIT(0);
+	a->hashes = HASH_BIT(0); /* it has RFC 7427, whatever it names */
 	while (reader_left(&r) >= 2) {
 		unsigned hash = reader_u16(&r);
 
@@ -59,7 +59,7 @@ void announced_take(struct ike_sa *sa, const struct payload_list *in)
 			announced_take_certreq(a, &p->cert);
 		if (p->type != PAYLOAD_NOTIFY)
 			continue;
-		if (p->notify.type == NOTIFY_SIGNATURE_HASH_ALGORITHMS)
+		if (p->notify.type == NOTIFY_SIGNATURE_HASH_ALGORITHMS && sa->ctx->options.signature_authentication)
 			announced_take_hashes(a, p->notify.data);
 		else if (p->notify.type == NOTIFY_SUPPORTED_AUTH_METHODS)
 			announced_take_methods(a, p->notify.data);
@@ -116,7 +116,7 @@ static void announce_scheme(struct writer *w, unsigned kind, unsigned hash)
 }
 
 /* RFC 9593, 3: the methods that the peer may authenticate with, the best first. */
-static void announce_methods(const struct conn *conn, struct builder *b)
+static void announce_methods(const struct conn *conn, bool rfc7427, struct builder *b)
 {
 	static const uint8_t hashes[] = { HASH_SHA2_256, HASH_SHA2_384, HASH_SHA2_512 };
 	static const uint8_t kinds[] = { SIG_ECDSA, SIG_RSA_PSS, SIG_RSA_PKCS1 };
@@ -127,9 +127,11 @@ static void announce_methods(const struct conn *conn, struct builder *b)
 
 	for (size_t i = 0; i < conn->n_remote_rounds; i++)
 		psk |= conn->remote_rounds[i].auth != CONN_AUTH_PUBKEY;
-	announce_scheme(&w, SIG_ED25519, HASH_IDENTITY);
-	announce_scheme(&w, SIG_ED448, HASH_IDENTITY);
-	for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
+	if (rfc7427) {
+		announce_scheme(&w, SIG_ED25519, HASH_IDENTITY);
+		announce_scheme(&w, SIG_ED448, HASH_IDENTITY);
+	}
+	for (size_t k = 0; rfc7427 && k < ARRAY_LEN(kinds); k++)
 		for (size_t h = 0; h < ARRAY_LEN(hashes); h++)
 			announce_scheme(&w, kinds[k], hashes[h]);
 	for (size_t i = 0; i < ARRAY_LEN(classic); i++) {
@@ -173,7 +175,7 @@ static bool announce_cas(struct ike_sa *sa, const struct conn *conn, struct buil
 	buf_free(&cas);
 	if (conn->send_certreq && announce_raw_keys(conn))
 		builder_cert(b, true, CERT_RAW_PUBLIC_KEY, BYTES_NONE); /* RFC 7670 3 MUST: without a CA */
-	announce_methods(conn, b);
+	announce_methods(conn, sa->ctx->options.signature_authentication, b);
 	return true;
 }
 
@@ -196,8 +198,9 @@ static void announce_any_cas(struct ike_sa *sa, struct builder *b)
 void announce_init(struct ike_sa *sa, struct builder *b)
 {
 	if (sa->initiator) {
-		if (announce_signs(sa->conn->local_rounds, sa->conn->n_local_rounds) ||
-		    announce_signs(sa->conn->remote_rounds, sa->conn->n_remote_rounds))
+		if (sa->ctx->options.signature_authentication &&
+		    (announce_signs(sa->conn->local_rounds, sa->conn->n_local_rounds) ||
+		     announce_signs(sa->conn->remote_rounds, sa->conn->n_remote_rounds)))
 			announce_hashes(b);
 		return;
 	}

@@ -34,6 +34,7 @@ void sa_options_default(struct sa_options *o)
 		.message_id_sync = true,
 		.qcd = true,
 		.mobike_return_check = true,
+		.signature_authentication = true,
 	};
 }
 

@@ -91,7 +91,7 @@ def test_pss(lab, role):
 @ROLES
 def test_without_rfc7427(lab, role):
     """A peer that knows the older methods only."""
-    for key in ("ec256", "ec384"):  # RSA would be with SHA-1
+    for key in ("ec256", "ec384", "rsa2048"):  # RSA with SHA-1, as those peers do
         pki = pki_with(key)
         gateways = pair(lab, role, pki, [
             (["moon." + key], connection("moon", own("moon", key), peers("sun", key))),
@@ -100,6 +100,16 @@ def test_without_rfc7427(lab, role):
         up(*gateways)
         for gateway in gateways:
             gateway.stop()
+
+
+def test_we_without_rfc7427(lab):
+    """The setting makes us such a peer."""
+    gateways = pair(lab, "initiator", pki_with("rsa2048"), [
+        (["moon.rsa2048"], connection("moon", own("moon", "rsa2048"), peers("sun", "rsa2048"))),
+        (["sun.rsa2048"], connection("sun", own("sun", "rsa2048"), peers("moon", "rsa2048")))],
+        {"signature_authentication": False}, theirs={"signature_authentication": True})
+    up(*gateways)
+    assert not bewick_of(gateways, "initiator").logged("N(HASH_ALG)")
 
 
 @ROLES

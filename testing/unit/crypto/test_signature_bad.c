@@ -489,7 +489,8 @@ START_TEST(choices)
 		{ "ed25519", H256 | H384 | H512, 0, false, NULL, 0 }, /* RFC 8420: only if it says Identity */
 		{ "ed448", HID, HID, false, "ED448", 14 },
 		/* without RFC 7427 */
-		{ "rsa-2048", 0, 0, true, "RSA_EMSA_PKCS1_SHA2_256", 1 },
+		{ "rsa-2048", 0, 0, true, "RSA_EMSA_PKCS1_SHA1", 1 },
+		{ "rsa-2048", 0, SIG_HASHES, true, "RSA_EMSA_PKCS1_SHA2_256", 1 },
 		{ "rsa-2048", 0, H1 | H256, false, "RSA_EMSA_PKCS1_SHA1", 1 },
 		{ "rsa-2048", 0, H512, false, "RSA_EMSA_PKCS1_SHA2_512", 1 },
 		{ "rsa-pss-2048", 0, 0, false, NULL, 0 },
