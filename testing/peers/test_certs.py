@@ -90,7 +90,7 @@ def test_openiked(lab, key, begins):
 @pytest.mark.parametrize("kind", ["libreswan", "openiked"])
 def test_another_authority(lab, kind):
     """sun's certificate is of one that moon does not know: it is refused, and sun is told no more than that."""
-    pki, other = authority("ec256"), Pki.shared("--key=ec384")
+    pki, other = authority("ec256"), Pki("--key=ec384")
     other.cert(SUN, "--key=ec256")
     moon = moon_of(lab, pki, "aes128gcm16" if kind == "libreswan" else Iked.CHILD, remote={"id": SUN})
     sun = libreswan(lab, other, "ec256", rightca=None) if kind == "libreswan" else iked(lab, other, False)
