@@ -56,6 +56,7 @@ struct daemon {
 	bool control_serves;
 	unsigned n_workers;
 	struct helper_pool *helpers; /* for names */
+	struct helper_pool *token_helpers; /* apart: a token that hangs delays no look-up */
 	struct workers *workers;
 	struct net_watch *watch; /* NULL: not possible here */
 	struct bypass_registry bypasses; /* of plugins */

@@ -19,6 +19,7 @@
 #define START_SCRIPTS_MS 300000
 /* Threads that look up names, and look-ups that may wait for one. */
 #define HELPERS 3
+#define TOKEN_HELPERS 2
 #define HELPERS_WAITING 4096
 #define NOFILE_WANTED 8192
 
@@ -138,6 +139,7 @@ static bool start_workers(struct daemon *d, struct errtext *err)
 	o.sa.port = net_port(d->net);
 	o.sa.port_nat_t = net_port_nat_t(d->net);
 	d->helpers = o.helpers = helper_pool_new(HELPERS, HELPERS_WAITING);
+	d->token_helpers = helper_pool_new(TOKEN_HELPERS, HELPERS_WAITING);
 	daemon_load_qcd(d, &o.sa);
 	d->workers = workers_start(&o, err);
 	secret_wipe(&o.sa.qcd_secrets, sizeof(o.sa.qcd_secrets));
@@ -153,6 +155,7 @@ static bool start_workers(struct daemon *d, struct errtext *err)
 static void stop_workers(struct daemon *d)
 {
 	bool quiet = !d->helpers || helper_pool_close(d->helpers);
+	bool tokens_quiet = !d->token_helpers || helper_pool_close(d->token_helpers);
 
 	auth_service_close(d->auth); /* its answers go to the workers' boxes */
 	timer_stop(loop_wheel(d->loop), &d->qcd_timer);
@@ -161,14 +164,17 @@ static void stop_workers(struct daemon *d)
 	daemon_no_bypass(d);
 	workers_stop(d->workers, STOP_WORKERS_MS);
 	d->workers = NULL;
-	if (quiet) /* a look-up that hangs ends with the process */
+	/* a look-up, or a token, that hangs ends with the process */
+	if (quiet)
 		helper_pool_free(d->helpers);
-	d->helpers = NULL;
+	if (tokens_quiet)
+		helper_pool_free(d->token_helpers);
+	d->helpers = d->token_helpers = NULL;
 }
 
 static bool start_serving(struct daemon *d, struct errtext *err)
 {
-	control_use(d->control, &(struct control_parts){ .signer = d->signer, .helpers = d->helpers, .auth = d->auth });
+	control_use(d->control, &(struct control_parts){ .signer = d->signer, .helpers = d->token_helpers, .auth = d->auth });
 	d->control_serves = control_start(d->control, d->workers, err);
 	return d->control_serves;
 }
