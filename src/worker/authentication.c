@@ -6,8 +6,6 @@
 
 /* Between IKE_SAs and the service that signs and verifies for them; and CRLs that have come: each IKE_SA looks, some at a time. */
 
-#define RECHECK_SLICE 128 /* IKE_SAs looked at before packets get their turn again */
-
 bool authentication_ask(void *host, struct ike_sa *sa, struct auth_request *r)
 {
 	struct worker *w = host;
@@ -31,8 +29,7 @@ void authentication_answered(struct worker *w, struct mail *m)
 struct recheck_mail {
 	struct mail mail;
 	struct crl *crl; /* a reference */
-	uint32_t *ids;	 /* of the SAs of this worker, from when it is first run */
-	size_t n_ids, next;
+	struct sa_walk walk;
 };
 
 static void recheck_drop(struct mail *m)
@@ -40,7 +37,7 @@ static void recheck_drop(struct mail *m)
 	struct recheck_mail *r = container_of(m, struct recheck_mail, mail);
 
 	crl_unref(r->crl);
-	free(r->ids);
+	sa_walk_clear(&r->walk);
 	free(r);
 }
 
@@ -60,16 +57,11 @@ void authentication_recheck(struct worker *w, struct mail *mail)
 {
 	struct recheck_mail *m = container_of(mail, struct recheck_mail, mail);
 
-	if (!m->ids)
-		m->ids = sa_table_ids(w, &m->n_ids);
-	for (unsigned n = 0; n < RECHECK_SLICE && m->next < m->n_ids; n++) {
-		struct ike_sa *sa = sa_table_by_id(w, m->ids[m->next++]);
-
-		if (sa)
-			ike_sa_recheck_crl(sa, m->crl);
-	}
-	if (m->next < m->n_ids)
-		mailbox_post(w->box, mail);
-	else
+	sa_walk_turn(w, &m->walk);
+	for (struct ike_sa *sa; (sa = sa_walk_next(w, &m->walk));)
+		ike_sa_recheck_crl(sa, m->crl);
+	if (sa_walk_is_done(&m->walk))
 		recheck_drop(mail);
+	else
+		mailbox_post(w->box, mail);
 }

@@ -141,6 +141,21 @@ void sa_table_remove_child(struct worker *w, struct child_sa *c);
 struct child_sa *sa_table_child(struct worker *w, uint32_t id);
 /* Unique ids of all SAs, CLOSED ones left out; owned by the caller. */
 uint32_t *sa_table_ids(struct worker *w, size_t *ret_count);
+/* All these, some at a time, so that packets are not kept waiting: each turn looks at a slice, and the mail that carries the walk is
+ * posted again until none is left. Zeroed at first. */
+struct sa_walk {
+	uint32_t *ids; /* from the first turn on */
+	size_t n_ids, next;
+	unsigned left; /* in this slice */
+};
+void sa_walk_turn(struct worker *w, struct sa_walk *walk);
+/* The next that still is; NULL: the slice, or all, is done. */
+struct ike_sa *sa_walk_next(struct worker *w, struct sa_walk *walk);
+static inline bool sa_walk_is_done(const struct sa_walk *walk)
+{
+	return walk->next >= walk->n_ids;
+}
+void sa_walk_clear(struct sa_walk *walk);
 /* Freed at the end of the turn. */
 void sa_table_bury(struct worker *w, struct ike_sa *sa);
 void sa_table_free_dead(struct worker *w);
@@ -277,9 +292,7 @@ struct request_mail {
 	struct child_acquire acquire;
 	const struct conn *conn; /* a reference, of initiate */
 	struct request_gather *gather; /* list, find, stats: shared by the workers */
-	/* list: what is left of this worker's share */
-	uint32_t *ids;
-	size_t n_ids, next;
+	struct sa_walk walk; /* list: of this worker's share */
 };
 struct request_gather;
 void request_run(struct worker *w, struct request_mail *m);

@@ -6,8 +6,6 @@
 
 /* What control asks: how it comes to the workers and back, who waits for an end, and what only looks. */
 
-#define REQUEST_SLICE 128 /* SAs listed before packets get their turn again */
-
 /* Shared by the workers of one gathering request; the last one through says DONE. */
 struct request_gather {
 	atomic_uint left;
@@ -112,7 +110,7 @@ static void request_drop(struct mail *mail)
 		request_waiter_done(request_waiter(m->request, m->reply_to), CAUSE_SHUTDOWN, "the daemon is shutting down");
 	free(m->ike);
 	free(m->child);
-	free(m->ids);
+	sa_walk_clear(&m->walk);
 	conn_unref(m->conn);
 	free(m);
 }
@@ -257,20 +255,18 @@ static void list_filter_children(const struct request_mail *m, struct ike_info *
 /* One slice; the rest is mailed to ourselves, behind what waits. */
 static bool request_list(struct worker *w, struct request_mail *m)
 {
-	if (!m->ids)
-		m->ids = sa_table_ids(w, &m->n_ids);
-	for (unsigned n = 0; m->next < m->n_ids && n < REQUEST_SLICE; n++) {
-		struct ike_sa *sa = sa_table_by_id(w, m->ids[m->next++]);
+	sa_walk_turn(w, &m->walk);
+	for (struct ike_sa *sa; (sa = sa_walk_next(w, &m->walk));) {
 		struct worker_reply *r;
 
-		if (!sa || sa->state == IKE_STATE_CLOSED || !request_matches(m, sa))
+		if (sa->state == IKE_STATE_CLOSED || !request_matches(m, sa))
 			continue;
 		r = request_reply(m->reply_to, WORKER_REPLY_SA, m->request);
 		r->info = ike_info_new(sa, NULL, false);
 		list_filter_children(m, r->info);
 		mailbox_post(m->reply_to, &r->mail);
 	}
-	return m->next >= m->n_ids;
+	return sa_walk_is_done(&m->walk);
 }
 
 /* A new child can be set up on it, now or when its rekeying is over. */

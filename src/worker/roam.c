@@ -5,13 +5,10 @@
 
 /* This host's addresses or routes changed: each IKE_SA looks whether that concerns it, some at a time. */
 
-#define ROAM_SLICE 128 /* IKE_SAs looked at before packets get their turn again */
-
 struct roam_mail {
 	struct mail mail;
 	struct local_addrs *locals; /* a reference */
-	uint32_t *ids; /* of the SAs of this worker, from when it is first run */
-	size_t n_ids, next;
+	struct sa_walk walk;
 };
 
 static void roam_drop(struct mail *m)
@@ -19,7 +16,7 @@ static void roam_drop(struct mail *m)
 	struct roam_mail *r = container_of(m, struct roam_mail, mail);
 
 	local_addrs_unref(r->locals);
-	free(r->ids);
+	sa_walk_clear(&r->walk);
 	free(r);
 }
 
@@ -39,7 +36,6 @@ static void roam_begin(struct worker *w, struct roam_mail *m)
 {
 	local_addrs_unref(w->ctx.locals);
 	w->ctx.locals = local_addrs_ref(m->locals);
-	m->ids = sa_table_ids(w, &m->n_ids);
 	if (w->traps && !w->stopping)
 		traps_roam(w);
 }
@@ -48,18 +44,14 @@ void roam_run(struct worker *w, struct mail *mail)
 {
 	struct roam_mail *m = container_of(mail, struct roam_mail, mail);
 
-	if (!m->ids)
+	if (!m->walk.ids)
 		roam_begin(w, m);
-	/* a later change looks at all SAs by itself */
-	for (unsigned n = 0; n < ROAM_SLICE && m->next < m->n_ids && m->locals == w->ctx.locals; n++) {
-		struct ike_sa *sa = sa_table_by_id(w, m->ids[m->next++]);
-
-		/* one ms each for what can wait */
-		if (sa)
-			ike_sa_roam(sa, m->n_ids);
-	}
-	if (m->next < m->n_ids && m->locals == w->ctx.locals)
-		mailbox_post(w->box, mail);
-	else
+	sa_walk_turn(w, &m->walk);
+	/* one ms each for what can wait; a later change looks at all SAs by itself */
+	for (struct ike_sa *sa; m->locals == w->ctx.locals && (sa = sa_walk_next(w, &m->walk));)
+		ike_sa_roam(sa, m->walk.n_ids);
+	if (sa_walk_is_done(&m->walk) || m->locals != w->ctx.locals)
 		roam_drop(mail);
+	else
+		mailbox_post(w->box, mail);
 }

@@ -184,6 +184,32 @@ uint32_t *sa_table_ids(struct worker *w, size_t *ret_count)
 	return ids;
 }
 
+#define WALK_SLICE 128 /* IKE_SAs looked at before packets get their turn again */
+
+void sa_walk_turn(struct worker *w, struct sa_walk *walk)
+{
+	if (!walk->ids)
+		walk->ids = sa_table_ids(w, &walk->n_ids);
+	walk->left = WALK_SLICE;
+}
+
+struct ike_sa *sa_walk_next(struct worker *w, struct sa_walk *walk)
+{
+	struct ike_sa *sa = NULL;
+
+	while (!sa && walk->left && walk->next < walk->n_ids) {
+		sa = sa_table_by_id(w, walk->ids[walk->next++]);
+		walk->left--;
+	}
+	return sa;
+}
+
+void sa_walk_clear(struct sa_walk *walk)
+{
+	free(walk->ids);
+	*walk = (struct sa_walk){ 0 };
+}
+
 void sa_table_bury(struct worker *w, struct ike_sa *sa)
 {
 	if (w->n_dead == w->cap_dead) {

@@ -6,6 +6,7 @@ test_exchange_SOURCES = \
 	testing/exchange/lab_auth.h \
 	testing/exchange/lab_backend.c \
 	testing/exchange/lab_plugins.c \
+	testing/exchange/lab_seeds.c \
 	testing/exchange/lab_private.h \
 	testing/exchange/lab_unknown.c \
 	testing/exchange/lab.h \

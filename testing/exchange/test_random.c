@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <check.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "confs.h"
@@ -356,30 +355,9 @@ static void schedule_run(uint64_t seed)
 	lab_free(lab);
 }
 
-static unsigned long schedule_at;
-
-/* Runs when an assertion fails, too: it says which schedule to run again. */
-static void schedule_said(void)
-{
-	if (schedule_at)
-		fprintf(stderr, "RANDOM_SEED=%lu\n", schedule_at);
-}
-
 START_TEST(schedules)
 {
-	const char *seed = getenv("RANDOM_SEED"), *runs = getenv("RANDOM_RUNS");
-	unsigned long n = runs ? strtoul(runs, NULL, 0) : RUNS;
-
-	if (seed) {
-		schedule_run(strtoull(seed, NULL, 0));
-		return;
-	}
-	atexit(schedule_said);
-	for (unsigned long i = 0; i < n; i++) {
-		schedule_at = (unsigned long)_i * n + i + 1;
-		schedule_run(schedule_at);
-	}
-	schedule_at = 0;
+	lab_seeds("RANDOM", RUNS, (unsigned long)_i, schedule_run);
 }
 END_TEST
 

@@ -218,29 +218,9 @@ static void storm_run(uint64_t seed)
 	lab_free(lab);
 }
 
-static unsigned long storm_at;
-
-static void storm_said(void)
-{
-	if (storm_at)
-		fprintf(stderr, "STORM_SEED=%lu\n", storm_at);
-}
-
 START_TEST(storms)
 {
-	const char *seed = getenv("STORM_SEED"), *runs = getenv("STORM_RUNS");
-	unsigned long n = runs ? strtoul(runs, NULL, 0) : RUNS;
-
-	if (seed) {
-		storm_run(strtoull(seed, NULL, 0));
-		return;
-	}
-	atexit(storm_said);
-	for (unsigned long i = 0; i < n; i++) {
-		storm_at = (unsigned long)_i * n + i + 1;
-		storm_run(storm_at);
-	}
-	storm_at = 0;
+	lab_seeds("STORM", RUNS, (unsigned long)_i, storm_run);
 }
 END_TEST
 
