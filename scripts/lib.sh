@@ -8,7 +8,7 @@ python=/usr/bin/python3 # another python in PATH does not see Debian's modules
 packages_build="build-essential autoconf automake libtool pkg-config libssl-dev libmnl-dev libcurl4-openssl-dev libldns-dev"
 packages_demo="$packages_build iproute2 iputils-ping procps python3"
 packages_check="$packages_build iproute2 iputils-ping procps python3 check libsubunit-dev xz-utils
-	clang libclang-rt-14-dev llvm-14 python3-pytest python3-pytest-xdist nftables iptables conntrack tcpdump util-linux
+	clang libclang-rt-14-dev llvm-14 python3-pytest python3-pytest-xdist ccache nftables iptables conntrack tcpdump util-linux
 	charon-systemd strongswan-swanctl libcharon-extra-plugins libstrongswan-extra-plugins
 	libstrongswan-standard-plugins user-mode-linux kmod qemu-system-x86 qemu-system-common linux-image-cloud-amd64
 	busybox-static cpio openiked openssl libnss3-tools libnss3 libevent-pthreads-2.1-7
