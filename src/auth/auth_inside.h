@@ -85,6 +85,7 @@ struct auth_job {
 	struct trust_chain *chain;
 	struct revocation_run revocation;
 	struct errtext ignored; /* what was wrong with CERT payloads */
+	bool first_ignored;     /* the first of them is among these */
 
 	/* SIGN */
 	const struct private_key *key; /* of the request's configuration */

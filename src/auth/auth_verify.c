@@ -16,6 +16,8 @@ static void verify_ignore(struct auth_job *job, const char *what)
 {
 	size_t n = strlen(job->ignored.s);
 
+	if (job->cert_at == 0)
+		job->first_ignored = true;
 	snprintf(job->ignored.s + n, sizeof(job->ignored.s) - n, "; %s", what);
 }
 
@@ -25,6 +27,14 @@ static void verify_add_cert(struct auth_job *job, struct cert *cert)
 		job->certs[job->n_certs++] = cert;
 	else
 		cert_unref(cert);
+}
+
+/* A base ends the host's name by a "/"; what follows must not lead out of it again, whatever server or fetcher make of it. */
+static bool verify_url_below(const char *url, const char *base)
+{
+	size_t n = strlen(base);
+
+	return strncmp(url, base, n) == 0 && !strstr(url + n, "..") && !strcasestr(url + n, "%2e");
 }
 
 /* Where the peer says its certificate is, is looked at only below what authorities name, if one names anything. */
@@ -38,7 +48,7 @@ static bool verify_url_allowed(const struct credentials *creds, const char *url)
 		if (!base)
 			continue;
 		named = true;
-		if (strncmp(url, base, strlen(base)) == 0)
+		if (verify_url_below(url, base))
 			return true;
 	}
 	return !named;
@@ -48,12 +58,12 @@ static bool verify_url_allowed(const struct credentials *creds, const char *url)
 static void verify_take_fetched(struct auth_job *job)
 {
 	job->waited = false;
-	job->cert_at++;
 	for (size_t i = 0; i < job->got.n_certs; i++)
 		verify_add_cert(job, job->got.certs[i]);
 	job->got.n_certs = 0;
 	if (!job->got.ok)
 		verify_ignore(job, job->got.why.s);
+	job->cert_at++;
 }
 
 /* True: it has to be fetched. */
@@ -77,7 +87,7 @@ static bool verify_hash_and_url(struct auth_job *job, const struct auth_cert *c)
 		return false;
 	}
 	if (!verify_url_allowed(job->r->config->creds, at.url)) {
-		errtext_set(&err, "its certificate would be at '%.200s', which is below no cert_uri_base of an authority", at.url);
+		errtext_set(&err, "it would be at '%.200s', which is below no cert_uri_base of an authority", at.url);
 		verify_ignore(job, err.s);
 		return false;
 	}
@@ -284,6 +294,8 @@ static enum auth_next verify_trust(struct auth_job *job)
 		return auth_job_fail(job, "it sent no certificate that can be used, and none is loaded for '%s'%s", id_text(&r->id).s,
 				     job->ignored.s);
 	job->chain = trust_check(&in, &err);
+	if (!job->chain && job->first_ignored) /* RFC 7296, 3.6: the first is that of its key, so that is the reason */
+		return auth_job_fail(job, "its certificate is not to be had%s; of what came with it: %s", job->ignored.s, err.s);
 	if (!job->chain || !verify_signature(job, job->chain->certs[0]->key, &err))
 		return auth_job_fail(job, "%s%s", err.s, job->ignored.s);
 	verify_take_stapled(job);

@@ -34,6 +34,14 @@ static bool uri_is_good(struct bytes text, bool file)
 	return false;
 }
 
+/* Behind it comes a hash, and what peers name is compared with it: it has to be more than the beginning of a host's name. */
+static bool uri_is_base(struct bytes text)
+{
+	size_t n = text.p[4] == ':' ? 7 : 8; /* http:// or https:// */
+
+	return text.p[n] != '/' && memchr(text.p + n, '/', text.n - n);
+}
+
 static bool authority_uris(struct authority_parse *p, const struct tree *list, bool file, const char *const **ret, size_t *ret_n)
 {
 	const char **uris = arena_array(&p->arena, const char *, list->count + 1);
@@ -70,6 +78,8 @@ static bool authority_value(struct authority_parse *p, const struct tree *it)
 	} else if (strcmp(it->name, "cert_uri_base") == 0) {
 		if (!uri_is_good(text, false))
 			return authority_fail(p, "invalid value for", it->name, "a URI begins with http:// or https://");
+		if (!uri_is_base(text))
+			return authority_fail(p, "invalid value for", it->name, "a host and a path, as in http://host/");
 		p->a.cert_uri_base = arena_printf(&p->arena, "%s", buf_str(&it->value));
 	} else if (strcmp(it->name, "slot") != 0 && strcmp(it->name, "module") != 0) {
 		return authority_fail(p, "unknown option", it->name, NULL);

@@ -497,6 +497,9 @@ START_TEST(test_hash_and_url)
 	creds_set_put_authority(lab.creds, &(struct authority){ .name = "a", .cacert = lab.root->cert, .cert_uri_base = "http://other.test/" });
 	auth_service_flush(lab.s, AUTH_CACHED_CERTS);
 	auth_lab_expect(&lab, verify_by_url(plain, good, CERT_HASH_AND_URL), "below no cert_uri_base");
+	creds_set_put_authority(lab.creds, &(struct authority){ .name = "a", .cacert = lab.root->cert, .cert_uri_base = "http://certs.test/a/" });
+	auth_lab_expect(&lab, verify_by_url(plain, "http://certs.test/a/../moon", CERT_HASH_AND_URL), "below no cert_uri_base");
+	auth_lab_expect(&lab, verify_by_url(plain, "http://certs.test/a/%2E%2e/moon", CERT_HASH_AND_URL), "below no cert_uri_base");
 	ck_assert_uint_eq(lab_fetches(), 3);
 	v = auth_lab_verify(&lab, "moon.test", plain, NULL);
 	v->hash_and_url = true;

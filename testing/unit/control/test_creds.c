@@ -442,6 +442,10 @@ START_TEST(wrong_authorities_are_refused)
 	peer_failed(&p, "invalid value for: ocsp_uris, authority discarded (a URI begins with http:// or https://)");
 	authority_call("x", root->cert->der, "cert_uri_base", NULL, "file:///certs");
 	peer_failed(&p, "invalid value for: cert_uri_base, authority discarded (a URI begins with http:// or https://)");
+	authority_call("x", root->cert->der, "cert_uri_base", NULL, "https://192.0.2.1"); /* 192.0.2.100 begins so, too */
+	peer_failed(&p, "invalid value for: cert_uri_base, authority discarded (a host and a path, as in http://host/)");
+	authority_call("x", root->cert->der, "cert_uri_base", NULL, "http:///certs/");
+	peer_failed(&p, "invalid value for: cert_uri_base, authority discarded (a host and a path, as in http://host/)");
 	peer_ask(&p, "get-authorities", NULL);
 	ck_items(&p, "authorities", "");
 }
