@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Authentication by certificates and raw keys with Debian's strongSwan, in both roles."""
+import hashlib
+import ssl
+
 import pytest
 
 from lab import conf
 from lab.gateway import Bewick, Strongswan
 from lab.pki import Pki
+from lab.web import Web
 
 QUICK = {"retransmit_timeout": 1, "retransmit_base": 1.2}
 ROLES = pytest.mark.parametrize("role", ["initiator", "responder"])
@@ -201,3 +205,40 @@ def test_raw_keys(lab, role):
     for gateway in made:
         gateway.start()
     up(*made)
+
+
+@ROLES
+@pytest.mark.parametrize("sender", ["bewick", "strongswan", "both"])
+def test_hash_and_url(lab, role, sender):
+    """RFC 7296, 3.6: `sender` says where its certificate is, the other one fetches it."""
+    key, pki = "ec256", pki_with("ec256")
+    web = Web(lab.net)
+    kinds = (Bewick, Strongswan) if role == "initiator" else (Strongswan, Bewick)
+    made, paths = [], []
+    try:
+        for side, other, kind in zip(("moon", "sun"), ("sun", "moon"), kinds):
+            tree = {"connections": {"net": connection(side, own(side, key), peers(other, key))}}
+            if sender in ("both", kind.kind.replace("bewickd", "bewick")):
+                der = ssl.PEM_cert_to_DER_cert(pki.read("%s.%s.pem" % (side, key)).decode())
+                paths.append("certs/" + hashlib.sha1(der).hexdigest())
+                web.pages[paths[-1]] = der
+                tree["authorities"] = {"lab": {"cacert": "ca.pem", "cert_uri_base": web.url("certs/")}}
+            gateway = lab.gateway(side, tree, conf.merged(QUICK, {"hash_and_url": True}), kind=kind)
+            pki.give(gateway, "%s.%s" % (side, key), ("root", "ca"))
+            made.append(gateway.start())
+        up(*made)
+        assert sorted(set(web.asked)) == sorted(paths)
+    finally:
+        web.close()
+
+
+@ROLES
+def test_ocsp_in_ike(lab, role):
+    """RFC 4806: this strongSwan does not know it. That we ask for responses, and would send ours, does no harm."""
+    key, sides = "ec256", []
+    for side, other in (("moon", "sun"), ("sun", "moon")):
+        more = {"ocsp": "both"} if (side == "moon") == (role == "initiator") else {}
+        sides.append((["%s.%s" % (side, key)], connection(side, own(side, key), peers(other, key), **more)))
+    gateways = pair(lab, role, pki_with(key), sides)
+    up(*gateways)
+    assert len(lab.gateways) == 2 and bewick_of(gateways, role).logged(r"generating IKE_\w+ re\w+ \d \[.* CERTREQ CERTREQ ")
