@@ -11,7 +11,7 @@ import pytest
 from lab import conf
 from lab.net import other
 from lab.pki import Pki
-from lab.run import PATIENCE
+from lab.run import PATIENCE, wait_until
 from lab.web import ADDRESS, Ocsp
 from test_certs import CRL, FETCH_S, MOON, SETTINGS, SUN, connection, plain, refused, up, web_of
 
@@ -130,18 +130,43 @@ def test_outside_of_the_base(lab, who, base):
         assert not web.asked
 
 
+def test_others_while_it_hangs(lab):
+    """The set-up that waits for a certificate waits alone, and goes on when it comes."""
+    pki, by_url = plain(), conf.merged(BY_URL, {"plugins": {"revocation": {"timeout": "60s"}}})
+    with web_of(lab, pki, "hang") as web:
+        publish(web, pki, MOON)
+        made = []
+        for side in ("moon", "sun"):
+            nets = {"net": connection(side, local={"id": side + ".test"}),
+                    "more": conf.connection(side, {"more-net": conf.net_child(side, net=1)}, local={"id": "more." + side},
+                                            remote={"id": "more." + other(side)})}
+            gate = lab.gateway(side, {"connections": nets, "authorities": authority() if side == "moon" else {},
+                                      "secrets": {"ike-lab": {"secret": conf.PSK}}}, by_url)
+            pki.give(gate, side + ".test")
+            made.append(gate.start())
+        moon, sun = made
+        moon.swanctl("--initiate", "--child", "net-net", "--timeout", "-1")
+        wait_until(lambda: web.asked, 10, "the certificate is asked for")
+        moon.initiate("more-net")
+        assert moon.ping(net=1) == 3 and not sun.children("net-net"), "it waits still"
+        web.mode = "good"
+        web.release.set()
+        sun.wait_children(1, "net-net")
+        assert moon.ping() == 3
+
+
 # ---- OCSP responses of the peer ---------------------------------------------------------------------
 
 
 def stapled(lab, moon, sun, moon_answers=False, sun_answers=False, revoked=()):
     """Each side under strict revocation of the other, if that one answers; responders are on the hosts of those who answer."""
     pki = Pki()
-    answers = {"moon": moon_answers, "sun": sun_answers}
-    for side in answers:
-        pki.cert(side + ".test", "--ocsp=http://127.0.0.1:8082")
+    answers, ports = {"moon": moon_answers, "sun": sun_answers}, {"moon": 8082, "sun": 8083}
+    for side, port in ports.items():
+        pki.cert(side + ".test", "--ocsp=http://127.0.0.1:%d" % port)
     for name in revoked:
         pki.revoke(name)
-    servers = [Ocsp(lab.net, pki, "ca", 8082, at=side) for side, answer in answers.items() if answer]
+    servers = [Ocsp(lab.net, pki, "ca", ports[side], at=side) for side, answer in answers.items() if answer]
     made = []
     for side, ocsp in (("moon", moon), ("sun", sun)):
         remote = {"revocation": "strict"} if answers[other(side)] else {"revocation": "relaxed"}
