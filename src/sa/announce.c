@@ -86,14 +86,61 @@ static bool announce_signs(const struct conn_round *rounds, size_t n)
 	return false;
 }
 
-/* RFC 7427, 4: hashes that we can verify signatures with. */
-static void announce_hashes(struct builder *b)
+static unsigned announce_rule_hashes(const struct key_rule *rule)
 {
+	unsigned identity = HASH_BIT(HASH_IDENTITY), able = SIG_HASHES;
+
+	if (rule->type == KEY_ED25519 || rule->type == KEY_ED448)
+		able = identity;
+	else if (rule->type != KEY_ANY)
+		able &= ~identity;
+	return rule->hashes ? able & rule->hashes : able;
+}
+
+/* 0: the peer signs nothing there. */
+static unsigned announce_conn_hashes(const struct conn *conn)
+{
+	unsigned hashes = 0;
+
+	for (size_t i = 0; i < conn->n_remote_rounds; i++) {
+		const struct conn_round *round = &conn->remote_rounds[i];
+
+		if (round->auth == CONN_AUTH_PSK)
+			continue;
+		if (!round->rules.n_ike)
+			return SIG_HASHES;
+		for (size_t k = 0; k < round->rules.n_ike; k++)
+			hashes |= announce_rule_hashes(&round->rules.ike[k]);
+	}
+	return hashes;
+}
+
+/* Of all connections that it may come to be; 0: that says nothing. */
+static unsigned announce_any_hashes(struct ike_sa *sa)
+{
+	const struct conn *conn;
+	unsigned hashes = 0;
+
+	for (size_t rank = 0; rank < ANNOUNCE_CONNS && hashes != SIG_HASHES; rank++) {
+		conn = config_match_addrs(sa->ctx->config, &sa->local, &sa->remote, rank);
+		if (!conn)
+			return hashes;
+		hashes |= announce_conn_hashes(conn);
+	}
+	return SIG_HASHES;
+}
+
+/* RFC 7427, 4: hashes that we verify signatures with; RFC 8420 3 MUST NOT: "Identity" where no key of Edwards curves is allowed. */
+static void announce_hashes(struct ike_sa *sa, struct builder *b)
+{
+	unsigned hashes = sa->initiator ? announce_conn_hashes(sa->conn) : announce_any_hashes(sa);
 	uint8_t data[32];
 	struct writer w = writer_of(data, sizeof(data));
 
+	if (!hashes)
+		hashes = SIG_HASHES;
 	for (unsigned hash = 1; hash < 16; hash++)
-		if (SIG_HASHES & HASH_BIT(hash))
+		if (hashes & HASH_BIT(hash))
 			writer_u16(&w, (uint16_t)hash);
 	builder_notify(b, PROTOCOL_NONE, BYTES_NONE, NOTIFY_SIGNATURE_HASH_ALGORITHMS, writer_done(&w));
 }
@@ -201,12 +248,12 @@ void announce_init(struct ike_sa *sa, struct builder *b)
 		if (sa->ctx->options.signature_authentication &&
 		    (announce_signs(sa->conn->local_rounds, sa->conn->n_local_rounds) ||
 		     announce_signs(sa->conn->remote_rounds, sa->conn->n_remote_rounds)))
-			announce_hashes(b);
+			announce_hashes(sa, b);
 		return;
 	}
 	/* RFC 7427, 4: both sides send it; who did not is not able to use the answer */
 	if (sa->setup->announced.hashes)
-		announce_hashes(b);
+		announce_hashes(sa, b);
 	announce_any_cas(sa, b);
 	builder_notify(b, PROTOCOL_NONE, BYTES_NONE, NOTIFY_MULTIPLE_AUTH_SUPPORTED, BYTES_NONE);
 }

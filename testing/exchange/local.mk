@@ -26,6 +26,7 @@ test_exchange_SOURCES = \
 	testing/exchange/test_mobike_rules.c \
 	testing/exchange/test_auth.c \
 	testing/exchange/test_auth_keys.c \
+	testing/exchange/test_auth_asked.c \
 	testing/exchange/test_auth_rounds.c \
 	testing/unit/auth/pki.c \
 	testing/unit/auth/pki.h \

@@ -545,6 +545,7 @@ START_TEST(test_raw_keys)
 	ck_assert_msg(s->ok, "%s", s->why.s);
 	ck_assert_uint_eq(s->n_ret_certs, 1);
 	ck_assert_uint_eq(s->ret_certs[0].encoding, CERT_RAW_PUBLIC_KEY);
+	ck_assert_uint_eq(s->ret_method, AUTH_METHOD_SIGNATURE);
 	v = auth_lab_verify(&lab, "moon.test", moon, NULL);
 	v->n_certs = 0;
 	auth_lab_add_cert(v, CERT_RAW_PUBLIC_KEY, s->ret_certs[0].data);
@@ -565,6 +566,56 @@ START_TEST(test_raw_keys)
 	auth_lab_add_cert(v, CERT_RAW_PUBLIC_KEY, s->ret_certs[0].data);
 	auth_lab_expect(&lab, v, "the connection trusts none");
 	auth_lab_free(s);
+}
+END_TEST
+
+/* RFC 7670, 3 (RFC 4055, 1.2): a key that is for RSASSA-PSS only says so, with its parameters, and signs so. */
+START_TEST(test_raw_pss_key)
+{
+	static const uint8_t pss[] = { 0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 0x0a };
+	static const uint8_t sha384[] = { 0x06, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 2 };
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA-PSS", NULL);
+	EVP_PKEY *evp = NULL;
+	unsigned char *der = NULL;
+	struct private_key *k;
+	struct public_key *keys[1];
+	struct auth_request *s, *v;
+	struct errtext err;
+	int n;
+
+	ck_assert(EVP_PKEY_keygen_init(ctx) > 0 && EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, 2048) > 0 &&
+		  EVP_PKEY_CTX_set_rsa_pss_keygen_md(ctx, EVP_sha384()) > 0 &&
+		  EVP_PKEY_CTX_set_rsa_pss_keygen_mgf1_md(ctx, EVP_sha384()) > 0 &&
+		  EVP_PKEY_CTX_set_rsa_pss_keygen_saltlen(ctx, 48) > 0 && EVP_PKEY_generate(ctx, &evp) > 0);
+	n = i2d_PrivateKey(evp, &der);
+	k = private_key_parse(bytes_of(der, (size_t)n), KEY_ANY, &err);
+	ck_assert_msg(k, "%s", err.s);
+	keys[0] = k->public;
+	lab.local.pubkeys = lab.remote.pubkeys = keys;
+	lab.local.n_pubkeys = lab.remote.n_pubkeys = 1;
+	(void)creds_set_add_key(lab.creds, private_key_ref(k));
+	s = auth_lab_sign(&lab, "moon.test");
+	auth_lab_do(&lab, s);
+	ck_assert_msg(s->ok, "%s", s->why.s);
+	ck_assert_uint_eq(s->n_ret_certs, 1);
+	ck_assert_ptr_nonnull(memmem(s->ret_certs[0].data.p, 40, pss, sizeof(pss)));
+	ck_assert_ptr_nonnull(memmem(s->ret_certs[0].data.p, 40, sha384, sizeof(sha384)));
+	ck_assert_ptr_nonnull(strstr(s->how.s, "raw"));
+	/* the peer, who has it in that form, too */
+	v = auth_lab_verify(&lab, "moon.test", moon, NULL);
+	v->n_certs = 0;
+	v->method = s->ret_method;
+	v->auth = bytes_of(arena_dup(&v->arena, s->ret_auth.p, s->ret_auth.n), s->ret_auth.n);
+	auth_lab_add_cert(v, CERT_RAW_PUBLIC_KEY, s->ret_certs[0].data);
+	auth_lab_do(&lab, v);
+	ck_assert_msg(v->ok, "%s", v->why.s);
+	ck_assert_msg(strstr(v->how.s, "RSA_EMSA_PSS_SHA2_384"), "%s", v->how.s);
+	auth_lab_free(v);
+	auth_lab_free(s);
+	private_key_unref(k);
+	OPENSSL_free(der);
+	EVP_PKEY_free(evp);
+	EVP_PKEY_CTX_free(ctx);
 }
 END_TEST
 
@@ -638,6 +689,7 @@ Suite *suite_auth_service(void)
 	tcase_add_test(tc, test_hash_and_url);
 	tcase_add_test(tc, test_sign_by_url);
 	tcase_add_test(tc, test_raw_keys);
+	tcase_add_test(tc, test_raw_pss_key);
 	tcase_add_test(tc, test_keys_by_dns);
 	tcase_add_test(tc, test_loaded_peer);
 	suite_add_tcase(s, tc);

@@ -289,6 +289,44 @@ START_TEST(ecdsa_short_numbers)
 }
 END_TEST
 
+/* ---- RFC 8420 ---- */
+
+/* RFC 8032, 7.3 and 7.1: of the prehashed form, and of that which IKE has, with the same sizes. */
+START_TEST(edwards_prehashed)
+{
+	static const struct sig_scheme s = { SIG_ED25519, HASH_IDENTITY, 0 };
+	static const char *const spki[] = {
+		"302a 3005 0603 2b6570 0321 00 ec172b93ad5e563bf4932c70e1245034c35467ef2efd4d64ebf819683467e2bf",
+		"302a 3005 0603 2b6570 0321 00 fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025",
+	};
+	static const char *const signature[] = {
+		"98a70222f0b8121aa9d30f813d683f809e462b469c7ff87639499bb94e6dae4131f85042463c2a355a2003d062adf5aaa10b8c61e636062aaad11c2a"
+		"26083406",
+		"6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1e"
+		"c40a",
+	};
+	struct bytes messages[] = { bytes_str("abc"), bytes_of("\xaf\x82", 2) };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct buf der = { NULL, 0, 0 }, sig = { NULL, 0, 0 };
+		struct errtext err;
+		struct public_key *k = public_key_parse(test_hex(&der, spki[i]), KEY_ED25519, &err);
+		uint8_t digest[64];
+		struct bytes hashed;
+
+		ck_assert_msg(k, "%s", err.s);
+		(void)test_hex(&sig, signature[i]);
+		ck_assert_int_eq(public_key_verify(k, &s, &messages[i], 1, buf_bytes(&sig)).code, i ? RESULT_OK : RESULT_AUTH);
+		ck_assert_int_eq(EVP_Digest(messages[i].p, messages[i].n, digest, NULL, EVP_sha512(), NULL), 1);
+		hashed = bytes_of(digest, sizeof(digest));
+		ck_assert_int_eq(public_key_verify(k, &s, &hashed, 1, buf_bytes(&sig)).code, RESULT_AUTH);
+		public_key_unref(k);
+		buf_free(&der);
+		buf_free(&sig);
+	}
+}
+END_TEST
+
 /* ---- AlgorithmIdentifiers ---- */
 
 static void scheme_is(const char *hex, enum result_code code, const char *name)
@@ -524,6 +562,7 @@ void test_signature_bad(TCase *t)
 	tcase_add_test(t, pss_salt);
 	tcase_add_test(t, ecdsa_fixed_form);
 	tcase_add_test(t, ecdsa_short_numbers);
+	tcase_add_test(t, edwards_prehashed);
 	tcase_add_test(t, algorithm_identifiers);
 	tcase_add_test(t, pss_identifiers);
 	tcase_add_test(t, identifiers_truncated);
