@@ -314,7 +314,7 @@ static enum auth_next verify_done(struct auth_job *job)
 				revocation_cache_put_cert(job->s->cache, job->certs[k]);
 	if (chain->n > 1)
 		errtext_set(&r->how, "certificate %s, trusted by %s, %s", cert_text(chain->certs[0]).s,
-			    id_text(&chain->certs[chain->n - 1]->subject).s, sig_scheme_name(&job->scheme));
+			    chain->certs[chain->n - 1]->subject_text, sig_scheme_name(&job->scheme));
 	else
 		errtext_set(&r->how, "certificate %s, trusted as loaded, %s", cert_text(chain->certs[0]).s, sig_scheme_name(&job->scheme));
 	r->chain = job->chain;

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <openssl/err.h>
 #include <openssl/sha.h>
@@ -19,6 +20,7 @@ struct cert_own {
 	/* The key that was found to have signed it, a fact that does not change: who finds it first writes it down, once. */
 	atomic_int signer_state;
 	uint8_t signer[SHA256_DIGEST_LENGTH]; /* of its SubjectPublicKeyInfo */
+	const char *text; /* NULL: not yet */
 };
 
 /* ---- life */
@@ -172,6 +174,17 @@ static bool cert_load(struct bytes data, struct cert *c, struct errtext *err)
 	return cert_key(x, c, err);
 }
 
+/* Each authentication says whose it is, and DNs are costly to decode. */
+static void cert_texts(struct cert *c)
+{
+	struct cert_own *own = c->own;
+	struct id_text subject = id_text(&c->subject);
+	struct cert_text text = cert_text(c);
+
+	c->subject_text = arena_dup(&own->arena, subject.s, strlen(subject.s) + 1);
+	own->text = arena_dup(&own->arena, text.s, strlen(text.s) + 1);
+}
+
 struct cert *cert_parse(struct bytes data, struct errtext *err)
 {
 	struct cert *c = xcalloc(1, sizeof(*c));
@@ -182,8 +195,10 @@ struct cert *cert_parse(struct bytes data, struct errtext *err)
 	ERR_set_mark();
 	ok = cert_load(data, c, err);
 	ERR_pop_to_mark();
-	if (ok)
+	if (ok) {
+		cert_texts(c);
 		return c;
+	}
 	cert_free(c);
 	return NULL;
 }
@@ -278,10 +293,15 @@ bool cert_is_signed_by(const struct cert *c, const struct cert *issuer)
 
 struct cert_text cert_text(const struct cert *c)
 {
+	const struct cert_own *own = c->own;
 	struct cert_text out;
 	char serial[64] = "00";
 	size_t n = 0;
 
+	if (own->text) {
+		snprintf(out.s, sizeof(out.s), "%s", own->text);
+		return out;
+	}
 	for (size_t i = 0; i < c->serial.n && n + 4 < sizeof(serial); i++)
 		n += (size_t)snprintf(serial + n, sizeof(serial) - n, "%s%02x", i ? ":" : "", c->serial.p[i]);
 	snprintf(out.s, sizeof(out.s), "'%.150s' (issuer '%.150s', serial %s)", id_text(&c->subject).s,

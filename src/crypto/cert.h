@@ -10,6 +10,7 @@ struct cert {
 	atomic_uint refs;
 	struct bytes der;
 	struct id subject, issuer; /* DNs; subject may be empty (of no RDNs) */
+	const char *subject_text;  /* id_text */
 	uint64_t subject_hash, issuer_hash; /* the same for names that are equal */
 	struct bytes serial;       /* as in the certificate, without leading zeroes (a negative one: two's complement) */
 	size_t n_names;
