@@ -32,7 +32,7 @@ static const struct cert *sign_issuer(const struct credentials *creds, const str
 {
 	const struct loaded_cert *l;
 
-	for (size_t at = 0; (l = credentials_by_subject(creds, &cert->issuer, at)); at++)
+	for (size_t at = 0; (l = credentials_issuer(creds, cert, at)); at++)
 		if (l->cert->ca && cert_maybe_issued_by(cert, l->cert))
 			return l->cert;
 	for (size_t i = 0; i < creds->n_authorities; i++)

@@ -75,7 +75,7 @@ static bool end_entity_is_loaded(const struct trust_input *in, const struct cert
 {
 	const struct loaded_cert *lc;
 
-	for (size_t i = 0; (lc = credentials_by_subject(in->creds, &c->subject, i)); i++) {
+	for (size_t i = 0; (lc = credentials_by_subject(in->creds, c, i)); i++) {
 		if (lc->flag == CERT_FLAG_NONE && cert_equal(lc->cert, c))
 			return true;
 	}

@@ -20,7 +20,7 @@ bool trust_is_anchor(const struct trust_input *in, const struct cert *c)
 
 	if (!c->ca)
 		return false;
-	for (size_t i = 0; (lc = credentials_by_subject(in->creds, &c->subject, i)); i++) {
+	for (size_t i = 0; (lc = credentials_by_subject(in->creds, c, i)); i++) {
 		if (lc->flag == CERT_FLAG_CA && cert_equal(lc->cert, c))
 			return true;
 	}
@@ -51,7 +51,7 @@ static const struct cert *issuers_take(struct issuers *it)
 
 	switch (it->source) {
 	case SOURCE_LOADED:
-		lc = credentials_by_subject(in->creds, &it->of->issuer, it->at++);
+		lc = credentials_issuer(in->creds, it->of, it->at++);
 		return lc ? lc->cert : NULL;
 	case SOURCE_ROUND:
 		return it->at < in->round->n_cacerts ? in->round->cacerts[it->at++] : NULL;

@@ -92,7 +92,7 @@ static struct cert *cert_shared(const struct credentials *creds, struct cert *ce
 {
 	const struct loaded_cert *lc;
 
-	for (size_t i = 0; creds && (lc = credentials_by_subject(creds, &cert->subject, i)); i++) {
+	for (size_t i = 0; creds && (lc = credentials_by_subject(creds, cert, i)); i++) {
 		if (cert_equal(lc->cert, cert)) {
 			cert_unref(cert);
 			return cert_ref(lc->cert);

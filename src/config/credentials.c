@@ -106,17 +106,6 @@ static int row_compare(const void *one, const void *other)
 	return a->at < b->at ? -1 : a->at > b->at;
 }
 
-static uint64_t subject_hash(const struct id *dn)
-{
-	struct buf normal = { 0 };
-	uint64_t hash;
-
-	(void)id_hash_bytes(dn, &normal);
-	hash = hash_bytes(&creds_key, buf_bytes(&normal));
-	buf_free(&normal);
-	return hash;
-}
-
 static uint64_t key_hash(const uint8_t key_id[KEY_ID_LEN])
 {
 	return hash_bytes(&creds_key, bytes_of(key_id, KEY_ID_LEN));
@@ -128,7 +117,7 @@ static struct creds_index *index_new(const struct credentials *c)
 
 	x->subjects = xcalloc(c->n_certs + 1, sizeof(*x->subjects));
 	for (size_t i = 0; i < c->n_certs; i++)
-		x->subjects[i] = (struct row){ subject_hash(&c->certs[i].cert->subject), i };
+		x->subjects[i] = (struct row){ c->certs[i].cert->subject_hash, i };
 	qsort(x->subjects, c->n_certs, sizeof(*x->subjects), row_compare);
 	x->keys = xcalloc(c->n_keys + 1, sizeof(*x->keys));
 	for (size_t i = 0; i < c->n_keys; i++)
@@ -182,10 +171,9 @@ const struct private_key *credentials_key(const struct credentials *c, const uin
 	return NULL;
 }
 
-const struct loaded_cert *credentials_by_subject(const struct credentials *c, const struct id *dn, size_t at)
+static const struct loaded_cert *credentials_by_name(const struct credentials *c, const struct id *dn, uint64_t hash, size_t at)
 {
 	const struct row *rows = credentials_index(c)->subjects;
-	uint64_t hash = subject_hash(dn);
 
 	for (size_t i = rows_find(rows, c->n_certs, hash); i < c->n_certs && rows[i].hash == hash; i++) {
 		const struct loaded_cert *lc = &c->certs[rows[i].at];
@@ -194,6 +182,16 @@ const struct loaded_cert *credentials_by_subject(const struct credentials *c, co
 			return lc;
 	}
 	return NULL;
+}
+
+const struct loaded_cert *credentials_by_subject(const struct credentials *c, const struct cert *cert, size_t at)
+{
+	return credentials_by_name(c, &cert->subject, cert->subject_hash, at);
+}
+
+const struct loaded_cert *credentials_issuer(const struct credentials *c, const struct cert *cert, size_t at)
+{
+	return credentials_by_name(c, &cert->issuer, cert->issuer_hash, at);
 }
 
 const struct authority *credentials_authority(const struct credentials *c, const struct cert *ca)

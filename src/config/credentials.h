@@ -39,8 +39,10 @@ EXPORT struct credentials *credentials_ref(const struct credentials *c);
 EXPORT void credentials_unref(const struct credentials *c);
 /* The private key of that public one; NULL: not here. Borrowed. */
 EXPORT const struct private_key *credentials_key(const struct credentials *c, const uint8_t key_id[KEY_ID_LEN]);
-/* Certificates (of any flag) whose subject is that DN, one after the other: at 0, 1, ... NULL at the end. Borrowed. */
-EXPORT const struct loaded_cert *credentials_by_subject(const struct credentials *c, const struct id *dn, size_t at);
+/* Certificates (of any flag) with the subject of this one, one after the other: at 0, 1, ... NULL at the end. Borrowed. */
+EXPORT const struct loaded_cert *credentials_by_subject(const struct credentials *c, const struct cert *cert, size_t at);
+/* Those whose subject is the name of its issuer. */
+EXPORT const struct loaded_cert *credentials_issuer(const struct credentials *c, const struct cert *cert, size_t at);
 /* The authority of that CA; NULL: nothing is said of it. */
 EXPORT const struct authority *credentials_authority(const struct credentials *c, const struct cert *ca);
 

@@ -71,22 +71,27 @@ END_TEST
 
 START_TEST(test_subjects)
 {
-	struct pki_cert *other = pki_leaf(root, "C=CH, CN=moon", NULL);
+	struct pki_cert *other = pki_leaf(root, "C=CH, CN=moon", NULL), *nobody = pki_leaf(root, "C=CH, CN=mooned", NULL);
 	struct credentials *c;
-	struct id nobody;
 
 	(void)add(moon, CERT_FLAG_NONE);
 	(void)add(sun, CERT_FLAG_NONE);
 	(void)add(other, CERT_FLAG_NONE);
 	c = creds_set_snapshot(set);
-	ck_assert(cert_equal(credentials_by_subject(c, &moon->cert->subject, 0)->cert, moon->cert));
-	ck_assert(cert_equal(credentials_by_subject(c, &moon->cert->subject, 1)->cert, other->cert));
-	ck_assert_ptr_null(credentials_by_subject(c, &moon->cert->subject, 2));
-	ck_assert(cert_equal(credentials_by_subject(c, &sun->cert->subject, 0)->cert, sun->cert));
-	ck_assert(id_parse(bytes_str("C=CH, CN=mooned"), &nobody));
-	ck_assert_ptr_null(credentials_by_subject(c, &nobody, 0));
-	id_free(&nobody);
+	ck_assert(cert_equal(credentials_by_subject(c, moon->cert, 0)->cert, moon->cert));
+	ck_assert(cert_equal(credentials_by_subject(c, moon->cert, 1)->cert, other->cert));
+	ck_assert_ptr_null(credentials_by_subject(c, moon->cert, 2));
+	ck_assert(cert_equal(credentials_by_subject(c, sun->cert, 0)->cert, sun->cert));
+	ck_assert_ptr_null(credentials_by_subject(c, nobody->cert, 0));
+	/* of their issuer's name nobody is here, until it is */
+	ck_assert_ptr_null(credentials_issuer(c, moon->cert, 0));
 	credentials_unref(c);
+	(void)add(root, CERT_FLAG_CA);
+	c = creds_set_snapshot(set);
+	ck_assert(cert_equal(credentials_issuer(c, moon->cert, 0)->cert, root->cert));
+	ck_assert_ptr_null(credentials_issuer(c, moon->cert, 1));
+	credentials_unref(c);
+	pki_cert_free(nobody);
 	pki_cert_free(other);
 }
 END_TEST
