@@ -50,9 +50,9 @@ def iked(lab, pki, active, **over):
 
 
 def ready(*gateways):
+    # one after the other: a peer that begins by itself finds moon with its connections
     for gateway in gateways:
         gateway.launch()
-    for gateway in gateways:
         gateway.wait_ready()
         gateway.load()
 

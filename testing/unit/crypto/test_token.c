@@ -164,7 +164,8 @@ START_TEST(says_what_is_wrong)
 	t.module = "none";
 	fails(t, "PKCS#11 module /nonexistent/module.so cannot be loaded");
 	t.module = PLUGINS "/.libs/bewick-openssl.so";
-	fails(t, "is not a PKCS#11 module");
+	if (access(t.module, R_OK) == 0) /* not where plugins are linked in */
+		fails(t, "is not a PKCS#11 module");
 	t.module = "soft";
 	t.pin = NULL;
 	fails(t, "the token has no such private key, or refuses the PIN, or needs one: ");

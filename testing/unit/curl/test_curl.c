@@ -48,7 +48,8 @@ static void one_done(struct fetch *f, bool ok, struct bytes data, const char *wh
 	pthread_mutex_lock(&lock);
 	ck_assert(!o->is_done);
 	o->ok = ok;
-	buf_add_bytes(&o->data, data);
+	if (data.n)
+		buf_add_bytes(&o->data, data);
 	snprintf(o->why, sizeof(o->why), "%s", why ? why : "");
 	o->is_done = true;
 	pthread_cond_broadcast(&changed);
