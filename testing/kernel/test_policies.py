@@ -100,6 +100,7 @@ def test_trap(lab):
     sun.wait_children(1, "net-net")
     for _ in range(3):
         moon.terminate(ike="net")
+        wait_until(lambda: not states(moon) and not states(sun), 5, "the SAs are gone")
         assert moon.ping(count=2, limit=10) == 2
     moon.swanctl("--rekey", "--child", "net-net")
     assert moon.ping(count=5) == 5
