@@ -143,7 +143,8 @@ static bool pem_block(struct reader *r, struct bytes *ret_label, struct bytes *r
 	       text_until(r, pem_end, ret_body) && text_until(r, pem_dashes, &end) && bytes_equal(end, *ret_label);
 }
 
-enum pem_found pem_decode(struct bytes text, bool (*wanted)(struct bytes label), struct buf *ret, struct bytes *ret_label)
+enum pem_found pem_decode(struct bytes text, pem_wanted_fn *wanted, const void *arg, struct buf *ret, struct bytes *ret_label,
+			  struct bytes *ret_rest)
 {
 	struct reader r = reader_of(text);
 	enum pem_found found = PEM_NONE;
@@ -153,9 +154,11 @@ enum pem_found pem_decode(struct bytes text, bool (*wanted)(struct bytes label),
 		if (!pem_block(&r, &label, &body))
 			return PEM_BAD;
 		found = PEM_OTHER;
-		if (!wanted(label))
+		if (!wanted(label, arg))
 			continue;
 		*ret_label = label;
+		if (ret_rest)
+			*ret_rest = bytes_of(r.p, r.n);
 		(void)buf_extend(ret, body.n); /* grows once: it may be a private key, of which no copies shall stay */
 		ret->n -= body.n;
 		return base64_decode(body, ret) ? PEM_FOUND : PEM_BAD;

@@ -425,7 +425,7 @@ static struct private_key *private_key_from_der(struct bytes der, struct errtext
 	return private_key_pkcs8(&r, version.n != 0, err);
 }
 
-static bool pem_is_private(struct bytes label)
+static bool pem_is_private(struct bytes label, const void *arg)
 {
 	static const char *const labels[] = { "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY" };
 
@@ -442,7 +442,7 @@ struct private_key *private_key_parse(struct bytes data, enum key_type expected,
 	struct private_key *k = NULL;
 	struct bytes label;
 
-	switch (der_is_whole(data, DER_SEQUENCE) ? PEM_NONE : pem_decode(data, pem_is_private, &der, &label)) {
+	switch (der_is_whole(data, DER_SEQUENCE) ? PEM_NONE : pem_decode(data, pem_is_private, NULL, &der, &label, NULL)) {
 	case PEM_NONE:
 		k = private_key_from_der(data, err);
 		break;

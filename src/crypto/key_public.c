@@ -380,7 +380,7 @@ static struct public_key *public_key_from_der(struct bytes der, struct errtext *
 	return public_key_from_bits(&a, der, bits, err);
 }
 
-static bool pem_is_public(struct bytes label)
+static bool pem_is_public(struct bytes label, const void *arg)
 {
 	return bytes_equal_str(label, "PUBLIC KEY") || bytes_equal_str(label, "RSA PUBLIC KEY");
 }
@@ -391,7 +391,7 @@ struct public_key *public_key_parse(struct bytes data, enum key_type expected, s
 	struct public_key *k = NULL;
 	struct bytes label;
 
-	switch (der_is_whole(data, DER_SEQUENCE) ? PEM_NONE : pem_decode(data, pem_is_public, &der, &label)) {
+	switch (der_is_whole(data, DER_SEQUENCE) ? PEM_NONE : pem_decode(data, pem_is_public, NULL, &der, &label, NULL)) {
 	case PEM_NONE:
 		k = public_key_from_der(data, err);
 		break;

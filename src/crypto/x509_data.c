@@ -1,52 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/x509_data.h"
 
-#include <stdio.h>
 #include <time.h>
 
 #include <openssl/err.h>
 #include <openssl/objects.h>
 #include <openssl/rsa.h>
 
+#include "crypto/der.h"
 #include "proto/id.h"
 #include "util/hash.h"
 
 /* ---- PEM */
 
-/* The first place of `what` at or behind `from`; data.n: none. */
-static size_t text_find(struct bytes data, size_t from, const char *what)
+static bool pem_is(struct bytes label, const void *wanted)
 {
-	const uint8_t *at = from < data.n ? memmem(data.p + from, data.n - from, what, strlen(what)) : NULL;
-
-	return at ? (size_t)(at - data.p) : data.n;
+	return bytes_equal(label, bytes_str(wanted));
 }
 
-static bool pem_decode(struct arena *a, struct bytes text, const char *label, struct bytes *ret_der, struct errtext *err)
+static bool pem_der(struct arena *a, struct bytes text, const char *label, struct bytes *ret_der, struct errtext *err)
 {
-	char begin[64], end[64];
-	struct buf der = { 0 };
-	size_t from, to;
-	bool ok;
+	struct bytes found, rest;
+	struct buf der = { 0 }, more = { 0 };
+	bool ok = false;
 
-	snprintf(begin, sizeof(begin), "-----BEGIN %s-----", label);
-	snprintf(end, sizeof(end), "-----END %s-----", label);
-	from = text_find(text, 0, begin);
-	if (from == text.n) {
+	switch (pem_decode(text, pem_is, label, &der, &found, &rest)) {
+	case PEM_NONE:
+	case PEM_OTHER:
 		errtext_set(err, "it is neither DER nor PEM of a%s %s", strchr("X", *label) ? "n" : "", label);
-		return false;
-	}
-	from += strlen(begin);
-	to = text_find(text, from, end);
-	if (text_find(text, to, begin) != text.n) {
-		errtext_set(err, "it has more than one %s: each needs a file of its own", label);
-		return false;
-	}
-	ok = to < text.n && base64_decode(bytes_of(text.p + from, to - from), &der);
-	if (ok)
-		*ret_der = bytes_of(arena_dup(a, der.p, der.n), der.n);
-	else
+		break;
+	case PEM_BAD:
 		errtext_set(err, "the PEM of the %s is malformed", label);
+		break;
+	case PEM_FOUND:
+		ok = pem_decode(rest, pem_is, label, &more, &found, NULL) != PEM_FOUND;
+		if (ok)
+			*ret_der = bytes_of(arena_dup(a, der.p, der.n), der.n);
+		else
+			errtext_set(err, "it has more than one %s: each needs a file of its own", label);
+		break;
+	}
 	buf_free(&der);
+	buf_free(&more);
 	return ok;
 }
 
@@ -60,7 +55,7 @@ bool x509_data_der(struct arena *a, struct bytes data, const char *label, size_t
 		return false;
 	}
 	if (!data.n || data.p[0] != 0x30 /* SEQUENCE */) {
-		if (!pem_decode(a, data, label, &der, err))
+		if (!pem_der(a, data, label, &der, err))
 			return false;
 	} else {
 		der.p = arena_dup(a, data.p, data.n);
