@@ -1,5 +1,5 @@
 check_PROGRAMS += test_exchange
-test_exchange_SOURCES = \
+test_exchange_SOURCES = testing/lib/corpus.c testing/lib/corpus.h \
 	testing/exchange/confs.h \
 	testing/exchange/lab.c \
 	testing/exchange/lab_auth.c \

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <check.h>
-#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "suites.h"
 #include "testing/fuzz/fuzz.h"
+#include "testing/lib/corpus.h"
 
 /*
  * The fuzz target on its kept corpus and on programs of seeded random bytes (testing/fuzz/fuzz_sa.c says what they
@@ -71,31 +71,7 @@ END_TEST
 
 START_TEST(corpus)
 {
-	DIR *dir = opendir(FUZZ_CORPUS);
-	struct dirent *e;
-	unsigned files = 0;
-
-	ck_assert_ptr_nonnull(dir);
-	while ((e = readdir(dir))) {
-		uint8_t program[4096];
-		char path[1024];
-		size_t n;
-		FILE *f;
-
-		if (e->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", FUZZ_CORPUS, e->d_name);
-		f = fopen(path, "rb");
-		ck_assert_ptr_nonnull(f);
-		n = fread(program, 1, sizeof(program), f);
-		fclose(f);
-		if (getenv("FUZZ_SAY"))
-			fprintf(stderr, "%s\n", path);
-		LLVMFuzzerTestOneInput(program, n);
-		files++;
-	}
-	closedir(dir);
-	ck_assert_uint_gt(files, 20);
+	corpus_replay(&(struct corpus){ .folder = FUZZ_CORPUS, .at_least = 21, .target = LLVMFuzzerTestOneInput });
 }
 END_TEST
 

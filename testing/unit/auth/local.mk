@@ -1,6 +1,6 @@
 # tests of src/auth, and of certificates (src/crypto), which are made by the same tools
 check_PROGRAMS += test_auth
-test_auth_SOURCES = \
+test_auth_SOURCES = testing/lib/corpus.c testing/lib/corpus.h \
 	testing/unit/auth/auth_lab.c \
 	testing/unit/auth/auth_lab.h \
 	testing/fuzz/fuzz_cert.c \

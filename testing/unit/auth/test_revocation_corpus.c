@@ -1,52 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <dirent.h>
-#include <stdio.h>
 
 #define LLVMFuzzerTestOneInput fuzz_revocation /* test_auth has another target, too */
 #include "../../fuzz/fuzz_revocation.c"
 
 #include "auth_test.h"
-
-/* The input, cut at many places, and with changed octets: the target aborts where a property does not hold. */
-static void replay(const char *path)
-{
-	struct buf data = { 0 };
-	FILE *f = fopen(path, "rb");
-	int c;
-
-	ck_assert_msg(f, "%s", path);
-	while ((c = fgetc(f)) != EOF)
-		buf_add_u8(&data, (uint8_t)c);
-	fclose(f);
-	ck_assert_int_eq(fuzz_revocation(data.p, data.n), 0);
-	for (size_t i = 1; i < data.n; i += 5) {
-		data.p[i] ^= (uint8_t)(1 << i % 8);
-		ck_assert_int_eq(fuzz_revocation(data.p, data.n), 0);
-		data.p[i] ^= (uint8_t)(1 << i % 8);
-	}
-	for (size_t n = 0; n < data.n; n += 3)
-		ck_assert_int_eq(fuzz_revocation(data.p, n), 0);
-	buf_free(&data);
-}
+#include "testing/lib/corpus.h"
 
 START_TEST(test_inputs)
 {
-	DIR *d = opendir(REVOCATION_CORPUS);
-	unsigned n = 0;
-
-	ck_assert_msg(d, "%s", REVOCATION_CORPUS);
-	for (struct dirent *e; (e = readdir(d)); n++) {
-		char path[1024];
-
-		if (e->d_name[0] == '.') {
-			n--;
-			continue;
-		}
-		snprintf(path, sizeof(path), "%s/%s", REVOCATION_CORPUS, e->d_name);
-		replay(path);
-	}
-	closedir(d);
-	ck_assert_uint_ge(n, 8);
+	corpus_replay(&(struct corpus){ .folder = REVOCATION_CORPUS, .at_least = 8, .target = fuzz_revocation, .cut = 3, .change = 5 });
 }
 END_TEST
 

@@ -1,6 +1,6 @@
 # tests of src/config
 check_PROGRAMS += test_config
-test_config_SOURCES = \
+test_config_SOURCES = testing/lib/corpus.c testing/lib/corpus.h \
 	testing/lib/scratch.c testing/lib/scratch.h \
 	testing/fuzz/fuzz_settings.c \
 	testing/unit/auth/pki.c \

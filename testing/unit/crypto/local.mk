@@ -1,7 +1,7 @@
 # tests of src/crypto, with the plugin openssl
 if PLUGIN_OPENSSL
 check_PROGRAMS += test_crypto
-test_crypto_SOURCES = \
+test_crypto_SOURCES = testing/lib/corpus.c testing/lib/corpus.h \
 	testing/fuzz/fuzz.h \
 	testing/fuzz/fuzz_keys.c \
 	testing/unit/crypto/crypto_test.c \

@@ -1,5 +1,5 @@
 check_PROGRAMS += test_kernel
-test_kernel_SOURCES = \
+test_kernel_SOURCES = testing/lib/corpus.c testing/lib/corpus.h \
 	testing/fuzz/fuzz.h \
 	testing/fuzz/fuzz_flow.c \
 	testing/unit/kernel/helpers.c \

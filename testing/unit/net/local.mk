@@ -1,6 +1,6 @@
 # tests of src/net
 check_PROGRAMS += test_net
-test_net_SOURCES = \
+test_net_SOURCES = testing/lib/corpus.c testing/lib/corpus.h \
 	testing/unit/net/support.c \
 	testing/unit/net/support.h \
 	testing/unit/net/test_main.c \

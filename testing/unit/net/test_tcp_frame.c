@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <dirent.h>
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "fuzz/fuzz.h"
 #include "net/tcp_frame.h"
 #include "support.h"
 #include "util/mem.h"
+#include "testing/lib/corpus.h"
 
 /* RFC 9329, 3 and 4 */
 
@@ -133,30 +130,7 @@ END_TEST
 
 START_TEST(corpus)
 {
-	DIR *dir = opendir(FUZZ_CORPUS);
-	struct dirent *e;
-	unsigned files = 0;
-
-	ck_assert_ptr_nonnull(dir);
-	while ((e = readdir(dir))) {
-		uint8_t *data = xmalloc(70000);
-		char path[1024];
-		FILE *f;
-
-		if (e->d_name[0] == '.') {
-			free(data);
-			continue;
-		}
-		snprintf(path, sizeof(path), "%s/%s", FUZZ_CORPUS, e->d_name);
-		f = fopen(path, "rb");
-		ck_assert_ptr_nonnull(f);
-		LLVMFuzzerTestOneInput(data, fread(data, 1, 70000, f));
-		fclose(f);
-		free(data);
-		files++;
-	}
-	closedir(dir);
-	ck_assert_uint_ge(files, 9);
+	corpus_replay(&(struct corpus){ .folder = FUZZ_CORPUS, .at_least = 9, .target = LLVMFuzzerTestOneInput });
 }
 END_TEST
 

@@ -1,6 +1,6 @@
 # tests of src/proto
 check_PROGRAMS += test_proto
-test_proto_SOURCES = \
+test_proto_SOURCES = testing/lib/corpus.c testing/lib/corpus.h \
 	testing/fuzz/fuzz.h \
 	testing/fuzz/fuzz_values.c \
 	testing/unit/proto/test_fuzz_values.c \

@@ -1,6 +1,6 @@
 # tests of src/sa by its parts; whole exchanges are in testing/exchange, whose two endpoints serve here too
 check_PROGRAMS += test_sa
-test_sa_SOURCES = \
+test_sa_SOURCES = testing/lib/corpus.c testing/lib/corpus.h \
 	testing/exchange/confs.h \
 	testing/exchange/lab.c \
 	testing/exchange/lab_auth.c \

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <dirent.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "sa_test.h"
 #include "testing/fuzz/fuzz.h"
+#include "testing/lib/corpus.h"
 
 /* testing/fuzz/fuzz_fragment.c on its corpus and on seeded random bytes; FUZZ_RUNS=n for more. */
 #define RUNS 2000
@@ -30,29 +29,7 @@ END_TEST
 
 START_TEST(corpus)
 {
-	DIR *dir = opendir(FUZZ_CORPUS);
-	unsigned files = 0;
-	struct dirent *e;
-
-	ck_assert_ptr_nonnull(dir);
-	while ((e = readdir(dir))) {
-		char path[1024];
-		uint8_t bytes[4096];
-		size_t n;
-		FILE *f;
-
-		if (e->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", FUZZ_CORPUS, e->d_name);
-		f = fopen(path, "rb");
-		ck_assert_ptr_nonnull(f);
-		n = fread(bytes, 1, sizeof(bytes), f);
-		fclose(f);
-		LLVMFuzzerTestOneInput(bytes, n);
-		files++;
-	}
-	closedir(dir);
-	ck_assert_uint_ge(files, 10);
+	corpus_replay(&(struct corpus){ .folder = FUZZ_CORPUS, .at_least = 10, .target = LLVMFuzzerTestOneInput });
 }
 END_TEST
 

@@ -1,6 +1,6 @@
 # tests of src/wire
 check_PROGRAMS += test_wire
-test_wire_SOURCES = \
+test_wire_SOURCES = testing/lib/corpus.c testing/lib/corpus.h \
 	testing/fuzz/fuzz.h \
 	testing/fuzz/fuzz_wire.c \
 	testing/unit/wire/pcap.c \
