@@ -108,6 +108,14 @@ struct kernel_move {
 	bool encap;
 };
 
+/* An address that a gateway gave us (RFC 7296, 2.19). */
+struct kernel_vip {
+	struct addr addr;
+	/* Outer address of our side: by default the virtual one goes onto its link. */
+	struct addr local;
+	uint32_t if_id; /* of an XFRM interface that it goes onto instead, 0 none */
+};
+
 struct kernel_packet {
 	uint8_t *p;
 	size_t n;
@@ -183,6 +191,11 @@ struct kernel_ops {
 	/* ESP that came in a TCP stream, in order, changed in place; one thread. How many packets were good. */
 	size_t (*stream_input)(struct kernel *k, const struct addr *local, const struct addr *remote,
 			       const struct kernel_packet *list, size_t n);
+	/* A virtual address is put onto an interface, before the children that use it are installed, and taken from it after they are
+	 * removed; as often added as removed. False: it cannot be, err says why. What only shows later is logged, and children whose
+	 * routes need the address then fail. Never pend. NULL: the backend cannot. */
+	bool (*vip_add)(struct kernel *k, const struct kernel_vip *vip, struct errtext *err);
+	void (*vip_remove)(struct kernel *k, const struct kernel_vip *vip);
 	/* One line per counter for logs and statistics ("drop-replay", 12). May be NULL. */
 	void (*stats)(struct kernel *k, void (*fn)(void *arg, const char *name, uint64_t value), void *arg);
 };
