@@ -485,17 +485,22 @@ void load_turn(struct load *l, int ms)
 	(void)net_flush(l->nw);
 }
 
+void load_begin(struct load *l)
+{
+	struct ike_sa *sa = ike_sa_new_initiator(&l->ctx, l->conn, 0);
+
+	l->connecting++;
+	ike_sa_initiate(sa, &l->conn->children[0], (struct sa_request){ 1 });
+}
+
 bool load_establish(struct load *l, size_t count, unsigned parallel)
 {
 	size_t begun = 0, failed = l->failed;
 
 	while (begun < count || l->connecting) {
 		while (begun < count && l->connecting < parallel) {
-			struct ike_sa *sa = ike_sa_new_initiator(&l->ctx, l->conn, 0);
-
-			l->connecting++;
+			load_begin(l);
 			begun++;
-			ike_sa_initiate(sa, &l->conn->children[0], (struct sa_request){ 1 });
 		}
 		load_turn(l, 100);
 	}

@@ -41,6 +41,8 @@ bool load_certificates(struct load *l, const char *cert, const char *key, const 
 void load_free(struct load *l);
 /* Receives, runs timers, sends; waits up to ms for something to come. */
 void load_turn(struct load *l, int ms);
+/* Begins to set up one more IKE_SA with a child. */
+void load_begin(struct load *l);
 /* Brings up `count` more IKE_SAs with a child each, at most `parallel` at a time. False: some failed. */
 bool load_establish(struct load *l, size_t count, unsigned parallel);
 /* An empty INFORMATIONAL request on established SA number i; false if one is still under way. */

@@ -1,9 +1,14 @@
 # Benchmarks: programs that print ratios; `make bench_ike` and run them by hand.
 EXTRA_PROGRAMS += bench_ike
 bench_ike_SOURCES = \
+	testing/bench/bench.h \
+	testing/bench/bench_certs.c \
 	testing/bench/bench_ike.c \
+	testing/bench/bench_stuck.c \
 	testing/bench/floor.c \
 	testing/bench/floor.h \
+	testing/bench/gateway.c \
+	testing/bench/gateway.h \
 	testing/bench/load.c \
 	testing/bench/load.h \
 	testing/bench/load_time.c \
