@@ -36,7 +36,7 @@ def agree(moon, sun, *old):
 
 
 def wait_agree(moon, sun, *old, limit=20):
-    return wait_until(lambda: agree(moon, sun, *old), limit, "one rekeyed IKE_SA on both:\n%s\n%s" % (moon.tail(), sun.tail()))
+    return wait_until(lambda: agree(moon, sun, *old), limit, lambda: "one rekeyed IKE_SA on both:\n%s\n%s" % (moon.tail(), sun.tail()))
 
 
 @pytest.mark.parametrize("initiator", ["bewick", "strongswan"])

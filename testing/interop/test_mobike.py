@@ -31,7 +31,7 @@ def place(gateway):
 
 def wait_at(moon, sun, a, b, limit=15):
     wait_until(lambda: place(moon) == (a, b) and place(sun) == (b, a), limit,
-               "the IKE_SA is at %s...%s:\n%s\n%s" % (a, b, moon.tail(), sun.tail()))
+               lambda: "the IKE_SA is at %s...%s:\n%s\n%s" % (a, b, moon.tail(), sun.tail()))
 
 
 def renumber(gateway, old, new):
@@ -41,7 +41,7 @@ def renumber(gateway, old, new):
 
 def pings(moon, sun):
     """strongSwan sets its CHILD_SA up anew where its backend cannot move one."""
-    wait_until(lambda: moon.ping(count=1, limit=1) == 1 and sun.ping(count=1, limit=1) == 1, 15, "traffic goes on:\n" + sun.tail())
+    wait_until(lambda: moon.ping(count=1, limit=1) == 1 and sun.ping(count=1, limit=1) == 1, 15, lambda: "traffic goes on:\n" + sun.tail())
     assert moon.ping() == 3 and sun.ping() == 3
 
 

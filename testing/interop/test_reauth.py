@@ -31,7 +31,7 @@ def number(gateway):
 def wait_anew(gateway, old):
     def anew():
         return number(gateway) not in (None, old) and len(gateway.children()) == 2
-    wait_until(anew, 20, "a reauthenticated IKE_SA on %s:\n%s" % (gateway.side, gateway.tail()))
+    wait_until(anew, 20, lambda: "a reauthenticated IKE_SA on %s:\n%s" % (gateway.side, gateway.tail()))
     return number(gateway)
 
 

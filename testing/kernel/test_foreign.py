@@ -29,7 +29,7 @@ def up(lab, **child):
 def healed(gateway, before):
     """One CHILD_SA is left, with other SAs."""
     wait_until(lambda: len(gateway.children()) == 1 and len(spis(gateway)) == 2 and not spis(gateway) & before, 10,
-               "new SAs on %s:\n%s" % (gateway.side, gateway.tail()))
+               lambda: "new SAs on %s:\n%s" % (gateway.side, gateway.tail()))
 
 
 def test_flushed_states(lab):

@@ -30,9 +30,9 @@ def wait_at(moon, sun, local, seen=None):
         sa = gateway.sa("net")
         return sa["local-host"], sa["remote-host"]
     wait_until(lambda: place(moon) == (local, OUTER[4]["sun"]) and place(sun) == (OUTER[4]["sun"], seen or local), 20,
-               "the IKE_SA is at %s:\n%s\n%s" % (local, moon.tail(), sun.tail()))
+               lambda: "the IKE_SA is at %s:\n%s\n%s" % (local, moon.tail(), sun.tail()))
     for gateway, at in ((moon, local), (sun, seen or local)):
-        wait_until(lambda g=gateway, a=at: "dst " + a in states(g) and "src " + a in states(g), 10, "SAs follow:\n" + gateway.tail())
+        wait_until(lambda g=gateway, a=at: "dst " + a in states(g) and "src " + a in states(g), 10, lambda: "SAs follow:\n" + gateway.tail())
 
 
 def same(gateway, child):
@@ -72,11 +72,11 @@ def test_behind_a_nat_and_back(lab):
     children = moon.child("net-net"), sun.child("net-net")
     ip(moon, "addr add 10.81.9.2/24 dev eth0", "addr del %s/24 dev eth0" % OUTER[4]["moon"], "route replace 10.81.0.0/16 via 10.81.9.1")
     wait_at(moon, sun, "10.81.9.2", "10.81.2.1")
-    wait_until(lambda: "espinudp" in states(moon) and "espinudp" in states(sun), 10, "UDP encapsulation:\n" + states(moon) + sun.tail())
+    wait_until(lambda: "espinudp" in states(moon) and "espinudp" in states(sun), 10, lambda: "UDP encapsulation:\n" + states(moon) + sun.tail())
     assert ping(moon.ns, inner("sun"), inner("moon")) == 3 and sun.ping() == 3
     ip(moon, "addr add %s/24 dev eth0" % OUTER[4]["moon"], "addr del 10.81.9.2/24 dev eth0", "route replace 10.81.0.0/16 via 10.81.1.1")
     wait_at(moon, sun, OUTER[4]["moon"])
-    wait_until(lambda: "espinudp" not in states(moon) + states(sun), 10, "no UDP encapsulation:\n" + moon.tail())
+    wait_until(lambda: "espinudp" not in states(moon) + states(sun), 10, lambda: "no UDP encapsulation:\n" + moon.tail())
     assert moon.ping() == 3 and sun.ping() == 3
     for gateway, child in zip((moon, sun), children):
         same(gateway, child)

@@ -104,7 +104,7 @@ class Libreswan(Peer):
 
     def wait_states(self, ike, child, limit=15):
         wait_until(lambda: (len(self.states("IKE")), len(self.states("CHILD"))) == (ike, child), limit,
-                   "%d IKE and %d CHILD SAs:\n%s\n%s" % (ike, child, self.whack("--showstates").stdout, self.tail()))
+                   lambda: "%d IKE and %d CHILD SAs:\n%s\n%s" % (ike, child, self.whack("--showstates").stdout, self.tail()))
 
     @staticmethod
     def config(names=("net",), **over):

@@ -121,12 +121,12 @@ def test_both_rekey_at_once(lab, what):
     sun.whack("--rekey-ipsec" if what == "child" else "--rekey-ike", "--asynchronous", "--name", "net0")
     wait_until(lambda: not old & {c.get("spi-in") if what == "child" else s["initiator-spi"]
                                   for s in moon.established() for c in s["child-sas"].values() if c["state"] == "INSTALLED"} and
-               len(moon.established()) == 1 and len(moon.children("net-0")) == 1, 20, "one SA is left:\n" + moon.tail())
+               len(moon.established()) == 1 and len(moon.children("net-0")) == 1, 20, lambda: "one SA is left:\n" + moon.tail())
     # Libreswan 4.10 moves its children to the redundant IKE_SA, is stuck with them there or loses them; our side has kept all.
     # Of CHILD_SAs it keeps the redundant one, too: in minutes we would close it.
     wait_until(lambda: (what == "ike" and sun.logged("EXPECTATION FAILED")) or
                (len(sun.states("IKE")) == 1 and len(sun.states("CHILD")) in ((1,) if what == "ike" else (1, 2))), 20,
-               "one of each there:\n" + sun.tail())
+               lambda: "one of each there:\n" + sun.tail())
     if what == "ike" and sun.logged("EXPECTATION FAILED"):
         return
     assert pings(moon, sun) == 2

@@ -26,7 +26,7 @@ def up(lab, side, settings=None, nets=1, over=None, config=None, **more):
 
 
 def gone(sun):
-    wait_until(lambda: sun.esp_sas() == (set(), set()), 10, "no SAs on sun:\n" + sun.tail())
+    wait_until(lambda: sun.esp_sas() == (set(), set()), 10, lambda: "no SAs on sun:\n" + sun.tail())
 
 
 @SIDES
@@ -83,7 +83,7 @@ def test_rekey_from_sun(lab, what):
         seen.update(c["spi-in"] if what == "child" else s["initiator-spi"] for s in moon.established()
                     for c in s["child-sas"].values() if c["state"] == "INSTALLED")
         return len(seen) >= 3
-    wait_until(rekeyed, 30, "two rekeyings:\n" + moon.tail())
+    wait_until(rekeyed, 30, lambda: "two rekeyings:\n" + moon.tail())
     assert pings(moon, sun) == 2
 
 

@@ -16,7 +16,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.path.abspath(os.environ.get("BEWICK_BUILD") or os.path.join(HERE, "..", "..", "build"))
 BEWICKD = os.path.join(BUILD, "bewickd")
 SWANCTL = os.path.join(BUILD, "swanctl")
-LIMIT = 30
+LIMIT = 90
 
 PLAIN = """
   kernel = null
@@ -53,20 +53,21 @@ class Bewickd:
         assert done.returncode == status, done
         return done.stderr
 
-    def collect(self):
-        for line in self.process.stderr:
+    def collect(self, stderr, lines):
+        """What one process says goes to its own list: the end of a killed one may come after the next has started."""
+        for line in stderr:
             with self.come:
-                self.lines.append(line)
+                lines.append(line)
                 self.come.notify_all()
         with self.come:
-            self.lines.append(None)
+            lines.append(None)
             self.come.notify_all()
 
     def start(self, env=None, ready=True):
         self.lines = []
         self.process = subprocess.Popen(self.args(), stderr=subprocess.PIPE, text=True,
                                         env=dict(os.environ, **(env or {})))
-        self.reader = threading.Thread(target=self.collect, daemon=True)
+        self.reader = threading.Thread(target=self.collect, args=(self.process.stderr, self.lines), daemon=True)
         self.reader.start()
         if ready:
             self.await_line(r"\[DMN\] ready")

@@ -26,7 +26,7 @@ def rekeyings(gateway):
 
 
 def wait_rekeyings(gateway, n, limit=30):
-    wait_until(lambda: rekeyings(gateway) >= n, limit, "%d rekeyings on %s:\n%s" % (n, gateway.side, gateway.tail()))
+    wait_until(lambda: rekeyings(gateway) >= n, limit, lambda: "%d rekeyings on %s:\n%s" % (n, gateway.side, gateway.tail()))
 
 
 def settled(moon, sun):
@@ -35,7 +35,7 @@ def settled(moon, sun):
         here, there = moon.children(state=None), sun.children(state=None)
         return (len(here) == len(there) == 1 and here[0]["state"] == there[0]["state"] == "INSTALLED" and
                 here[0]["spi-in"] == there[0]["spi-out"] and here[0]["spi-out"] == there[0]["spi-in"])
-    wait_until(agree, 20, "the same CHILD_SA on both sides:\n%s\n%s" % (moon.tail(), sun.tail()))
+    wait_until(agree, 20, lambda: "the same CHILD_SA on both sides:\n%s\n%s" % (moon.tail(), sun.tail()))
 
 
 def nothing_lost(moon, sun, pinging):
@@ -147,7 +147,7 @@ def test_hard_limit(lab):
     moon, sun = up(lab, {**PFS, "rekey_time": "0", "life_time": "3s", "start_action": "start"}, {**PFS, **NEVER},
                    initiate=False)
     moon.wait_log(r"CHILD_SA net-net\{\d+\} reached its limit and is closed")
-    wait_until(lambda: moon.log().count("} established with SPIs") >= 3, 20, "the next ones:\n%s" % moon.tail())
+    wait_until(lambda: moon.log().count("} established with SPIs") >= 3, 20, lambda: "the next ones:\n%s" % moon.tail())
     wait_until(lambda: moon.ping(count=1), 10, "traffic")
     assert len(moon.established()) == 1 and not rekeyings(moon)
 

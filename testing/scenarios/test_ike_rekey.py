@@ -38,11 +38,11 @@ def agree(moon, sun, *old):
 
 
 def wait_agree(moon, sun, *old, limit=15):
-    return wait_until(lambda: agree(moon, sun, *old), limit, "a rekeyed IKE_SA on both:\n%s\n%s" % (moon.tail(), sun.tail()))
+    return wait_until(lambda: agree(moon, sun, *old), limit, lambda: "a rekeyed IKE_SA on both:\n%s\n%s" % (moon.tail(), sun.tail()))
 
 
 def wait_rekeyed(gateway, times, limit=30):
-    wait_until(lambda: gateway.log().count("rekeyed between") >= times, limit, "%d rekeyings on %s:\n%s" %
+    wait_until(lambda: gateway.log().count("rekeyed between") >= times, limit, lambda: "%d rekeyings on %s:\n%s" %
                (times, gateway.side, gateway.tail()))
 
 

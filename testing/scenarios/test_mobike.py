@@ -105,7 +105,7 @@ def settled(gateway):
 def wait_at(moon, sun, local, remote=OUTER[4]["sun"], seen=None, limit=10):
     """moon is at `local`, which sun sees as `seen`."""
     wait_until(lambda: settled(moon) == (local, remote) and settled(sun) == (remote, seen or local), limit,
-               "the IKE_SA is at %s...%s:\n%s\n%s" % (local, remote, moon.tail(), sun.tail()))
+               lambda: "the IKE_SA is at %s...%s:\n%s\n%s" % (local, remote, moon.tail(), sun.tail()))
 
 
 def same(gateway, child):
@@ -116,7 +116,7 @@ def same(gateway, child):
 
 def pings(moon, sun):
     """The backends follow a little behind the IKE_SA."""
-    wait_until(lambda: moon.ping(count=1, limit=1) == 1 and sun.ping(count=1, limit=1) == 1, what="traffic goes on:\n" + sun.tail())
+    wait_until(lambda: moon.ping(count=1, limit=1) == 1 and sun.ping(count=1, limit=1) == 1, what=lambda: "traffic goes on:\n" + sun.tail())
     assert moon.ping() == 3 and sun.ping() == 3
 
 
@@ -233,7 +233,7 @@ def test_nat_forgets(lab):
     lab.net.nft("flush table ip nat\ntable ip nat {\n chain post {\n type nat hook postrouting priority 100;\n"
                 "ip saddr 10.81.1.2 udp sport { 500, 4500 } oifname \"to-sun\" masquerade to :30000-30999\n }\n }\n")
     run("conntrack", "-F", ns=lab.net.ns("gw"))
-    wait_until(lambda: 30000 <= int(sun.sas("net")[0][1]["remote-port"]) < 31000, 15, "sun follows:\n" + moon.tail() + sun.tail())
+    wait_until(lambda: 30000 <= int(sun.sas("net")[0][1]["remote-port"]) < 31000, 15, lambda: "sun follows:\n" + moon.tail() + sun.tail())
     same(moon, child)
     pings(moon, sun)
 
@@ -271,8 +271,8 @@ def test_without_mobike(lab):
     child = moon.child("net-net")
     renumber(lab, OUTER[4]["moon"], MOVED[4])
     wait_until(lambda: place(moon)[0] == MOVED[4] and moon.child("net-net")["spi-in"] != child["spi-in"], 15,
-               "a new IKE_SA:\n" + moon.tail())
-    wait_until(lambda: place(sun)[1] == MOVED[4], what="the old one is gone:\n" + sun.tail())
+               lambda: "a new IKE_SA:\n" + moon.tail())
+    wait_until(lambda: place(sun)[1] == MOVED[4], what=lambda: "the old one is gone:\n" + sun.tail())
     pings(moon, sun)
 
 

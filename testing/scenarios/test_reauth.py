@@ -39,7 +39,7 @@ def wait_anew(gateway, old, limit=15):
             return False
         up = {child["name"] for child in sa["child-sas"].values() if child["state"] == "INSTALLED"}
         return int(sa["uniqueid"]) if len(up) == 2 else False
-    return wait_until(anew, limit, "a reauthenticated IKE_SA on %s:\n%s" % (gateway.side, gateway.tail()))
+    return wait_until(anew, limit, lambda: "a reauthenticated IKE_SA on %s:\n%s" % (gateway.side, gateway.tail()))
 
 
 def both_nets(gateway):

@@ -48,7 +48,7 @@ def test_the_operator_ends_it(lab):
     # longer than the pauses were so far
     moon.swanctl("--initiate", "--child", "net-net")
     try:
-        moon.wait_children(1, "second", 4)
+        moon.wait_children(1, "second", 1.5)
     except AssertionError:
         pass
     assert not moon.children("second") and moon.log().count("bringing up CHILD_SA 'second'") == said

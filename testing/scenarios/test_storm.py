@@ -75,7 +75,7 @@ def test_storm(lab):
         for n in range(TUNNELS):
             client.request("initiate", {"child": "c%d" % n, "timeout": "-1"})
     wait_until(lambda: len({name for name, sa in moon.sas() if sa["state"] != "CONNECTING"}) == TUNNELS and
-               len(moon.children(state=None)) >= TUNNELS, 90, "all tunnels are up:\n" + moon.tail())
+               len(moon.children(state=None)) >= TUNNELS, 90, lambda: "all tunnels are up:\n" + moon.tail())
     begun = {side.side: {c["uniqueid"] for c in side.children(state=None)} for side in (moon, sun)}
 
     # traffic through one tunnel after the other, all the while

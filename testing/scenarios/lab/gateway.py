@@ -144,7 +144,7 @@ class Gateway:
         return re.search(pattern, self.log())
 
     def wait_log(self, pattern, limit=10):
-        return wait_until(lambda: self.logged(pattern), limit, "%s (%s) logs '%s':\n%s" %
+        return wait_until(lambda: self.logged(pattern), limit, lambda: "%s (%s) logs '%s':\n%s" %
                           (self.kind, self.side, pattern, self.tail()))
 
     # ---- control -----------------------------------------------------------------------------
@@ -157,7 +157,7 @@ class Gateway:
         return run(program or self.swanctl_program(), verb, "--uri", "unix://" + self.path("vici"), *args, env=env,
                    check=check, limit=limit)
 
-    def initiate(self, child=None, ike=None, check=True, timeout=20):
+    def initiate(self, child=None, ike=None, check=True, timeout=60):
         """swanctl --initiate; with check=False its result tells."""
         args = [*(["--child", child] if child else []), *(["--ike", ike] if ike else [])]
         return self.swanctl("--initiate", "--timeout", str(int(timeout * PATIENCE)), *args, check=check,
@@ -203,11 +203,11 @@ class Gateway:
         return self._only(lambda: self.sas(ike), "IKE_SAs")[1]
 
     def wait_children(self, n, name=None, limit=10):
-        return wait_until(lambda: len(self.children(name)) == n, limit, "%d CHILD_SAs on %s:\n%s" %
+        return wait_until(lambda: len(self.children(name)) == n, limit, lambda: "%d CHILD_SAs on %s:\n%s" %
                           (n, self.side, self.tail()))
 
     def wait_no_sas(self, limit=10):
-        return wait_until(lambda: not self.sas(), limit, "no SAs on %s:\n%s" % (self.side, self.tail()))
+        return wait_until(lambda: not self.sas(), limit, lambda: "no SAs on %s:\n%s" % (self.side, self.tail()))
 
     # ---- traffic -----------------------------------------------------------------------------
 
