@@ -5,6 +5,7 @@
 #include <sys/random.h>
 
 #include "config/settings.h"
+#include "kernel/vip.h"
 #include "policy.h"
 #include "probe.h"
 #include "sa.h"
@@ -206,6 +207,33 @@ static void backend_advance(struct kernel *k, struct kernel_handle *h, uint64_t 
 	mailbox_post(k->box, &m->mail);
 }
 
+static void backend_drop_vip(struct mail *m)
+{
+	free(container_of(m, struct service_vip, mail));
+}
+
+/* In order with the children that need it. */
+static void backend_post_vip(struct kernel *k, const struct kernel_vip *vip, bool add)
+{
+	struct service_vip *v = xcalloc(1, sizeof(*v));
+
+	*v = (struct service_vip){ .mail = { .kind = SERVICE_VIP, .drop = backend_drop_vip }, .vip = *vip, .add = add };
+	mailbox_post(k->box, &v->mail);
+}
+
+static bool backend_vip_add(struct kernel *k, const struct kernel_vip *vip, struct errtext *err)
+{
+	if (!vip_is_possible(vip, err))
+		return false;
+	backend_post_vip(k, vip, true);
+	return true;
+}
+
+static void backend_vip_remove(struct kernel *k, const struct kernel_vip *vip)
+{
+	backend_post_vip(k, vip, false);
+}
+
 static void backend_stats(struct kernel *k, void (*fn)(void *arg, const char *name, uint64_t value), void *arg)
 {
 	const struct nl_counters *c = nl_counters(k->nl), *e = nl_counters(k->events);
@@ -239,5 +267,7 @@ const struct kernel_ops netlink_ops = {
 	.query = backend_query,
 	.update = backend_update,
 	.advance = backend_advance,
+	.vip_add = backend_vip_add,
+	.vip_remove = backend_vip_remove,
 	.stats = backend_stats,
 };

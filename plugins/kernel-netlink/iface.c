@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -172,6 +171,7 @@ static int link_set(struct rtnl *r, const struct iface *i, uint16_t attr, uint32
 struct link_found {
 	unsigned ifindex;
 	uint32_t if_id; /* 0: no XFRM interface */
+	uint32_t wanted; /* of a dump: only the one with this id; 0 any */
 };
 
 static int link_attr_cb(const struct nlattr *a, void *arg)
@@ -186,10 +186,10 @@ static int link_cb(const struct nlmsghdr *h, void *arg)
 	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(h);
 	struct rtnl_attrs t = { { NULL } }, info = { { NULL } }, data = { { NULL } };
 	struct link_found *f = arg;
+	uint32_t if_id = 0;
 
 	if (h->nlmsg_type != RTM_NEWLINK)
 		return MNL_CB_OK;
-	f->ifindex = (unsigned)ifi->ifi_index;
 	mnl_attr_parse(h, sizeof(*ifi), link_attr_cb, &t);
 	if (t.a[IFLA_LINKINFO])
 		mnl_attr_parse_nested(t.a[IFLA_LINKINFO], link_attr_cb, &info);
@@ -198,9 +198,13 @@ static int link_cb(const struct nlmsghdr *h, void *arg)
 				     strnlen(mnl_attr_get_payload(info.a[IFLA_INFO_KIND]),
 					     mnl_attr_get_payload_len(info.a[IFLA_INFO_KIND]))), "xfrm")) {
 		mnl_attr_parse_nested(info.a[IFLA_INFO_DATA], link_attr_cb, &data);
-		f->if_id = rtnl_attr_u32(&data, IFLA_XFRM_IF_ID, 0);
+		if_id = rtnl_attr_u32(&data, IFLA_XFRM_IF_ID, 0);
 	}
-	return MNL_CB_STOP;
+	if (f->wanted && if_id != f->wanted)
+		return MNL_CB_OK;
+	f->ifindex = (unsigned)ifi->ifi_index;
+	f->if_id = if_id;
+	return f->wanted ? MNL_CB_OK : MNL_CB_STOP;
 }
 
 static int link_find(struct rtnl *r, const struct iface *i, struct link_found *ret)
@@ -208,7 +212,7 @@ static int link_find(struct rtnl *r, const struct iface *i, struct link_found *r
 	struct rtnl_request q;
 	struct nlmsghdr *h = link_begin(r, &q, RTM_GETLINK, 0);
 
-	*ret = (struct link_found){ 0, 0 };
+	*ret = (struct link_found){ 0, 0, 0 };
 	mnl_attr_put_strz(h, IFLA_IFNAME, i->name);
 	return rtnl_talk(r, h, link_cb, ret);
 }
@@ -225,21 +229,6 @@ static void link_remove(struct rtnl *r, const struct iface *i)
 	h = link_begin(r, &q, RTM_DELLINK, NLM_F_ACK);
 	mnl_attr_put_strz(h, IFLA_IFNAME, i->name);
 	(void)rtnl_talk(r, h, NULL, NULL);
-}
-
-static int link_add_address(struct rtnl *r, unsigned ifindex, const struct addr *a, uint8_t len)
-{
-	struct rtnl_request q;
-	struct nlmsghdr *h = rtnl_begin(r, &q, RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE);
-	struct ifaddrmsg *ifa = mnl_nlmsg_put_extra_header(h, sizeof(*ifa));
-
-	ifa->ifa_family = a->family;
-	ifa->ifa_prefixlen = len;
-	ifa->ifa_flags = a->family == AF_INET6 ? IFA_F_NODAD : 0;
-	ifa->ifa_index = ifindex;
-	rtnl_put_addr(h, IFA_LOCAL, a);
-	rtnl_put_addr(h, IFA_ADDRESS, a);
-	return rtnl_talk(r, h, NULL, NULL);
 }
 
 /* ---- making and removing ---- */
@@ -261,9 +250,12 @@ static const char *iface_make(struct iface *i, struct rtnl *home, int namespace,
 		return "make it a part of the VRF";
 	if ((*ret_error = link_find(&i->rtnl, i, &f)) != 0 || (*ret_error = rtnl_link_up(&i->rtnl, f.ifindex, 0)) != 0)
 		return "bring it up";
-	for (unsigned n = 0; n < i->n_addresses; n++)
-		if ((*ret_error = link_add_address(&i->rtnl, f.ifindex, &i->addresses[n], i->lengths[n])) != 0)
+	for (unsigned n = 0; n < i->n_addresses; n++) {
+		struct rtnl_address a = { .addr = i->addresses[n], .len = i->lengths[n], .ifindex = f.ifindex };
+
+		if ((*ret_error = rtnl_addr_add(&i->rtnl, &a)) != 0)
 			return "give it an address";
+	}
 	return NULL;
 }
 
@@ -351,4 +343,37 @@ void ifaces_close(struct ifaces *ifaces)
 	}
 	free(ifaces->list);
 	*ifaces = (struct ifaces){ NULL, 0 };
+}
+
+/* One that someone else made, in our namespace. */
+static unsigned iface_find_other(struct rtnl *home, uint32_t if_id)
+{
+	struct link_found f = { 0, 0, if_id };
+	struct rtnl_request q;
+	struct nlmsghdr *h = link_begin(home, &q, RTM_GETLINK, NLM_F_DUMP);
+	struct nlattr *info = mnl_attr_nest_start(h, IFLA_LINKINFO);
+
+	mnl_attr_put_strz(h, IFLA_INFO_KIND, "xfrm");
+	mnl_attr_nest_end(h, info);
+	(void)rtnl_talk(home, h, link_cb, &f);
+	return f.ifindex;
+}
+
+bool ifaces_find(void *arg, struct rtnl *home, uint32_t if_id, struct rtnl **ret_rtnl, unsigned *ret_ifindex)
+{
+	struct ifaces *ifaces = arg;
+	struct link_found f;
+
+	for (unsigned n = 0; n < ifaces->n; n++) {
+		struct iface *i = &ifaces->list[n];
+
+		if (i->if_id != if_id || link_find(&i->rtnl, i, &f) != 0 || f.if_id != if_id)
+			continue;
+		*ret_rtnl = i->namespace ? &i->rtnl : home;
+		*ret_ifindex = f.ifindex;
+		return true;
+	}
+	*ret_rtnl = home;
+	*ret_ifindex = iface_find_other(home, if_id);
+	return *ret_ifindex != 0;
 }

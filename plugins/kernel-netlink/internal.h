@@ -114,11 +114,16 @@ bool netlink_service_start(struct kernel *k, struct errtext *err);
 void netlink_service_stop(struct kernel *k);
 void service_turn(struct kernel *k); /* what the thread does when woken, without one: tests */
 /* Mail to the service thread. */
-enum service_mail { SERVICE_INSTALL, SERVICE_REMOVE, SERVICE_MOVE, SERVICE_CARRY, SERVICE_QUERY, SERVICE_STOP };
+enum service_mail { SERVICE_INSTALL, SERVICE_REMOVE, SERVICE_MOVE, SERVICE_CARRY, SERVICE_QUERY, SERVICE_VIP, SERVICE_STOP };
 struct service_carry {
 	struct mail mail;
 	struct kernel_handle *h;
 	bool on;
+};
+struct service_vip {
+	struct mail mail;
+	struct kernel_vip vip;
+	bool add;
 };
 void kernel_tell(struct kernel *k, const struct kernel_event *ev);
 struct kernel_event handle_event(const struct kernel_handle *h, enum kernel_event_kind kind);

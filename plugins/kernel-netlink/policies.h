@@ -4,6 +4,7 @@
 
 #include "iface.h"
 #include "kernel/route.h"
+#include "kernel/vip.h"
 #include "loop/loop.h"
 #include "policy_table.h"
 
@@ -44,6 +45,8 @@ struct policies {
 	struct ways ways;
 	struct sysctls sysctls;
 	struct ifaces ifaces;
+	struct vip_table vips;
+	struct loop_fd *vips_watch;
 	struct bypass_port *bypass_ports; /* n_bypass_ports */
 	size_t n_bypass_ports;
 	struct policy_use *bypasses; /* of the ports; NULL: not installed */

@@ -5,6 +5,7 @@
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 #include "config/settings.h"
 #include "policies.h"
@@ -49,6 +50,26 @@ static void policies_set_waiting(struct policies *p, const struct settings *s)
 		LOG(KNL, LOG_LEVEL_CONTROL, "cannot write '%s' to " ACQ_EXPIRES, expires);
 }
 
+static void policies_follow_vips(void *arg, uint32_t events)
+{
+	vips_follow(arg);
+}
+
+static bool policies_open_vips(struct kernel *k, const struct settings *s, struct errtext *err)
+{
+	struct policies *p = k->policies;
+
+	p->vips = (struct vip_table){ .hash_key = k->hash_key, .on = settings_str(s, "install_virtual_ip_on", NULL),
+				      .routes = p->ways.on ? &p->ways.routes : NULL, .find_interface = ifaces_find,
+				      .find_arg = &p->ifaces };
+	if (!vips_open(&p->vips, (uint16_t)settings_int(s, "port", 500), err))
+		return false;
+	p->vips_watch = loop_add(k->loop, vips_fd(&p->vips), EPOLLIN, policies_follow_vips, &p->vips);
+	if (!p->vips_watch)
+		errtext_set(err, "cannot watch addresses: %s", strerror(errno));
+	return p->vips_watch;
+}
+
 bool policies_open(struct kernel *k, const struct settings *settings, struct errtext *err)
 {
 	struct policies *p = xcalloc(1, sizeof(*p));
@@ -57,7 +78,8 @@ bool policies_open(struct kernel *k, const struct settings *settings, struct err
 	p->owner = k->owner;
 	p->table = (struct policy_table){ .nl = k->nl, .hash_key = k->hash_key };
 	if (policies_set_thresholds(k, settings, err) && ways_open(&p->ways, k, settings, err) &&
-	    ifaces_open(&p->ifaces, settings, err) && bypasses_check(p, settings, err)) {
+	    ifaces_open(&p->ifaces, settings, err) && policies_open_vips(k, settings, err) &&
+	    bypasses_check(p, settings, err)) {
 		policies_set_waiting(p, settings);
 		return true;
 	}
@@ -75,6 +97,9 @@ void policies_close(struct kernel *k)
 	if (k->nl)
 		(void)nl_drain(k->nl, FLUSH_LIMIT_MS);
 	ways_close(&p->ways);
+	if (p->vips_watch)
+		loop_remove(p->vips_watch);
+	vips_close(&p->vips);
 	ifaces_close(&p->ifaces);
 	sysctls_restore(&p->sysctls);
 	policy_table_clear(&p->table);
@@ -223,6 +248,8 @@ static bool child_add_route(struct policies *p, struct child_policies *cp, struc
 		return true;
 	cp->route = (struct route_user){ .name = c->name, .local_ts = c->local_ts, .remote_ts = c->remote_ts,
 					 .vips = c->vips, .n_vips = c->n_vips, .bypass = c->mode == IPSEC_MODE_PASS };
+	if (!vips_are_there(&p->vips, c->vips, c->n_vips, err))
+		return false;
 	if (!cp->route.bypass)
 		cp->route.peer = c->out.dst;
 	cp->routed = routes_add(&p->ways.routes, &cp->route, err);
@@ -276,6 +303,14 @@ void policies_of_child_remove(struct kernel *k, struct kernel_handle *h)
 	free(cp->uses);
 	free(cp);
 	h->policy = NULL;
+}
+
+void policies_vip(struct kernel *k, const struct kernel_vip *vip, bool add)
+{
+	if (add)
+		vips_add(&k->policies->vips, vip);
+	else
+		vips_remove(&k->policies->vips, vip);
 }
 
 static void child_hold(struct kernel *k, struct kernel_handle *h, bool hold, struct txn *t)

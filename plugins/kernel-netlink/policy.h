@@ -21,6 +21,7 @@ void policies_of_child_remove(struct kernel *k, struct kernel_handle *h); /* no-
 void policies_hold(struct kernel *k, struct kernel_handle *h, struct txn *t); /* before a move takes the SAs out */
 void policies_move(struct kernel *k, struct kernel_handle *h, struct txn *t); /* h->conf has the new addresses */
 void policies_carry(struct kernel *k, struct kernel_handle *h, bool on);
+void policies_vip(struct kernel *k, const struct kernel_vip *vip, bool add);
 /* A packet with this selector waits for an SA of the trap. */
 void policies_tell_acquire(struct kernel *k, const struct kernel_child *trap, const struct xfrm_selector *sel);
 void policies_event_acquire(struct kernel *k, const struct nlmsghdr *m); /* XFRM_MSG_ACQUIRE; checked to be long enough */

@@ -134,6 +134,13 @@ static void service_mail(struct kernel *k, struct mail *m)
 	case SERVICE_QUERY:
 		counters_want(k, container_of(m, struct kernel_handle, query_mail));
 		break;
+	case SERVICE_VIP: {
+		struct service_vip *v = container_of(m, struct service_vip, mail);
+
+		policies_vip(k, &v->vip, v->add);
+		free(v);
+		break;
+	}
 	case SERVICE_STOP:
 		k->stopping = true;
 		loop_stop(k->loop);

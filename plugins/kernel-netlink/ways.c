@@ -98,7 +98,7 @@ static void ways_changed(void *arg, uint32_t events)
 
 static bool ways_watch(struct ways *w, struct loop *loop, struct errtext *err)
 {
-	int e = rtnl_monitor_open(&w->monitor, true);
+	int e = rtnl_monitor_open(&w->monitor, RTNL_WATCH_ROUTES);
 
 	if (e) {
 		errtext_set(err, "cannot watch addresses and routes: %s", strerror(e));

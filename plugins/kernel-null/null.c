@@ -84,6 +84,15 @@ static void null_advance(struct kernel *k, struct kernel_handle *h, uint64_t del
 {
 }
 
+static bool null_vip_add(struct kernel *k, const struct kernel_vip *vip, struct errtext *err)
+{
+	return true;
+}
+
+static void null_vip_remove(struct kernel *k, const struct kernel_vip *vip)
+{
+}
+
 static const struct kernel_ops null_ops = {
 	.name = "kernel-null",
 	.supports_transport = true,
@@ -101,6 +110,8 @@ static const struct kernel_ops null_ops = {
 	.query = null_query,
 	.update = null_update,
 	.advance = null_advance,
+	.vip_add = null_vip_add,
+	.vip_remove = null_vip_remove,
 };
 
 static bool null_load(struct plugin_env *env, struct errtext *err)

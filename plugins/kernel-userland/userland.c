@@ -111,7 +111,7 @@ static bool userland_open_routing(struct kernel *k, const struct settings *setti
 			return false;
 		}
 	}
-	e = rtnl_monitor_open(&k->monitor, false);
+	e = rtnl_monitor_open(&k->monitor, RTNL_WATCH_ADDRS);
 	if (e) {
 		errtext_set(err, "cannot watch addresses: %s", strerror(e));
 		return false;
@@ -120,10 +120,20 @@ static bool userland_open_routing(struct kernel *k, const struct settings *setti
 	return true;
 }
 
+/* The device is where the packets of tunnels come from and go to; nothing outside sees addresses on it. */
+static bool userland_open_vips(struct kernel *k, const struct settings *settings, struct errtext *err)
+{
+	k->vips = (struct vip_table){ .hash_key = k->dp.hash_key, .device = k->ifindex,
+				      .on = settings_str(settings, "install_virtual_ip_on", NULL),
+				      .routes = k->install_routes ? &k->routes : NULL };
+	return vips_open(&k->vips, (uint16_t)settings_int(settings, "port", 500), err);
+}
+
 static void userland_stop(struct kernel *k)
 {
 	dataplane_stop(&k->dp);
 	service_stop(k);
+	vips_close(&k->vips);
 	for (size_t i = 0; i < k->n_rules; i++)
 		(void)rtnl_rule_del(&k->rtnl, &k->rules[i]);
 	routes_clear(&k->routes);
@@ -165,7 +175,7 @@ static struct kernel *userland_start(const struct kernel_env *env, struct errtex
 		goto failed;
 	}
 	if (!userland_prepare_sockets(k, env, err) || !userland_open_device(k, env->settings, err) ||
-	    (k->install_routes && !userland_open_routing(k, env->settings, err)))
+	    (k->install_routes && !userland_open_routing(k, env->settings, err)) || !userland_open_vips(k, env->settings, err))
 		goto failed;
 	k->dp.tun_fd = k->tun_fd;
 	k->dp.vnet = true;
@@ -285,6 +295,33 @@ static void userland_advance(struct kernel *k, struct kernel_handle *h, uint64_t
 	mailbox_post(k->box, &a->mail);
 }
 
+static void userland_drop_vip(struct mail *m)
+{
+	free(container_of(m, struct service_vip, mail));
+}
+
+/* In order with the children that need it. */
+static void userland_post_vip(struct kernel *k, const struct kernel_vip *vip, bool add)
+{
+	struct service_vip *v = xcalloc(1, sizeof(*v));
+
+	*v = (struct service_vip){ { .kind = SERVICE_VIP, .drop = userland_drop_vip }, *vip, add };
+	mailbox_post(k->box, &v->mail);
+}
+
+static bool userland_vip_add(struct kernel *k, const struct kernel_vip *vip, struct errtext *err)
+{
+	if (!vip_is_possible(vip, err))
+		return false;
+	userland_post_vip(k, vip, true);
+	return true;
+}
+
+static void userland_vip_remove(struct kernel *k, const struct kernel_vip *vip)
+{
+	userland_post_vip(k, vip, false);
+}
+
 static size_t userland_stream_input(struct kernel *k, const struct addr *local, const struct addr *remote,
 				    const struct kernel_packet *list, size_t n)
 {
@@ -325,5 +362,7 @@ const struct kernel_ops userland_ops = {
 	.update = userland_update,
 	.advance = userland_advance,
 	.stream_input = userland_stream_input,
+	.vip_add = userland_vip_add,
+	.vip_remove = userland_vip_remove,
 	.stats = userland_stats,
 };

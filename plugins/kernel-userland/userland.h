@@ -3,6 +3,7 @@
 #define USERLAND_USERLAND_H
 
 #include "dataplane.h"
+#include "kernel/vip.h"
 #include "kernel/spi_pool.h"
 #include "shunt.h"
 #include "tun.h"
@@ -29,6 +30,7 @@ struct kernel {
 	struct rtnl_rule rules[2];
 	size_t n_rules;
 	struct route_table routes;
+	struct vip_table vips;
 	struct shunt_table shunts;
 	bool install_routes;
 	bool told_forwarding;
@@ -36,7 +38,7 @@ struct kernel {
 };
 
 /* Mail to the service thread. */
-enum service_mail { SERVICE_INSTALL, SERVICE_REMOVE, SERVICE_UPDATE, SERVICE_ADVANCE, SERVICE_CARRY, SERVICE_STOP };
+enum service_mail { SERVICE_INSTALL, SERVICE_REMOVE, SERVICE_UPDATE, SERVICE_ADVANCE, SERVICE_CARRY, SERVICE_VIP, SERVICE_STOP };
 
 struct service_carry {
 	struct mail mail;
@@ -55,6 +57,12 @@ struct service_advance {
 	struct mail mail;
 	struct kernel_handle *child;
 	uint64_t delta;
+};
+
+struct service_vip {
+	struct mail mail;
+	struct kernel_vip vip;
+	bool add;
 };
 
 bool service_start(struct kernel *k, struct errtext *err);

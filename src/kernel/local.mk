@@ -7,7 +7,10 @@ libbewick_la_SOURCES += \
 	src/kernel/route.h \
 	src/kernel/rtnl.c \
 	src/kernel/rtnl.h \
+	src/kernel/rtnl_addr.c \
 	src/kernel/rtnl_message.h \
 	src/kernel/rtnl_monitor.c \
 	src/kernel/spi_pool.c \
-	src/kernel/spi_pool.h
+	src/kernel/spi_pool.h \
+	src/kernel/vip.c \
+	src/kernel/vip.h

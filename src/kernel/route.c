@@ -82,43 +82,57 @@ size_t route_prefixes(const struct ts *ts, struct prefix ret[ROUTE_PREFIXES_MAX]
 static bool addr_is_known(const struct route_table *t, const struct addr *a)
 {
 	for (size_t i = 0; i < t->n_addrs; i++)
-		if (addr_equal_ip(&t->addrs[i], a))
+		if (addr_equal_ip(&t->addrs[i].addr, a))
+			return true;
+	return false;
+}
+
+static bool ts_has(const struct ts *ts, const struct addr *a)
+{
+	struct ts host = ts_from_addr(a);
+
+	return ts->family == a->family && memcmp(ts->from, host.from, 16) <= 0 && memcmp(ts->to, host.from, 16) >= 0;
+}
+
+/* bits: of selectors at least as narrow. */
+static bool ts_list_has(struct ts_list list, const struct addr *a, unsigned bits)
+{
+	for (size_t i = 0; i < list.count; i++)
+		if (ts_has(&list.p[i], a) && ts_cover(&list.p[i]).len >= bits)
 			return true;
 	return false;
 }
 
 /* A selector for everything says nothing about which source is meant. */
-static bool ts_names(const struct ts *ts, const struct addr *a)
-{
-	struct ts host = ts_from_addr(a);
-
-	return ts->family == a->family && ts_cover(ts).len > 0 && memcmp(ts->from, host.from, 16) <= 0 &&
-	       memcmp(ts->to, host.from, 16) >= 0;
-}
-
 static bool ts_list_names(struct ts_list list, const struct addr *a)
 {
-	for (size_t i = 0; i < list.count; i++)
-		if (ts_names(&list.p[i], a))
-			return true;
-	return false;
+	return ts_list_has(list, a, 1);
 }
 
+/* Another child's virtual address only if there is nothing else. */
 static struct addr route_source(const struct route_table *t, const struct route_user *c, uint8_t family)
 {
+	struct addr src = { 0 };
+
 	for (size_t i = 0; i < c->n_vips; i++)
-		if (c->vips[i].family == family && addr_is_known(t, &c->vips[i]))
+		if (c->vips[i].family == family && ts_list_has(c->local_ts, &c->vips[i], 0) && addr_is_known(t, &c->vips[i]))
 			return c->vips[i];
-	for (size_t i = 0; i < t->n_addrs; i++)
-		if (t->addrs[i].family == family && ts_list_names(c->local_ts, &t->addrs[i]))
-			return t->addrs[i];
-	return (struct addr){ 0 };
+	for (size_t i = 0; i < t->n_addrs; i++) {
+		const struct route_addr *a = &t->addrs[i];
+
+		if (a->addr.family != family || (a->vip && src.family) || !ts_list_names(c->local_ts, &a->addr))
+			continue;
+		src = a->addr;
+		if (!a->vip)
+			break;
+	}
+	return src;
 }
 
 bool routes_is_local(const struct route_table *t, struct ts_list local_ts)
 {
 	for (size_t i = 0; i < t->n_addrs; i++)
-		if (ts_list_names(local_ts, &t->addrs[i]))
+		if (ts_list_names(local_ts, &t->addrs[i].addr))
 			return true;
 	return false;
 }
@@ -395,13 +409,21 @@ bool routes_add(struct route_table *t, struct route_user *u, struct errtext *err
 
 /* ---- changes of addresses ---- */
 
-static void routes_addr(void *arg, const struct addr *a)
+static void routes_addr(void *arg, const struct addr *a, bool vip)
 {
 	struct route_table *t = arg;
 
-	if (t->n_addrs % 16 == 0)
-		t->addrs = xrealloc(t->addrs, (t->n_addrs + 16) * sizeof(*t->addrs));
-	t->addrs[t->n_addrs++] = *a;
+	if (t->n_addrs == t->max_addrs) {
+		t->max_addrs = t->max_addrs ? 2 * t->max_addrs : 16;
+		t->addrs = xrealloc(t->addrs, t->max_addrs * sizeof(*t->addrs));
+	}
+	t->addrs[t->n_addrs++] = (struct route_addr){ *a, vip };
+}
+
+void routes_know_vip(struct route_table *t, const struct addr *a)
+{
+	if (!addr_is_known(t, a))
+		routes_addr(t, a, true);
 }
 
 static void routes_sync_all(struct route_table *t)
@@ -428,6 +450,15 @@ void routes_refresh(struct route_table *t)
 	routes_sync_all(t);
 }
 
+static bool route_may_be_gone(const struct route *route, const struct addr *a, unsigned ifindex)
+{
+	if (route->now.kind != RTNL_ROUTE_DEVICE)
+		return false;
+	if (a->family && addr_equal_ip(&route->now.src, a))
+		return true;
+	return ifindex ? route->now.via.ifindex == ifindex : !a->family;
+}
+
 /* With an address may go all routes of its device. */
 void routes_forget(void *table, const struct addr *a, unsigned ifindex)
 {
@@ -437,8 +468,7 @@ void routes_forget(void *table, const struct addr *a, unsigned ifindex)
 		for (struct hashnode *n = t->routes.buckets[i]; n; n = n->next) {
 			struct route *route = container_of(n, struct route, node);
 
-			if (route->now.kind == RTNL_ROUTE_DEVICE &&
-			    (route->now.via.ifindex == ifindex || (a->family && addr_equal_ip(&route->now.src, a))))
+			if (route_may_be_gone(route, a, ifindex))
 				route->unsure = true;
 		}
 }
@@ -453,5 +483,5 @@ void routes_clear(struct route_table *t)
 	hashtab_clear(&t->routes);
 	free(t->addrs);
 	t->addrs = NULL;
-	t->n_addrs = 0;
+	t->n_addrs = t->max_addrs = 0;
 }

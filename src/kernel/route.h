@@ -12,7 +12,7 @@
  * or the way to the peer, counted between children with the same one. A local prefix inside a wider remote one (a
  * tunnel for everything) gets a "throw" route, so that what comes out of the tunnel still
  * finds its way; so do the remote selectors of what bypasses IPsec. The preferred source is an address of
- * this host inside the local selectors: the child's virtual addresses first. One thread's.
+ * this host inside the local selectors: the child's virtual addresses first, those of others last. One thread's.
  */
 #define ROUTES_MAX_PER_CHILD 4096
 
@@ -33,6 +33,11 @@ struct route_user {
 	struct list link;
 };
 
+struct route_addr {
+	struct addr addr;
+	bool vip;
+};
+
 struct route_table {
 	struct rtnl *rtnl;
 	struct hash_key hash_key;
@@ -42,8 +47,8 @@ struct route_table {
 	struct rtnl_select look_as; /* of look-ups: what our rule does not send into the table */
 	uint32_t mtu, mss;          /* of device routes, 0 = not set */
 	struct list users;
-	struct addr *addrs; /* of this host */
-	size_t n_addrs;
+	struct route_addr *addrs; /* of this host */
+	size_t n_addrs, max_addrs;
 };
 
 /* The smallest set of prefixes that makes up a range; at most ROUTE_PREFIXES_MAX. */
@@ -58,6 +63,8 @@ EXPORT void routes_remove(struct route_table *t, struct route_user *u);
 EXPORT void routes_move(struct route_table *t, struct route_user *u, const struct addr *peer);
 /* Reads the host's addresses. Afterwards all routes have the sources and ways and are there that they should be. */
 EXPORT void routes_refresh(struct route_table *t);
+/* One that was put onto a link just now, before the host's addresses are read again. */
+EXPORT void routes_know_vip(struct route_table *t, const struct addr *a);
 /* The kernel drops routes with an address or device that goes: rtnl_gone_fn, arg is the table. */
 EXPORT void routes_forget(void *table, const struct addr *a, unsigned ifindex);
 EXPORT void routes_clear(struct route_table *t); /* when no child is left */

@@ -61,17 +61,38 @@ EXPORT int rtnl_rule_add(struct rtnl *r, const struct rtnl_rule *rule);
 EXPORT int rtnl_rule_del(struct rtnl *r, const struct rtnl_rule *rule);
 /* Removes rules of ours that point to the table, and routes of ours in it. */
 EXPORT void rtnl_clean(struct rtnl *r, uint32_t table);
-/* Calls fn with every address of this host that can be a source. */
-typedef void rtnl_addr_fn(void *arg, const struct addr *a);
+/* Calls fn with every address of this host that can be a source; vip: a virtual one of ours (VIP_METRIC). */
+typedef void rtnl_addr_fn(void *arg, const struct addr *a, bool vip);
 EXPORT int rtnl_addresses(struct rtnl *r, rtnl_addr_fn *fn, void *arg);
 
-/*
- * Changes of addresses and, if asked for, of links and routes outside the table `but`. The descriptor is readable when
- * there are some.
- */
-EXPORT int rtnl_monitor_open(struct rtnl *r, bool routes); /* 0 or errno */
+/* ---- addresses (rtnl_addr.c) ---- */
+
+struct rtnl_address {
+	struct addr addr;
+	uint8_t len; /* of its network */
+	unsigned ifindex;
+	uint32_t metric; /* VIP_METRIC and what is below it, 0 none */
+	bool quiet;      /* IPv6: the source of packets only where it is asked for by name */
+};
+
+/* EEXIST: the link has it already, whoever put it there. */
+EXPORT int rtnl_addr_add(struct rtnl *r, const struct rtnl_address *a);
+EXPORT int rtnl_addr_del(struct rtnl *r, const struct rtnl_address *a);
+/* Whether it is one of this host's, and of which link. */
+EXPORT bool rtnl_addr_find(struct rtnl *r, const struct addr *a, unsigned *ret_ifindex);
+/* Removes all addresses with this metric. How many. */
+EXPORT size_t rtnl_addr_clean(struct rtnl *r, uint32_t metric);
+EXPORT bool rtnl_link_is_up(struct rtnl *r, unsigned ifindex);
+
+/* ---- changes ---- */
+
+enum rtnl_watch { RTNL_WATCH_ADDRS, RTNL_WATCH_LINKS, RTNL_WATCH_ROUTES }; /* each with those before it */
+
+/* Changes, of routes those outside the table `but`. The descriptor is readable when there are some. */
+EXPORT int rtnl_monitor_open(struct rtnl *r, enum rtnl_watch what); /* 0 or errno */
 EXPORT int rtnl_monitor_fd(const struct rtnl *r);
-/* An address went (with its device), or (none) a device. The kernel drops routes that use it. */
+/* An address went (with its device), or (none) a device. The kernel drops routes that use it. None and 0: changes were lost, anything
+ * may be gone. */
 typedef void rtnl_gone_fn(void *arg, const struct addr *a, unsigned ifindex);
 /* Reads all that is there. True: something changed. */
 EXPORT bool rtnl_monitor_read(struct rtnl *r, uint32_t but, rtnl_gone_fn *gone, void *arg);

@@ -6,11 +6,12 @@
 
 #include "kernel/rtnl.h"
 #include "kernel/rtnl_message.h"
+#include "proto/ipsec.h"
 #include "util/mem.h"
 
 /* Addresses of this host, and what changes in the network. */
 
-static bool rtnl_addr_of(const struct nlmsghdr *h, struct addr *ret)
+static bool rtnl_addr_of(const struct nlmsghdr *h, struct addr *ret, bool *ret_vip)
 {
 	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(h);
 	struct rtnl_attrs t = { { NULL } };
@@ -19,6 +20,7 @@ static bool rtnl_addr_of(const struct nlmsghdr *h, struct addr *ret)
 		return false;
 	mnl_attr_parse(h, sizeof(*ifa), rtnl_attr_cb, &t);
 	*ret = rtnl_get_addr(ifa->ifa_family, t.a[IFA_LOCAL] ? t.a[IFA_LOCAL] : t.a[IFA_ADDRESS]);
+	*ret_vip = (rtnl_attr_u32(&t, IFA_RT_PRIORITY, 0) & VIP_METRIC_MASK) == VIP_METRIC;
 	return ret->family && ifa->ifa_scope < RT_SCOPE_LINK &&
 	       !(ifa->ifa_flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED));
 }
@@ -31,10 +33,11 @@ struct rtnl_addr_arg {
 static int rtnl_addr_cb(const struct nlmsghdr *h, void *arg)
 {
 	struct rtnl_addr_arg *want = arg;
+	bool vip;
 	struct addr a;
 
-	if (h->nlmsg_type == RTM_NEWADDR && rtnl_addr_of(h, &a))
-		want->fn(want->arg, &a);
+	if (h->nlmsg_type == RTM_NEWADDR && rtnl_addr_of(h, &a, &vip))
+		want->fn(want->arg, &a, vip);
 	return MNL_CB_OK;
 }
 
@@ -49,15 +52,16 @@ int rtnl_addresses(struct rtnl *r, rtnl_addr_fn *fn, void *arg)
 	return rtnl_talk(r, h, rtnl_addr_cb, &want);
 }
 
-int rtnl_monitor_open(struct rtnl *r, bool routes)
+int rtnl_monitor_open(struct rtnl *r, enum rtnl_watch what)
 {
 	int groups[] = { RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_LINK, RTNLGRP_IPV4_ROUTE,
 			 RTNLGRP_IPV6_ROUTE };
+	size_t n = what == RTNL_WATCH_ADDRS ? 2 : what == RTNL_WATCH_LINKS ? 3 : ARRAY_LEN(groups);
 
 	r->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (!r->socket || mnl_socket_bind(r->socket, 0, MNL_SOCKET_AUTOPID) < 0)
 		return errno;
-	for (size_t i = 0; i < (routes ? ARRAY_LEN(groups) : 2); i++)
+	for (size_t i = 0; i < n; i++)
 		if (mnl_socket_setsockopt(r->socket, NETLINK_ADD_MEMBERSHIP, &groups[i], sizeof(groups[i])) < 0)
 			return errno;
 	return 0;
@@ -101,6 +105,7 @@ static int rtnl_change_cb(const struct nlmsghdr *h, void *arg)
 {
 	struct rtnl_change_arg *want = arg;
 	struct addr a;
+	bool vip;
 
 	switch (h->nlmsg_type) {
 	case RTM_NEWADDR:
@@ -108,7 +113,7 @@ static int rtnl_change_cb(const struct nlmsghdr *h, void *arg)
 		break;
 	case RTM_DELADDR:
 		want->any = true;
-		if (rtnl_addr_of(h, &a))
+		if (rtnl_addr_of(h, &a, &vip))
 			want->gone(want->arg, &a, ((const struct ifaddrmsg *)mnl_nlmsg_get_payload(h))->ifa_index);
 		break;
 	case RTM_NEWLINK:
@@ -129,15 +134,18 @@ bool rtnl_monitor_read(struct rtnl *r, uint32_t but, rtnl_gone_fn *gone, void *a
 {
 	struct rtnl_change_arg want = { gone, arg, but, false };
 	uint8_t *buffer = xmalloc(RTNL_BUFFER);
+	struct addr none = { 0 };
 	ssize_t n;
 
 	while ((n = mnl_socket_recvfrom(r->socket, buffer, RTNL_BUFFER)) != 0) {
-		if (n < 0 && errno == ENOBUFS)
-			want.any = true; /* lost some: the caller looks at all anyway */
-		else if (n < 0 && errno != EINTR)
+		if (n < 0 && errno == ENOBUFS) {
+			want.any = true;
+			gone(arg, &none, 0);
+		} else if (n < 0 && errno != EINTR) {
 			break;
-		else if (n > 0)
+		} else if (n > 0) {
 			(void)mnl_cb_run(buffer, (size_t)n, 0, 0, rtnl_change_cb, &want);
+		}
 	}
 	free(buffer);
 	return want.any;

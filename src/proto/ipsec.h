@@ -29,4 +29,11 @@ struct ipsec_scope {
 	const char *interface;                     /* policies apply to this device alone; NULL any */
 };
 
+/*
+ * A virtual address of ours has this, with the IKE port below it, as the metric that its network's route would have: the kernel keeps
+ * it (Linux 4.18), single addresses have no such route, and so it tells whose the address is, of a daemon that was killed, too.
+ */
+#define VIP_METRIC 0x42570000u /* "BW" */
+#define VIP_METRIC_MASK 0xffff0000u
+
 #endif

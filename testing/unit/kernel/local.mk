@@ -15,7 +15,8 @@ test_kernel_SOURCES = testing/lib/corpus.c testing/lib/corpus.h \
 	testing/unit/kernel/test_registry.c \
 	testing/unit/kernel/test_replay.c \
 	testing/unit/kernel/test_route.c \
-	testing/unit/kernel/test_spi_pool.c
+	testing/unit/kernel/test_spi_pool.c \
+	testing/unit/kernel/test_vip.c
 test_kernel_CFLAGS = $(test_cflags) -I$(srcdir)/plugins/kernel-userland -DVECTORS='"$(srcdir)/testing/vectors"'
 test_kernel_LDADD = libkernel-userland.la $(test_ldadd)
 EXTRA_DIST += testing/vectors/esp

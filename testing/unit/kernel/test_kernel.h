@@ -16,6 +16,7 @@ TCase *tcase_icmp(void);
 TCase *tcase_route(void);
 TCase *tcase_offload(void);
 TCase *tcase_dataplane(void);
+TCase *tcase_vip(void);
 TCase *tcase_corpus(void);
 
 /* Numbers that depend on the seed only. */
