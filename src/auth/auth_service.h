@@ -2,6 +2,7 @@
 #ifndef BEWICK_AUTH_AUTH_SERVICE_H
 #define BEWICK_AUTH_AUTH_SERVICE_H
 
+#include "auth/auth_methods.h"
 #include "auth/fetch.h"
 #include "auth/trust.h"
 #include "loop/helper.h"
@@ -39,6 +40,7 @@ struct auth_request {
 	bool hash_and_url;              /* SIGN: the peer takes it; VERIFY: we offered it */
 	struct bytes certreq;           /* SIGN: hashes of 20 bytes; empty: nothing was asked for */
 	bool certreq_seen;
+	const struct auth_methods *methods; /* SIGN: what the peer takes (RFC 9593), in the arena; NULL: it did not say */
 	bool ocsp_asked;                /* SIGN: the peer asked for OCSP content (RFC 4806) */
 	unsigned method;                /* VERIFY: of AUTH */
 	struct bytes auth;              /* VERIFY: data of AUTH */
@@ -55,6 +57,7 @@ struct auth_request {
 	const struct auth_cert *ret_certs;
 	/* VERIFY, and SIGN of a certificate: a sentence for the log ("certificate '...' trusted by ...", "raw key ...") */
 	struct errtext how;
+	const char *notice;             /* SIGN: another sentence for the log, in the arena; or NULL */
 	struct trust_chain *chain;      /* VERIFY: a reference; NULL: a raw key. What the IKE_SA keeps for re-checks */
 };
 

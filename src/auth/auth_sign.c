@@ -9,13 +9,19 @@
 
 /* Who we are: a certificate (or raw key) with its key, the signature, and what goes with it. */
 
-/* A certificate of ours, and how well it suits. */
+/* A certificate (or raw key) of ours, and how well it suits. */
 struct sign_choice {
-	const struct cert *cert;
+	const struct cert *cert; /* NULL: a raw key */
+	const struct public_key *public;
 	const struct private_key *key;
 	const struct cert *issuer;                 /* NULL: not here */
 	const struct cert *chain[TRUST_CHAIN_MAX]; /* intermediate CAs above it */
 	size_t n_chain;
+	const struct cert *above[TRUST_CHAIN_MAX]; /* these, and the root */
+	size_t n_above;
+	struct sig_scheme scheme;
+	unsigned method;
+	int place;      /* of that among what the peer announced (RFC 9593); -1: it is not among it */
 	bool asked_for; /* the peer named a CA above it */
 	int score;
 };
@@ -51,6 +57,7 @@ static void sign_climb(const struct auth_request *r, struct sign_choice *c)
 	for (size_t i = 0; i < TRUST_CHAIN_MAX && (issuer = sign_issuer(r->config->creds, at)); i++) {
 		if (i == 0)
 			c->issuer = issuer;
+		c->above[c->n_above++] = issuer;
 		if (certreq_names(r->certreq, issuer))
 			c->asked_for = true;
 		if (issuer->self_issued)
@@ -60,12 +67,14 @@ static void sign_climb(const struct auth_request *r, struct sign_choice *c)
 	}
 }
 
-/* What policy and peer leave: a scheme for the key. */
-static bool sign_scheme(const struct auth_job *job, const struct public_key *key, struct sig_scheme *ret_scheme, unsigned *ret_method)
+/* What policy and the peer's hashes leave for the key, the best first. */
+static size_t sign_schemes(const struct auth_job *job, const struct public_key *key, struct sig_scheme ret[SIG_SCHEMES_MAX],
+			   unsigned *ret_method)
 {
 	const struct auth_rules *rules = &job->r->round->rules;
 	unsigned allowed = 0;
 	bool pss = job->o.rsa_pss;
+	size_t n, kept = 0;
 
 	for (size_t i = 0; i < rules->n_ike; i++) {
 		const struct key_rule *rule = &rules->ike[i];
@@ -77,48 +86,120 @@ static bool sign_scheme(const struct auth_job *job, const struct public_key *key
 	}
 	if (rules->n_ike && !allowed)
 		allowed = SIG_HASHES; /* rules that name no hash do not mean SHA-1 */
-	if (!sig_scheme_choose(key, job->r->peer_hashes, allowed, pss, ret_scheme, ret_method))
+	n = sig_scheme_list(key, job->r->peer_hashes, allowed, pss, ret, ret_method);
+	for (size_t i = 0; i < n; i++)
+		if (!rules->n_ike || key_rules_allow(rules->ike, rules->n_ike, key, &ret[i]))
+			ret[kept++] = ret[i];
+	return kept;
+}
+
+/* RFC 9593, 3: of several schemes the first that the peer takes; if there is none, it gets our best, which it may take all the same. */
+static bool sign_scheme(const struct auth_job *job, struct sign_choice *c)
+{
+	const struct auth_request *r = job->r;
+	struct sig_scheme all[SIG_SCHEMES_MAX];
+	size_t n = sign_schemes(job, c->public, all, &c->method);
+
+	c->place = -1;
+	if (n == 0)
 		return false;
-	return !rules->n_ike || key_rules_allow(rules->ike, rules->n_ike, key, ret_scheme);
+	c->scheme = all[0];
+	for (size_t i = 0; auth_methods_say(r->methods) && i < n && c->place < 0; i++) {
+		c->place = auth_methods_find(r->methods, c->method, &all[i], r->certreq, c->above, c->n_above);
+		if (c->place >= 0)
+			c->scheme = all[i];
+	}
+	return true;
 }
 
 /* False: not to be used. */
 static bool sign_rate(const struct auth_job *job, const struct cert *cert, struct sign_choice *ret)
 {
 	const struct auth_request *r = job->r;
-	struct sign_choice c = { .cert = cert, .key = credentials_key(r->config->creds, cert->key->id) };
-	struct sig_scheme scheme;
-	unsigned method;
+	struct sign_choice c = { .cert = cert, .public = cert->key, .key = credentials_key(r->config->creds, cert->key->id) };
 
-	if (!c.key || !sign_scheme(job, cert->key, &scheme, &method))
+	if (!c.key)
 		return false;
 	sign_climb(r, &c);
-	c.score = 8 * (cert_match_id(cert, &r->id) > 0) + 4 * (cert->not_before <= job->now && job->now <= cert->not_after) +
-		  2 * c.asked_for + 1;
+	if (!sign_scheme(job, &c))
+		return false;
+	c.score = 16 * (cert_match_id(cert, &r->id) > 0) + 8 * (cert->not_before <= job->now && job->now <= cert->not_after) +
+		  4 * (c.place >= 0) + 2 * c.asked_for + 1;
 	*ret = c;
 	return true;
 }
 
+/* Of two that are equally good the peer prefers one; if not, the first one wins. */
 static void sign_try(const struct auth_job *job, const struct cert *cert, struct sign_choice *best)
 {
 	struct sign_choice c;
 
-	if (sign_rate(job, cert, &c) && c.score > best->score)
+	if (sign_rate(job, cert, &c) && (c.score > best->score || (c.score == best->score && c.place < best->place)))
 		*best = c;
+}
+
+/* Our certificates for the round, one after the other; NULL: there are no more. */
+static const struct cert *sign_candidate(const struct auth_request *r, size_t *at)
+{
+	const struct credentials *creds = r->config->creds;
+
+	if (r->round->n_certs)
+		return *at < r->round->n_certs ? r->round->certs[(*at)++] : NULL;
+	while (*at < creds->n_certs) {
+		const struct loaded_cert *l = &creds->certs[(*at)++];
+
+		if (l->flag == CERT_FLAG_NONE && cert_match_id(l->cert, &r->id))
+			return l->cert;
+	}
+	return NULL;
 }
 
 static bool sign_choose(const struct auth_job *job, struct sign_choice *ret)
 {
-	const struct auth_request *r = job->r;
-	const struct credentials *creds = r->config->creds;
+	const struct cert *cert;
+	size_t at = 0;
 
 	*ret = (struct sign_choice){ .score = 0 };
-	for (size_t i = 0; i < r->round->n_certs; i++)
-		sign_try(job, r->round->certs[i], ret);
-	for (size_t i = 0; r->round->n_certs == 0 && i < creds->n_certs; i++)
-		if (creds->certs[i].flag == CERT_FLAG_NONE && cert_match_id(creds->certs[i].cert, &r->id))
-			sign_try(job, creds->certs[i].cert, ret);
+	while ((cert = sign_candidate(job->r, &at)))
+		sign_try(job, cert, ret);
 	return ret->cert != NULL;
+}
+
+/* ---- nothing that the peer takes ---- */
+
+static void sign_list(const struct auth_job *job, const struct public_key *key, const char *name, struct buf *out)
+{
+	struct sig_scheme all[SIG_SCHEMES_MAX];
+	unsigned method;
+	size_t n = credentials_key(job->r->config->creds, key->id) ? sign_schemes(job, key, all, &method) : 0;
+
+	for (size_t i = 0; i < n; i++)
+		buf_printf(out, "%s%s", i ? ", " : out->n ? "; " : "",
+			   method == AUTH_METHOD_SIGNATURE ? sig_scheme_name(&all[i]) : auth_method_name(method));
+	if (n)
+		buf_printf(out, " by %s", name);
+}
+
+/* What the peer takes and what we can do have nothing in common: both, for the operator. */
+static void sign_tell(struct auth_job *job, const struct sign_choice *c)
+{
+	struct auth_request *r = job->r;
+	struct buf theirs = { 0 }, ours = { 0 };
+	const struct cert *cert;
+	size_t at = 0;
+
+	if (c->place >= 0 || !auth_methods_say(r->methods))
+		return;
+	auth_methods_format(&theirs, r->methods);
+	while (c->cert && (cert = sign_candidate(r, &at)))
+		sign_list(job, cert->key, cert->subject_text, &ours);
+	for (size_t i = 0; !c->cert && i < r->round->n_pubkeys; i++)
+		sign_list(job, r->round->pubkeys[i], "a raw key", &ours);
+	r->notice = arena_printf(&r->arena, "the peer takes %s (SUPPORTED_AUTH_METHODS), we can do %s: it gets %s and may refuse it",
+				 buf_str(&theirs), buf_str(&ours),
+				 c->method == AUTH_METHOD_SIGNATURE ? sig_scheme_name(&c->scheme) : auth_method_name(c->method));
+	buf_free(&theirs);
+	buf_free(&ours);
 }
 
 /* The word for the operator when there is nothing to sign with. */
@@ -126,13 +207,11 @@ static enum auth_next sign_explain(struct auth_job *job)
 {
 	const struct auth_request *r = job->r;
 	const struct credentials *creds = r->config->creds;
-	const struct cert *cert = NULL;
+	const struct cert *cert = NULL, *next;
+	size_t at = 0;
 
-	for (size_t i = 0; i < r->round->n_certs; i++)
-		cert = r->round->certs[i];
-	for (size_t i = 0; r->round->n_certs == 0 && i < creds->n_certs; i++)
-		if (creds->certs[i].flag == CERT_FLAG_NONE && cert_match_id(creds->certs[i].cert, &r->id))
-			cert = creds->certs[i].cert;
+	while ((next = sign_candidate(r, &at)))
+		cert = next;
 	if (!cert && r->round->n_pubkeys)
 		return auth_job_fail(job, "no private key of the connection's public keys is loaded that fits what the peer and "
 				     "'auth = %s' allow", r->round->auth_text);
@@ -184,28 +263,35 @@ static void sign_certs(struct auth_job *job, const struct sign_choice *c)
 
 /* ---- raw keys ---- */
 
-static bool sign_choose_raw(struct auth_job *job)
+static void sign_send_raw(struct auth_job *job, const struct public_key *k)
 {
 	struct auth_request *r = job->r;
 	struct auth_cert *cert;
 
+	if (!sign_sends_cert(r)) /* RFC 7670, 3 */
+		return;
+	cert = arena_new(&r->arena, struct auth_cert);
+	cert->encoding = CERT_RAW_PUBLIC_KEY;
+	cert->data = bytes_of(arena_dup(&r->arena, k->spki.p, k->spki.n), k->spki.n);
+	r->ret_certs = cert;
+	job->n_send = 1;
+}
+
+static bool sign_choose_raw(const struct auth_job *job, struct sign_choice *ret)
+{
+	const struct auth_request *r = job->r;
+
+	*ret = (struct sign_choice){ .place = -1 };
 	for (size_t i = 0; i < r->round->n_pubkeys; i++) {
 		const struct public_key *k = r->round->pubkeys[i];
+		struct sign_choice c = { .public = k, .key = credentials_key(r->config->creds, k->id) };
 
-		job->key = credentials_key(r->config->creds, k->id);
-		if (!job->key || !sign_scheme(job, k, &job->scheme, &r->ret_method))
+		if (!c.key || !sign_scheme(job, &c))
 			continue;
-		errtext_set(&r->how, "raw %s key", key_type_name(k->type));
-		if (sign_sends_cert(r)) { /* RFC 7670, 3 */
-			cert = arena_new(&r->arena, struct auth_cert);
-			cert->encoding = CERT_RAW_PUBLIC_KEY;
-			cert->data = bytes_of(arena_dup(&r->arena, k->spki.p, k->spki.n), k->spki.n);
-			r->ret_certs = cert;
-			job->n_send = 1;
-		}
-		return true;
+		if (!ret->key || (c.place >= 0 && (ret->place < 0 || c.place < ret->place)))
+			*ret = c;
 	}
-	return false;
+	return ret->key != NULL;
 }
 
 /* ---- the order ---- */
@@ -214,15 +300,21 @@ static bool sign_prepare(struct auth_job *job)
 {
 	struct auth_request *r = job->r;
 	struct sign_choice c;
+	bool raw = r->round->n_pubkeys && r->round->n_certs == 0 && sign_choose_raw(job, &c);
 
-	if (r->round->n_pubkeys && r->round->n_certs == 0 && sign_choose_raw(job))
-		return true;
-	if (!sign_choose(job, &c))
-		return r->round->n_pubkeys && sign_choose_raw(job);
+	if (!raw && !sign_choose(job, &c) && !(r->round->n_pubkeys && sign_choose_raw(job, &c)))
+		return false;
 	job->key = c.key;
+	job->scheme = c.scheme;
+	r->ret_method = c.method;
+	sign_tell(job, &c);
+	if (!c.cert) {
+		errtext_set(&r->how, "raw %s key", key_type_name(c.public->type));
+		sign_send_raw(job, c.public);
+		return true;
+	}
 	job->own = c.cert;
 	job->own_issuer = c.issuer;
-	(void)expect(sign_scheme(job, c.cert->key, &job->scheme, &r->ret_method));
 	errtext_set(&r->how, "certificate %s", cert_text(c.cert).s);
 	sign_certs(job, &c);
 	return true;

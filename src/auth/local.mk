@@ -1,5 +1,7 @@
 libbewick_la_SOURCES += \
 	src/auth/auth_inside.h \
+	src/auth/auth_methods.c \
+	src/auth/auth_methods.h \
 	src/auth/auth_service.c \
 	src/auth/auth_service.h \
 	src/auth/auth_sign.c \

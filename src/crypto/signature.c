@@ -260,25 +260,34 @@ static unsigned hash_by_strength(const struct public_key *k, size_t nth)
 	return nth == 3 ? HASH_SHA1 : orders[(k->bits > middle) + (k->bits > high)][nth];
 }
 
-static bool choose_scheme(const struct public_key *k, unsigned hashes, bool pss, struct sig_scheme *ret)
+/* Appends what the key can make of that kind with those hashes. */
+static size_t list_kind(const struct public_key *k, unsigned hashes, uint8_t kind, struct sig_scheme *ret)
 {
-	struct sig_scheme s = { SIG_NONE, HASH_IDENTITY, 0 };
+	size_t n = 0;
+
+	for (size_t i = 0; i <= 3; i++) {
+		struct sig_scheme s = { kind, (uint8_t)hash_by_strength(k, i), 0 };
+
+		s.salt_len = kind == SIG_RSA_PSS ? (uint8_t)hash_len(s.hash) : 0;
+		if ((hashes & HASH_BIT(s.hash)) && sig_scheme_fits(&s, k))
+			ret[n++] = s;
+	}
+	return n;
+}
+
+static size_t list_schemes(const struct public_key *k, unsigned hashes, bool pss, struct sig_scheme *ret)
+{
+	size_t n;
 
 	if (k->type == KEY_ED25519 || k->type == KEY_ED448) {
-		s.kind = k->type == KEY_ED25519 ? SIG_ED25519 : SIG_ED448;
-		*ret = s;
-		return hashes & HASH_BIT(HASH_IDENTITY);
+		*ret = (struct sig_scheme){ k->type == KEY_ED25519 ? SIG_ED25519 : SIG_ED448, HASH_IDENTITY, 0 };
+		return hashes & HASH_BIT(HASH_IDENTITY) ? 1 : 0;
 	}
-	s.kind = k->type == KEY_ECDSA ? SIG_ECDSA : pss || k->pss_only ? SIG_RSA_PSS : SIG_RSA_PKCS1;
-	for (size_t i = 0; i <= 3; i++) {
-		s.hash = (uint8_t)hash_by_strength(k, i);
-		s.salt_len = s.kind == SIG_RSA_PSS ? (uint8_t)hash_len(s.hash) : 0;
-		if ((hashes & HASH_BIT(s.hash)) && sig_scheme_fits(&s, k)) {
-			*ret = s;
-			return true;
-		}
-	}
-	return false;
+	if (k->type == KEY_ECDSA)
+		return list_kind(k, hashes, SIG_ECDSA, ret);
+	pss |= k->pss_only;
+	n = list_kind(k, hashes, pss ? SIG_RSA_PSS : SIG_RSA_PKCS1, ret);
+	return k->pss_only ? n : n + list_kind(k, hashes, pss ? SIG_RSA_PKCS1 : SIG_RSA_PSS, ret + n);
 }
 
 unsigned auth_method_of_curve(int nid, unsigned *ret_hash)
@@ -298,40 +307,46 @@ unsigned auth_method_of_curve(int nid, unsigned *ret_hash)
 }
 
 /* Before RFC 7427. SHA-1 only where it is asked for, and then first: RFC 7296, 2.15 has it as the default of method 1. */
-static bool choose_classic(const struct public_key *k, unsigned hashes, struct sig_scheme *ret_scheme, unsigned *ret_method)
+static size_t list_classic(const struct public_key *k, unsigned hashes, struct sig_scheme *ret, unsigned *ret_method)
 {
-	struct sig_scheme s = { SIG_ECDSA, 0, 0 };
 	unsigned hash = 0;
 
 	if (k->type == KEY_ECDSA) {
 		*ret_method = auth_method_of_curve(k->curve, &hash);
-		s.hash = (uint8_t)hash;
-		*ret_scheme = s;
-		return *ret_method && (hashes & HASH_BIT(hash));
+		*ret = (struct sig_scheme){ SIG_ECDSA, (uint8_t)hash, 0 };
+		return *ret_method && (hashes & HASH_BIT(hash)) ? 1 : 0;
 	}
 	if (k->type != KEY_RSA || k->pss_only)
-		return false;
+		return 0;
 	*ret_method = AUTH_METHOD_RSA;
 	if (!(hashes & HASH_BIT(HASH_SHA1)))
-		return choose_scheme(k, hashes, false, ret_scheme);
-	*ret_scheme = (struct sig_scheme){ SIG_RSA_PKCS1, HASH_SHA1, 0 };
-	return true;
+		return list_kind(k, hashes, SIG_RSA_PKCS1, ret);
+	*ret = (struct sig_scheme){ SIG_RSA_PKCS1, HASH_SHA1, 0 };
+	return 1 + list_kind(k, hashes & ~HASH_BIT(HASH_SHA1), SIG_RSA_PKCS1, ret + 1);
+}
+
+size_t sig_scheme_list(const struct public_key *k, unsigned peer_hashes, unsigned allowed_hashes, bool pss,
+		       struct sig_scheme ret[SIG_SCHEMES_MAX], unsigned *ret_method)
+{
+	unsigned allowed = allowed_hashes ? allowed_hashes : SIG_HASHES;
+
+	/* who has no RFC 7427 takes method 1 with SHA-1, and nothing else of RSA */
+	if (!peer_hashes && !allowed_hashes)
+		allowed |= HASH_BIT(HASH_SHA1);
+	/* RFC 7427, 3 MUST: method 14 when both have sent SIGNATURE_HASH_ALGORITHMS */
+	*ret_method = AUTH_METHOD_SIGNATURE;
+	return peer_hashes ? list_schemes(k, peer_hashes & allowed, pss, ret) : list_classic(k, allowed, ret, ret_method);
 }
 
 bool sig_scheme_choose(const struct public_key *k, unsigned peer_hashes, unsigned allowed_hashes, bool pss,
 		       struct sig_scheme *ret_scheme, unsigned *ret_method)
 {
-	unsigned allowed = allowed_hashes ? allowed_hashes : SIG_HASHES, method = AUTH_METHOD_SIGNATURE;
-	struct sig_scheme s;
+	struct sig_scheme all[SIG_SCHEMES_MAX];
+	unsigned method;
 
-	/* who has no RFC 7427 takes method 1 with SHA-1, and nothing else of RSA */
-	if (!peer_hashes && !allowed_hashes)
-		allowed |= HASH_BIT(HASH_SHA1);
-
-	/* RFC 7427, 3 MUST: method 14 when both have sent SIGNATURE_HASH_ALGORITHMS */
-	if (peer_hashes ? !choose_scheme(k, peer_hashes & allowed, pss, &s) : !choose_classic(k, allowed, &s, &method))
+	if (sig_scheme_list(k, peer_hashes, allowed_hashes, pss, all, &method) == 0)
 		return false;
-	*ret_scheme = s;
+	*ret_scheme = all[0];
 	*ret_method = method;
 	return true;
 }

@@ -47,6 +47,10 @@ EXPORT MUST_CHECK struct result auth_signature_parse(unsigned method, struct byt
  * nothing: any but SHA-1, and that only where method 1 has nothing else), pss: RSA keys use PSS. ret_method is the AUTH method. False: there is none. */
 EXPORT bool sig_scheme_choose(const struct public_key *k, unsigned peer_hashes, unsigned allowed_hashes, bool pss,
 			      struct sig_scheme *ret_scheme, unsigned *ret_method);
+/* All of them by the same arguments, the best first; for RSA keys those of the other padding follow. */
+#define SIG_SCHEMES_MAX 8
+EXPORT size_t sig_scheme_list(const struct public_key *k, unsigned peer_hashes, unsigned allowed_hashes, bool pss,
+			      struct sig_scheme ret[SIG_SCHEMES_MAX], unsigned *ret_method);
 /* Our SIGNATURE_HASH_ALGORITHMS (RFC 7427, 4): bits. */
 #define SIG_HASHES (HASH_BIT(HASH_SHA2_256) | HASH_BIT(HASH_SHA2_384) | HASH_BIT(HASH_SHA2_512) | HASH_BIT(HASH_IDENTITY))
 

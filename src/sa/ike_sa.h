@@ -35,7 +35,7 @@ struct auth_announced {
 	bool ocsp;            /* RFC 4806 */
 	bool hash_and_url;    /* RFC 7296, 3.6 */
 	bool multiple;        /* RFC 4739 */
-	uint32_t methods;     /* RFC 9593: bits 1 << enum auth_method; 0: none came */
+	struct auth_methods *methods; /* RFC 9593; NULL: none came */
 	struct buf cas;       /* hashes of 20 bytes of CERTREQ */
 };
 

@@ -2,6 +2,8 @@ libbewick_la_SOURCES += \
 	src/sa/address.c \
 	src/sa/address.h \
 	src/sa/announce.c \
+	src/sa/announce_inside.h \
+	src/sa/announce_methods.c \
 	src/sa/authentication.c \
 	src/sa/authentication.h \
 	src/sa/child_sa.c \

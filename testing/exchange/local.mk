@@ -5,6 +5,8 @@ test_exchange_SOURCES = testing/lib/corpus.c testing/lib/corpus.h \
 	testing/exchange/lab_auth.c \
 	testing/exchange/lab_auth.h \
 	testing/exchange/lab_backend.c \
+	testing/exchange/lab_keys.c \
+	testing/exchange/lab_keys.h \
 	testing/exchange/lab_plugins.c \
 	testing/exchange/lab_seeds.c \
 	testing/exchange/lab_private.h \
@@ -26,6 +28,7 @@ test_exchange_SOURCES = testing/lib/corpus.c testing/lib/corpus.h \
 	testing/exchange/test_mobike_rules.c \
 	testing/exchange/test_auth.c \
 	testing/exchange/test_auth_keys.c \
+	testing/exchange/test_auth_methods.c \
 	testing/exchange/test_auth_asked.c \
 	testing/exchange/test_auth_rounds.c \
 	testing/unit/auth/pki.c \

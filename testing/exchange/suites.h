@@ -18,6 +18,7 @@ Suite *mobike_auth_suite(void);
 Suite *nat_suite(void);
 Suite *auth_suite(void);
 Suite *auth_keys_suite(void);
+Suite *auth_methods_suite(void);
 Suite *auth_asked_suite(void);
 Suite *auth_rounds_suite(void);
 Suite *backend_suite(void);

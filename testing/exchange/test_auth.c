@@ -450,58 +450,6 @@ START_TEST(method_not_ours)
 }
 END_TEST
 
-/* RFC 9593: what may be used for authentication comes with the request for certificates. */
-START_TEST(methods_announced)
-{
-	struct lab *lab = lab_signatures();
-	struct arena arena = { 0 };
-	struct payload_list in;
-	struct ike_header h;
-
-	lab_initiate(&lab->a, "one");
-	lab_deliver(lab);
-	lab_peek(lab, 0, &arena, &h, &in);
-	ck_assert_ptr_nonnull(payload_notify(&in, NOTIFY_SUPPORTED_AUTH_METHODS));
-	arena_reset(&arena);
-	lab_deliver(lab);
-	lab_peek(lab, 0, &arena, &h, &in);
-	ck_assert_uint_eq(h.exchange, EXCHANGE_IKE_AUTH);
-	ck_assert_ptr_nonnull(payload_notify(&in, NOTIFY_SUPPORTED_AUTH_METHODS));
-	arena_free(&arena);
-	/* each end knows what the other one takes */
-	ck_assert_uint_ne(lab_sa(&lab->a)->setup->announced.methods & 1u << AUTH_METHOD_SIGNATURE, 0);
-	ck_assert_uint_eq(lab_sa(&lab->a)->setup->announced.methods & 1u << AUTH_METHOD_SHARED_KEY, 0);
-	lab_run(lab);
-	expect_up(lab);
-	lab_free(lab);
-}
-END_TEST
-
-/* What is not understood is skipped, what is broken ends the list; neither is an error. */
-START_TEST(odd_announcements)
-{
-	static const uint8_t data[] = { 2, 2, 5, 99, 1, 2, 3, 3, 9, 7, 2, 200, 40, 14 };
-	uint8_t inner[64];
-	struct builder b = builder_of(inner, sizeof(inner));
-	struct lab *lab = lab_signatures();
-	struct arena arena = { 0 };
-	struct payload_list in;
-	struct wire_error err;
-
-	builder_notify(&b, PROTOCOL_NONE, BYTES_NONE, NOTIFY_SUPPORTED_AUTH_METHODS, bytes_of(data, sizeof(data)));
-	lab_initiate(&lab->a, "one");
-	lab_deliver(lab);
-	ck_assert(result_is_ok(payloads_parse(&arena, writer_done(&b.w), b.first, &in, &err)));
-	announced_take(lab_sa(&lab->b), &in);
-	/* a CA that none was asked for means any */
-	ck_assert_uint_eq(lab_sa(&lab->b)->setup->announced.methods, 1u << AUTH_METHOD_SHARED_KEY | 1u << AUTH_METHOD_ECDSA_256);
-	lab_run(lab);
-	expect_up(lab);
-	arena_free(&arena);
-	lab_free(lab);
-}
-END_TEST
-
 Suite *auth_suite(void)
 {
 	Suite *s = suite_create("exchange/auth");
@@ -525,8 +473,6 @@ Suite *auth_suite(void)
 	tcase_add_test(tc, classic_method);
 	tcase_add_test(tc, method_not_announced);
 	tcase_add_loop_test(tc, method_not_ours, 0, 7);
-	tcase_add_test(tc, methods_announced);
-	tcase_add_test(tc, odd_announcements);
 	suite_add_tcase(s, tc);
 	return s;
 }

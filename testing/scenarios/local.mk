@@ -58,6 +58,7 @@ EXTRA_DIST += \
 	testing/scenarios/swanctl_lab.py \
 	testing/scenarios/test_bewickd.py \
 	testing/scenarios/test_cert_url.py \
+	testing/scenarios/test_auth_choice.py \
 	testing/scenarios/test_certs.py \
 	testing/scenarios/test_child_rekey.py \
 	testing/scenarios/test_clients.py \

@@ -25,14 +25,18 @@ static void proof_log_no_psk(struct ike_sa *sa, const struct task_ike_auth *t)
 
 /* ---- ours ---- */
 
-/* RFC 9593: the peer may take it nevertheless. */
-static void proof_log_unannounced(struct ike_sa *sa, const struct task_ike_auth *t)
+/* RFC 9593: it is what the connection says, and the peer may take it nevertheless. */
+static void proof_log_unannounced(struct ike_sa *sa, unsigned method)
 {
-	uint32_t methods = sa->setup->announced.methods;
+	const struct auth_methods *methods = sa->setup->announced.methods;
+	struct buf theirs = { 0 };
 
-	if (methods && !(methods & 1u << t->method))
-		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "%s did not name %s among what it takes (SUPPORTED_AUTH_METHODS): it may refuse us",
-		       addr_format(&sa->remote).s, auth_method_name(t->method));
+	if (!auth_methods_say(methods) || auth_methods_find(methods, method, NULL, BYTES_NONE, NULL, 0) >= 0)
+		return;
+	auth_methods_format(&theirs, methods);
+	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "%s takes %s (SUPPORTED_AUTH_METHODS), connection '%s' says %s: it may refuse us",
+	       addr_format(&sa->remote).s, buf_str(&theirs), sa->conn->name, auth_method_name(method));
+	buf_free(&theirs);
 }
 
 static enum outcome proof_psk(struct ike_sa *sa, struct task_ike_auth *t)
@@ -54,7 +58,7 @@ static enum outcome proof_psk(struct ike_sa *sa, struct task_ike_auth *t)
 	t->proof = true;
 	secret_wipe(auth, sizeof(auth));
 	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "authentication of '%s' (myself) with pre-shared key", id_text(&t->id_out).s);
-	proof_log_unannounced(sa, t);
+	proof_log_unannounced(sa, t->method);
 	return OUTCOME_DONE;
 }
 
@@ -73,6 +77,7 @@ enum outcome ike_auth_prove(struct ike_sa *sa, struct task_ike_auth *t)
 	a->r.hash_and_url = peer->hash_and_url;
 	a->r.certreq_seen = peer->certreq;
 	a->r.certreq = bytes_of(arena_dup(&a->r.arena, peer->cas.p, peer->cas.n), peer->cas.n);
+	a->r.methods = peer->methods ? arena_dup(&a->r.arena, peer->methods, sizeof(*peer->methods)) : NULL;
 	a->r.ocsp_asked = peer->ocsp && (sa->conn->ocsp == CONN_OCSP_REPLY || sa->conn->ocsp == CONN_OCSP_BOTH);
 	if (!authentication_octets(sa, a)) {
 		authentication_free(a);
@@ -111,13 +116,14 @@ enum outcome ike_auth_proved(struct ike_sa *sa, struct task_ike_auth *t, struct 
 	t->auth = r->ret_auth;
 	t->certs = r->ret_certs;
 	t->n_certs = r->n_ret_certs;
-	t->arena = r->arena;
-	r->arena = (struct arena){ 0 };
 	t->proof = true;
 	if (r->how.s[0])
 		LOG_SA(&sa->log, CFG, LOG_LEVEL_CONTROL, "using %s", r->how.s);
+	if (r->notice)
+		LOG_SA(&sa->log, CFG, LOG_LEVEL_CONTROL, "%s", r->notice);
 	proof_log_signature(sa, &t->id_out, true, t->method, t->auth);
-	proof_log_unannounced(sa, t);
+	t->arena = r->arena;
+	r->arena = (struct arena){ 0 };
 	return OUTCOME_DONE;
 }
 

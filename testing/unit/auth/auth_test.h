@@ -14,6 +14,7 @@ Suite *suite_auth_service(void);
 Suite *suite_cert_cache(void);
 Suite *suite_cert_corpus(void);
 Suite *suite_revocation_corpus(void);
+Suite *suite_sign_methods(void);
 Suite *suite_trust(void);
 Suite *suite_trust_names(void);
 Suite *suite_trust_paths(void);

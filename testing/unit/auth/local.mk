@@ -17,6 +17,7 @@ test_auth_SOURCES = testing/lib/corpus.c testing/lib/corpus.h \
 	testing/unit/auth/test_main.c \
 	testing/unit/auth/test_revocation.c \
 	testing/unit/auth/test_revocation_corpus.c \
+	testing/unit/auth/test_sign_methods.c \
 	testing/unit/auth/test_trust.c \
 	testing/unit/auth/test_trust_names.c \
 	testing/unit/auth/test_trust_paths.c \

@@ -12,6 +12,7 @@ int main(void)
 	srunner_add_suite(r, suite_cert_cache());
 	srunner_add_suite(r, suite_cert_corpus());
 	srunner_add_suite(r, suite_revocation_corpus());
+	srunner_add_suite(r, suite_sign_methods());
 	srunner_add_suite(r, suite_trust());
 	srunner_add_suite(r, suite_trust_paths());
 	srunner_add_suite(r, suite_trust_names());
