@@ -79,8 +79,12 @@ struct auth_job {
 
 	/* VERIFY */
 	size_t cert_at; /* CERT payloads that were looked at */
-	size_t n_certs;
+	size_t n_certs, n_sent;  /* n_sent: came from the peer, the others are loaded */
 	struct cert *certs[TRUST_PEER_CERTS];
+	struct public_key *proof_key; /* the last one that the signature was verified with */
+	bool proof_good;
+	size_t other;            /* of the request's others: the next one */
+	const char *first_why;   /* of the first connection, in the arena */
 	struct public_key *raw; /* of a CERT payload */
 	struct trust_chain *chain;
 	struct revocation_run revocation;

@@ -45,6 +45,8 @@ static void job_free(struct auth_job *job)
 		public_key_unref(job->raw);
 	if (job->chain)
 		trust_chain_unref(job->chain);
+	if (job->proof_key)
+		public_key_unref(job->proof_key);
 	auth_got_clear(&job->got);
 	free(job);
 	atomic_fetch_sub(&s->jobs, 1);
@@ -179,6 +181,7 @@ bool auth_submit(struct auth_service *s, struct auth_request *r)
 	}
 	r->ok = false;
 	r->why = r->how = (struct errtext){ "" };
+	r->notice = NULL;
 	r->chain = NULL;
 	auth_job_go(job, AUTH_AT_ASKER);
 	return true;
@@ -375,6 +378,9 @@ void auth_request_clear(struct auth_request *r)
 {
 	if (r->conn)
 		conn_unref(r->conn);
+	for (size_t i = 0; i < r->n_others; i++)
+		conn_unref(r->others[i].conn);
+	r->n_others = 0;
 	if (r->config)
 		config_unref(r->config);
 	if (r->chain)

@@ -22,6 +22,12 @@ struct auth_cert {
 	struct bytes data; /* in the request's arena */
 };
 
+#define AUTH_OTHERS_MAX 7
+struct auth_other {
+	const struct conn *conn; /* a reference; round is in it */
+	const struct conn_round *round;
+};
+
 #define AUTH_OCTETS_MAX 4 /* what the peer signed may be one of several (sa/init_variant.h) */
 
 struct auth_request {
@@ -32,6 +38,10 @@ struct auth_request {
 	uint64_t deadline_ms;           /* CLOCK_MONOTONIC: later it fails */
 	const struct conn *conn;        /* a reference; round is in it */
 	const struct conn_round *round;
+	/* VERIFY: other connections that the peer may be of. When the first one does not take it the next is tried, with the same proof; in
+	 * the end conn and round are those that took it. */
+	size_t n_others;
+	struct auth_other others[AUTH_OTHERS_MAX];
 	struct config *config;          /* a reference */
 	struct id id;                   /* whose AUTH it is: ours or the peer's; view into the arena */
 	size_t n_octets;
@@ -57,7 +67,8 @@ struct auth_request {
 	const struct auth_cert *ret_certs;
 	/* VERIFY, and SIGN of a certificate: a sentence for the log ("certificate '...' trusted by ...", "raw key ...") */
 	struct errtext how;
-	const char *notice;             /* SIGN: another sentence for the log, in the arena; or NULL */
+	const char *notice;             /* another sentence for the log, in the arena, or NULL; VERIFY: which other connections did not
+					 * take the peer, and why */
 	struct trust_chain *chain;      /* VERIFY: a reference; NULL: a raw key. What the IKE_SA keeps for re-checks */
 };
 

@@ -148,7 +148,22 @@ static enum auth_next verify_collect(struct auth_job *job)
 
 /* ---- the signature ---- */
 
-/* Over one of what the peer may have signed. */
+/* Over one of what the peer may have signed. Once for a key, however many connections ask. */
+static bool verify_proof(struct auth_job *job, const struct public_key *key, struct bytes signature)
+{
+	const struct auth_request *r = job->r;
+
+	if (job->proof_key && public_key_equal(job->proof_key, key))
+		return job->proof_good;
+	if (job->proof_key)
+		public_key_unref(job->proof_key);
+	job->proof_key = public_key_ref(key);
+	job->proof_good = false;
+	for (size_t i = 0; i < r->n_octets && !job->proof_good; i++)
+		job->proof_good = result_is_ok(public_key_verify(key, &job->scheme, &r->octets[i], 1, signature));
+	return job->proof_good;
+}
+
 static bool verify_signature(struct auth_job *job, const struct public_key *key, struct errtext *err)
 {
 	const struct auth_request *r = job->r;
@@ -167,8 +182,7 @@ static bool verify_signature(struct auth_job *job, const struct public_key *key,
 		errtext_set(err, "it signed with a %u bit %s key by %s, which 'auth = %s' does not allow", key->bits,
 			    key_type_name(key->type), sig_scheme_name(&job->scheme), r->round->auth_text);
 	} else {
-		for (size_t i = 0; i < r->n_octets && !ok; i++)
-			ok = result_is_ok(public_key_verify(key, &job->scheme, &r->octets[i], 1, signature));
+		ok = verify_proof(job, key, signature);
 		if (!ok)
 			errtext_set(err, "its signature (%s) is not by the %s key %s", sig_scheme_name(&job->scheme),
 				    key_type_name(key->type), job->chain ? "of its certificate" : "that it should have");
@@ -361,6 +375,7 @@ static enum auth_next verify_collected(struct auth_job *job)
 	const struct conn_round *round = job->r->round;
 	struct errtext err = { "" };
 
+	job->n_sent = job->n_certs;
 	if (verify_may_ask_keys(job)) {
 		job->step = AUTH_STEP_KEYS;
 		return verify_asked_keys(job);
@@ -378,7 +393,7 @@ static enum auth_next verify_collected(struct auth_job *job)
 	return AUTH_NEXT_COMPUTE;
 }
 
-enum auth_next auth_verify_run(struct auth_job *job)
+static enum auth_next verify_run(struct auth_job *job)
 {
 	enum auth_next next;
 
@@ -405,6 +420,73 @@ enum auth_next auth_verify_run(struct auth_job *job)
 			return next;
 	}
 	return verify_revocation(job);
+}
+
+/* ---- other connections ---- */
+
+/* What the connection says of the peer, for the operator. */
+static void verify_note(struct auth_job *job)
+{
+	struct auth_request *r = job->r;
+
+	if (!job->first_why)
+		job->first_why = arena_printf(&r->arena, "%s", r->why.s);
+	else
+		r->notice = arena_printf(&r->arena, "%s%sconnection '%s': %s", r->notice ? r->notice : "", r->notice ? "; " : "",
+					 r->conn->name, r->why.s);
+}
+
+/* The connection at hand does not take the peer. True: the next one is to be asked, which has the place of it from now on. */
+static bool verify_next_conn(struct auth_job *job)
+{
+	struct auth_request *r = job->r;
+	struct auth_other refused = { r->conn, r->round };
+
+	if (r->n_others == 0)
+		return false;
+	verify_note(job);
+	if (job->other == r->n_others) {
+		errtext_set(&r->why, "%s", job->first_why);
+		return false;
+	}
+	r->conn = r->others[job->other].conn;
+	r->round = r->others[job->other].round;
+	r->others[job->other++] = refused;
+	if (job->chain)
+		trust_chain_unref(job->chain);
+	job->chain = NULL;
+	job->revocation = (struct revocation_run){ 0 };
+	while (job->n_certs > job->n_sent)
+		cert_unref(job->certs[--job->n_certs]);
+	job->waited = false;
+	job->step = AUTH_STEP_CERTS;
+	return true;
+}
+
+static void verify_accepted(struct auth_job *job)
+{
+	struct auth_request *r = job->r;
+
+	if (job->first_why)
+		r->notice = arena_printf(&r->arena, "connection '%s': %s%s%s", r->others[0].conn->name, job->first_why,
+					 r->notice ? "; " : "", r->notice ? r->notice : "");
+}
+
+enum auth_next auth_verify_run(struct auth_job *job)
+{
+	enum auth_next next;
+
+	while ((next = verify_run(job)) == AUTH_NEXT_DONE) {
+		if (job->r->ok) {
+			verify_accepted(job);
+			return next;
+		}
+		if (!verify_next_conn(job))
+			return next;
+		if (job->place == AUTH_AT_ASKER)
+			return AUTH_NEXT_COMPUTE; /* it has done enough */
+	}
+	return next;
 }
 
 void auth_got_clear(struct auth_got *got)

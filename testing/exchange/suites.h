@@ -19,6 +19,7 @@ Suite *nat_suite(void);
 Suite *auth_suite(void);
 Suite *auth_keys_suite(void);
 Suite *auth_methods_suite(void);
+Suite *auth_others_suite(void);
 Suite *auth_asked_suite(void);
 Suite *auth_rounds_suite(void);
 Suite *backend_suite(void);

@@ -62,4 +62,11 @@ bool ike_auth_fits(const struct conn_round *round, unsigned method);
  */
 const struct conn *ike_auth_choose(struct ike_sa *sa, const struct id *idi, const struct id *idr, unsigned method, bool more);
 
+/*
+ * Responder: other connections than sa->conn that the peer may be of as well, should that one's constraints refuse the proof of round
+ * n_checked at hand. Borrowed from the configuration.
+ */
+size_t ike_auth_others(struct ike_sa *sa, const struct task_ike_auth *t, const struct payload_list *in,
+		       const struct conn *ret[AUTH_OTHERS_MAX]);
+
 #endif

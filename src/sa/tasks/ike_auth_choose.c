@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sa/tasks/ike_auth.h"
 
+#include <string.h>
+
 /* Which connection is for the peer that just said who it is. */
 
 bool ike_auth_fits(const struct conn_round *round, unsigned method)
@@ -89,4 +91,99 @@ const struct conn *ike_auth_choose(struct ike_sa *sa, const struct id *idi, cons
 	if (!best)
 		choose_log(sa, &c, near);
 	return best;
+}
+
+/* ---- when it refuses ---- */
+
+static bool certs_equal(struct cert *const *a, size_t n_a, struct cert *const *b, size_t n_b)
+{
+	for (size_t i = 0; i < n_a && n_a == n_b; i++)
+		if (!cert_equal(a[i], b[i]))
+			return false;
+	return n_a == n_b;
+}
+
+static bool texts_equal(const char *const *a, size_t n_a, const char *const *b, size_t n_b)
+{
+	for (size_t i = 0; i < n_a && n_a == n_b; i++)
+		if (strcmp(a[i], b[i]) != 0)
+			return false;
+	return n_a == n_b;
+}
+
+static bool keys_equal(const struct conn_round *a, const struct conn_round *b)
+{
+	for (size_t i = 0; i < a->n_pubkeys && a->n_pubkeys == b->n_pubkeys; i++)
+		if (!public_key_equal(a->pubkeys[i], b->pubkeys[i]))
+			return false;
+	return a->n_pubkeys == b->n_pubkeys;
+}
+
+/* Whether both ask the same of the peer, but for its identity (or use the same of ours). */
+static bool rounds_equal(const struct conn_round *a, const struct conn_round *b)
+{
+	return a->auth == b->auth && strcmp(a->auth_text ? a->auth_text : "", b->auth_text ? b->auth_text : "") == 0 &&
+	       certs_equal(a->certs, a->n_certs, b->certs, b->n_certs) &&
+	       certs_equal(a->cacerts, a->n_cacerts, b->cacerts, b->n_cacerts) && keys_equal(a, b) &&
+	       id_equal(&a->ca_id, &b->ca_id) && texts_equal(a->policies, a->n_policies, b->policies, b->n_policies) &&
+	       texts_equal(a->groups, a->n_groups, b->groups, b->n_groups) && a->revocation == b->revocation;
+}
+
+/* Up to here both would have gone the same way: nothing was asked for, or said of us, that the other one would not have. */
+static bool others_same_way(const struct conn *a, const struct conn *b, const struct task_ike_auth *t)
+{
+	if (b->n_remote_rounds <= t->n_checked || b->n_local_rounds < t->n_proved)
+		return false;
+	for (size_t i = 0; i < t->n_checked; i++)
+		if (!id_equal(&a->remote_rounds[i].id, &b->remote_rounds[i].id) ||
+		    !rounds_equal(&a->remote_rounds[i], &b->remote_rounds[i]))
+			return false;
+	for (size_t i = 0; i < t->n_proved; i++)
+		if (!id_equal(&a->local_rounds[i].id, &b->local_rounds[i].id) || !rounds_equal(&a->local_rounds[i], &b->local_rounds[i]))
+			return false;
+	return true;
+}
+
+/* As ike_auth_choose, for a peer that has an AUTH payload of round n_checked in `in`. */
+static bool others_fit(struct ike_sa *sa, const struct conn *conn, const struct task_ike_auth *t, const struct payload_list *in)
+{
+	const struct payload *pidr = payload_find(in, PAYLOAD_IDR, NULL);
+	const struct choice c = { &t->id_in, t->n_checked == 0 && pidr ? &pidr->id : NULL, 0, false };
+	struct proposal agreed = proposal_from_suite(&sa->ctx->arena, &sa->suite);
+	struct proposal_list agreed_list = { 1, &agreed };
+	const struct conn_round *round = &conn->remote_rounds[t->n_checked];
+	struct suite suite;
+	size_t index;
+
+	/*
+	 * A connection that names the peer less exactly is no way around what the exact one demands: only those that name it as well.
+	 */
+	if (id_match(&t->id_in, &round->id) != id_match(&t->id_in, &sa->conn->remote_rounds[t->n_checked].id))
+		return false;
+	if (conn->n_local_rounds > 1 && !sa->setup->announced.multiple)
+		return false;
+	return (!c.idr || choose_by_id(sa, conn, &c)) && ike_auth_fits(round, payload_find(in, PAYLOAD_AUTH, NULL)->auth.method) &&
+	       t->more_in == (conn->n_remote_rounds > t->n_checked + 1u) &&
+	       proposal_select(conn->proposals, agreed_list, 0, &suite, &index);
+}
+
+size_t ike_auth_others(struct ike_sa *sa, const struct task_ike_auth *t, const struct payload_list *in,
+		       const struct conn *ret[AUTH_OTHERS_MAX])
+{
+	const struct conn *conn;
+	size_t n = 0;
+
+	for (size_t rank = 0; n < AUTH_OTHERS_MAX && (conn = config_match_addrs(sa->ctx->config, &sa->local, &sa->remote, rank)); rank++) {
+		bool seen;
+
+		if (conn == sa->conn || !others_same_way(sa->conn, conn, t) || !others_fit(sa, conn, t, in))
+			continue;
+		/* who demands the same says the same */
+		seen = rounds_equal(&conn->remote_rounds[t->n_checked], &sa->conn->remote_rounds[t->n_checked]);
+		for (size_t i = 0; i < n && !seen; i++)
+			seen = rounds_equal(&conn->remote_rounds[t->n_checked], &ret[i]->remote_rounds[t->n_checked]);
+		if (!seen)
+			ret[n++] = conn;
+	}
+	return n;
 }

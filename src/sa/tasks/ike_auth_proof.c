@@ -202,6 +202,16 @@ static void check_copy(struct sa_authentication *a, const struct payload *pauth,
 	a->r.certs = certs;
 }
 
+/* Who may take the peer if sa->conn does not. */
+static void check_add_others(struct ike_sa *sa, const struct task_ike_auth *t, const struct payload_list *in, struct auth_request *r)
+{
+	const struct conn *others[AUTH_OTHERS_MAX];
+	size_t n = sa->initiator ? 0 : ike_auth_others(sa, t, in, others);
+
+	for (size_t i = 0; i < n; i++)
+		r->others[r->n_others++] = (struct auth_other){ conn_ref(others[i]), &others[i]->remote_rounds[t->n_checked] };
+}
+
 static enum outcome check_signature(struct ike_sa *sa, struct task_ike_auth *t, const struct payload *p,
 				    const struct payload_list *in)
 {
@@ -218,6 +228,7 @@ static enum outcome check_signature(struct ike_sa *sa, struct task_ike_auth *t, 
 	a = authentication_new(sa, AUTH_VERIFY, &sa->conn->remote_rounds[t->n_checked], &t->id_in);
 	a->r.hash_and_url = sa->ctx->options.hash_and_url;
 	check_copy(a, p, in);
+	check_add_others(sa, t, in, &a->r);
 	if (!authentication_octets(sa, a)) {
 		authentication_free(a);
 	} else if (authentication_submit(sa, a, &why)) {
@@ -241,6 +252,20 @@ enum outcome ike_auth_check(struct ike_sa *sa, struct task_ike_auth *t, const st
 	return p->auth.method == AUTH_METHOD_SHARED_KEY ? check_psk(sa, t, p) : check_signature(sa, t, p, in);
 }
 
+/* Another connection took the peer than the one that was chosen by identities. */
+static void check_switch(struct ike_sa *sa, struct task_ike_auth *t, const struct auth_request *r)
+{
+	LOG_SA(&sa->log, CFG, LOG_LEVEL_CONTROL, "'%s' is not for connection '%s', selected connection '%s' (%s)", id_text(&t->id_in).s,
+	       sa->log.name, r->conn->name, r->notice);
+	ike_sa_set_conn(sa, r->conn);
+	if (t->n_proved)
+		return; /* its identity is ours already */
+	id_free(&sa->local_id);
+	sa->local_id = ike_auth_local_id(sa, &sa->conn->local_rounds[0]);
+	id_free(&t->id_out);
+	t->id_out = id_dup(&sa->local_id);
+}
+
 enum outcome ike_auth_checked(struct ike_sa *sa, struct task_ike_auth *t, struct auth_request *r)
 {
 	t->step = AUTH_STEP_IDLE;
@@ -248,8 +273,13 @@ enum outcome ike_auth_checked(struct ike_sa *sa, struct task_ike_auth *t, struct
 		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "authentication of '%s' (%s) for connection '%s' failed: %s",
 		       id_text(&t->id_in).s, addr_format(&sa->remote).s, sa->log.name,
 		       r ? r->why.s : "its certificates were not checked in time");
+		if (r && r->notice)
+			LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "'%s' is not for other connections either: %s", id_text(&t->id_in).s,
+			       r->notice);
 		return check_failed(sa);
 	}
+	if (r->notice)
+		check_switch(sa, t, r);
 	chains_add(sa, r->chain);
 	r->chain = NULL;
 	if (r->how.s[0])

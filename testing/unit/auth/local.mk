@@ -9,6 +9,7 @@ test_auth_SOURCES = testing/lib/corpus.c testing/lib/corpus.h \
 	testing/unit/auth/pki.h \
 	testing/unit/auth/pki_ocsp.c \
 	testing/unit/auth/pki_ocsp.h \
+	testing/unit/auth/test_auth_others.c \
 	testing/unit/auth/test_auth_service.c \
 	testing/unit/auth/test_cert.c \
 	testing/unit/auth/test_cert_cache.c \
