@@ -23,7 +23,8 @@ struct batch_in {
 	uint8_t *buffers; /* BATCH_MAX of BATCH_STRIDE */
 	struct bytes writes[BATCH_SEGMENTS]; /* inner packets, in the buffers */
 	size_t n_writes;
-	struct kernel_handle *last; /* of the packet before; valid under the gate of one batch */
+	struct lane *lane;
+	struct kernel_handle *last; /* of the packet before, its lock is ours; valid under the gate of one batch */
 	struct event_list events;
 	struct frag_cache frags;
 	struct ratelimit invalid_spi;
@@ -43,12 +44,13 @@ struct in_datagram {
 	struct addr local;  /* of that */
 };
 
-struct batch_in *batch_in_new(const struct dataplane *dp)
+struct batch_in *batch_in_new(struct lane *lane)
 {
 	struct batch_in *b = xcalloc(1, sizeof(*b));
 
+	b->lane = lane;
 	b->buffers = xmalloc((size_t)BATCH_MAX * BATCH_STRIDE);
-	b->frags.key = dp->hash_key;
+	b->frags.key = lane->dp->hash_key;
 	b->invalid_spi = (struct ratelimit){ .per_second = INVALID_SPI_PER_SECOND, .burst = INVALID_SPI_PER_SECOND };
 	for (size_t i = 0; i < BATCH_MAX; i++) {
 		b->iov[i] = (struct iovec){ b->buffers + i * BATCH_STRIDE, 65535 };
@@ -94,10 +96,22 @@ static void in_check_peer(struct batch_in *b, struct kernel_handle *c, const str
 	event_list_add(&b->events, &ev);
 }
 
+/* The next packet is of this SA, or of none. */
+static void in_turn_to(struct batch_in *b, struct kernel_handle *c)
+{
+	if (b->last == c)
+		return;
+	if (b->last)
+		pthread_mutex_unlock(&b->last->in_lock);
+	b->last = c;
+	if (c)
+		pthread_mutex_lock(&c->in_lock);
+}
+
 static struct kernel_handle *in_find(struct dataplane *dp, struct batch_in *b, uint32_t spi)
 {
 	if (!b->last || b->last->in.spi != spi)
-		b->last = dataplane_find_spi(dp, spi);
+		in_turn_to(b, dataplane_find_spi(dp, spi));
 	return b->last;
 }
 
@@ -206,8 +220,25 @@ static void in_datagram(struct dataplane *dp, struct batch_in *b, const struct i
 	}
 }
 
-size_t batch_in_run(struct dataplane *dp, struct batch_in *b, int fd)
+static void in_begin(struct batch_in *b)
 {
+	b->n_writes = 0;
+	pthread_mutex_lock(&b->lane->gate_in);
+}
+
+static void in_end(struct batch_in *b)
+{
+	struct dataplane *dp = b->lane->dp;
+
+	in_turn_to(b, NULL);
+	pthread_mutex_unlock(&b->lane->gate_in);
+	event_list_tell(dp, &b->events);
+	tun_write(b->lane->tun_fd, dp->vnet, b->writes, b->n_writes, &dp->drops);
+}
+
+size_t batch_in_run(struct batch_in *b, int fd)
+{
+	struct dataplane *dp = b->lane->dp;
 	uint64_t now_ms;
 	int n;
 
@@ -218,11 +249,9 @@ size_t batch_in_run(struct dataplane *dp, struct batch_in *b, int fd)
 	n = recvmmsg(fd, b->msgs, BATCH_MAX, MSG_DONTWAIT, NULL);
 	if (n <= 0)
 		return 0; /* nothing there, or an error that reading has cleared */
-	atomic_fetch_add_explicit(&dp->batches_in, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&b->lane->batches_in, 1, memory_order_relaxed);
 	now_ms = clock_monotonic_ms();
-	b->n_writes = 0;
-	pthread_mutex_lock(&dp->gate_in);
-	b->last = NULL;
+	in_begin(b);
 	for (int i = 0; i < n; i++) {
 		struct msghdr *m = &b->msgs[i].msg_hdr;
 		struct in_datagram d = { .p = b->iov[i].iov_base, .n = b->msgs[i].msg_len };
@@ -237,29 +266,24 @@ size_t batch_in_run(struct dataplane *dp, struct batch_in *b, int fd)
 			d.remote = (struct addr){ 0 };
 		in_datagram(dp, b, &d, now_ms);
 	}
-	pthread_mutex_unlock(&dp->gate_in);
-	event_list_tell(dp, &b->events);
-	tun_write(dp->tun_fd, dp->vnet, b->writes, b->n_writes, &dp->drops);
+	in_end(b);
 	return (size_t)n;
 }
 
-size_t batch_in_stream(struct dataplane *dp, struct batch_in *b, const struct addr *local, const struct addr *remote,
+size_t batch_in_stream(struct batch_in *b, const struct addr *local, const struct addr *remote,
 		       const struct kernel_packet *list, size_t n)
 {
 	struct in_datagram d = { .local = *local, .remote = *remote };
+	struct dataplane *dp = b->lane->dp;
 	uint64_t now_ms = clock_monotonic_ms();
 
-	b->n_writes = 0;
-	pthread_mutex_lock(&dp->gate_in);
-	b->last = NULL;
+	in_begin(b);
 	for (size_t i = 0; i < n && i < STREAM_MAX; i++) {
 		enum drop drop = in_packet(dp, b, &d, list[i].p, list[i].n, now_ms);
 
 		if (drop != DROP_NONE)
 			drop_count(&dp->drops, drop);
 	}
-	pthread_mutex_unlock(&dp->gate_in);
-	event_list_tell(dp, &b->events);
-	tun_write(dp->tun_fd, dp->vnet, b->writes, b->n_writes, &dp->drops);
+	in_end(b);
 	return b->n_writes;
 }

@@ -1,68 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From the TUN device to the peers: read, seal under the gate, send. */
+/* From the TUN device to the peers: read, find the SAs under the gate, seal and send under their locks. */
 #include "dataplane.h"
 
-#include <errno.h>
-#include <netinet/udp.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "icmp.h"
 #include "loop/loop.h"
-#include "pmtu.h"
+#include "out_send.h"
 #include "tfc.h"
-#include "tun_io.h"
 
 #define PACKET_MAX (65507 - PACKET_TAILROOM - 40) /* what still fits into a UDP datagram when sealed */
 #define IPV4_MTU_MIN 68   /* RFC 791 */
 #define IPV6_MTU_MIN 1280 /* RFC 8200, 5: below, the outer packet is fragmented instead */
-#define GSO_BYTES_MAX 65000
-#define GSO_SEGMENTS_MAX 64
-#define SEND_WAIT_MS 100
 #define ACQUIRE_INTERVAL_MS 1000
 
-/* One packet to be sent; `dest` is an index, runs with the same one can be sent together. */
-struct out_item {
-	struct bytes packet;
-	uint16_t dest;
-	uint8_t tos;
-	bool df;
-};
+/* Locks of SAs that are held at a time. */
+#define LOCKS_MAX 32
 
-union out_control {
-	struct cmsghdr align;
-	uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint16_t))];
+/* Groups by their child: an entry counts only in the batch that made it. */
+#define GROUP_SLOTS 4096 /* more than there are groups */
+
+struct group_slot {
+	uint64_t batch;
+	uint16_t group;
 };
 
 struct batch_out {
+	struct lane *lane;
 	struct tun_reader in;
 	struct out_item items[TUN_PACKETS_MAX];
 	size_t n_items;
 	struct bytes replies[TUN_PACKETS_MAX]; /* ICMP, to the TUN device */
 	size_t n_replies;
-	struct out_dest dests[TUN_PACKETS_MAX];
-	const struct kernel_handle *dest_of; /* whose the last one is; compared only */
-	size_t n_dests;
+	struct out_group groups[TUN_PACKETS_MAX];
+	size_t n_groups;
+	struct out_group *last; /* of the packet before */
+	uint64_t batch;
+	struct group_slot slots[GROUP_SLOTS];
+	const struct out_group *order[TUN_PACKETS_MAX];
 	struct event_list events;
 	struct frag_cache frags;
-	struct pmtu_cache pmtus;
 	struct tfc tfc;
-	int df_now[2]; /* of the IPv4, IPv6 socket; -1 unknown */
-
-	struct mmsghdr msgs[TUN_PACKETS_MAX];
-	struct iovec iov[TUN_PACKETS_MAX];
-	union out_control control[TUN_PACKETS_MAX];
-	const struct out_item *first[TUN_PACKETS_MAX]; /* item of each message's first segment */
+	struct out_sender sender;
 };
 
-struct batch_out *batch_out_new(const struct dataplane *dp)
+struct batch_out *batch_out_new(struct lane *lane)
 {
 	struct batch_out *b = xcalloc(1, sizeof(*b));
 
+	b->lane = lane;
 	tun_reader_init(&b->in);
-	b->frags.key = b->pmtus.key = dp->hash_key;
-	b->df_now[0] = b->df_now[1] = -1;
+	b->frags.key = lane->dp->hash_key;
+	out_sender_init(&b->sender, lane);
 	return b;
 }
 
@@ -102,9 +92,12 @@ static struct ts out_packet_ts(const struct flow *f, const uint8_t *ip, uint16_t
 static enum drop out_acquire(struct dataplane *dp, struct batch_out *b, struct kernel_handle *c, const struct flow *f,
 			     struct bytes packet, uint64_t now_ms)
 {
-	size_t expired = hold_expire(&dp->hold, now_ms);
-	bool held = hold_add(&dp->hold, c->child_id, packet, now_ms);
+	size_t expired;
+	bool held;
 
+	pthread_mutex_lock(&dp->hold_lock);
+	expired = hold_expire(&dp->hold, now_ms);
+	held = hold_add(&dp->hold, c->child_id, packet, now_ms);
 	for (size_t i = 0; i < expired; i++)
 		drop_count(&dp->drops, DROP_ACQUIRE);
 	if (held || c->acquire_ms == 0 || now_ms - c->acquire_ms >= ACQUIRE_INTERVAL_MS) {
@@ -117,6 +110,7 @@ static enum drop out_acquire(struct dataplane *dp, struct batch_out *b, struct k
 		ev.packet_dst = out_packet_ts(f, f->dst, f->dst_port);
 		event_list_add(&b->events, &ev);
 	}
+	pthread_mutex_unlock(&dp->hold_lock);
 	return held ? DROP_HELD : DROP_ACQUIRE;
 }
 
@@ -124,7 +118,7 @@ static enum drop out_acquire(struct dataplane *dp, struct batch_out *b, struct k
 static enum drop out_check_size(struct batch_out *b, const struct kernel_handle *c, uint8_t *packet,
 				const struct flow *f, uint64_t now_ms, bool *ret_df)
 {
-	size_t mtu = c->dest.remote.stream ? 0 : pmtu_find(&b->pmtus, &c->dest.remote, now_ms);
+	size_t mtu = c->dest.remote.stream ? 0 : pmtu_find(&b->sender.pmtus, &c->dest.remote, now_ms);
 	size_t least = f->family == AF_INET ? IPV4_MTU_MIN : IPV6_MTU_MIN;
 	size_t room = mtu ? esp_inner_max(&c->out, c->dest.remote.family, mtu) : PACKET_MAX;
 
@@ -146,7 +140,7 @@ static enum drop out_check_size(struct batch_out *b, const struct kernel_handle 
 static uint8_t *out_pad(struct dataplane *dp, struct batch_out *b, const struct kernel_handle *c, uint8_t *packet, size_t *n,
 			uint64_t now_ms)
 {
-	size_t mtu = c->dest.remote.stream ? 0 : pmtu_find(&b->pmtus, &c->dest.remote, now_ms);
+	size_t mtu = c->dest.remote.stream ? 0 : pmtu_find(&b->sender.pmtus, &c->dest.remote, now_ms);
 	size_t room = mtu ? esp_inner_max(&c->out, c->dest.remote.family, mtu) : PACKET_MAX, from = *n, to = c->out.tfc;
 
 	if (to > dp->mtu)
@@ -159,23 +153,47 @@ static uint8_t *out_pad(struct dataplane *dp, struct batch_out *b, const struct 
 	return tfc_pad(&b->tfc, b->n_items, packet, from, to, dp->mtu);
 }
 
-static uint16_t out_dest_index(struct batch_out *b, const struct kernel_handle *c)
+/* What there is for this child already, or a new group. */
+static struct out_group *out_group_of(struct batch_out *b, struct kernel_handle *c)
 {
-	if (b->dest_of != c) {
-		b->dests[b->n_dests++] = c->dest;
-		b->dest_of = c;
-	}
-	return (uint16_t)(b->n_dests - 1);
+	size_t at = ((uintptr_t)c >> 4) * 2654435761u % GROUP_SLOTS;
+	struct out_group *g;
+
+	if (b->last && b->last->child == c)
+		return b->last;
+	for (; b->slots[at].batch == b->batch; at = (at + 1) % GROUP_SLOTS)
+		if (b->groups[b->slots[at].group].child == c)
+			return b->last = &b->groups[b->slots[at].group];
+	b->slots[at] = (struct group_slot){ b->batch, (uint16_t)b->n_groups };
+	g = b->last = &b->groups[b->n_groups++];
+	child_get(c);
+	g->child = c;
+	g->dest = c->dest;
+	memset(g->first, 0xff, sizeof(g->first));
+	return g;
 }
 
+static void out_group_add(struct batch_out *b, struct out_group *g, bool df)
+{
+	uint16_t i = (uint16_t)b->n_items++;
+
+	b->items[i].next = OUT_ITEM_NONE;
+	if (g->first[df] == OUT_ITEM_NONE)
+		g->first[df] = i;
+	else
+		b->items[g->last[df]].next = i;
+	g->last[df] = i;
+}
+
+/* Finds a packet's SA, under the gate. */
 static enum drop out_packet(struct dataplane *dp, struct batch_out *b, uint8_t *packet, size_t n, uint64_t now_ms)
 {
 	struct out_item *item = &b->items[b->n_items];
 	struct kernel_handle *c;
-	enum esp_limit limit;
 	enum drop drop;
 	struct flow f;
 	size_t len;
+	bool df;
 
 	if (!flow_parse(bytes_of(packet, n), &f))
 		return DROP_BAD_INNER;
@@ -187,229 +205,79 @@ static enum drop out_packet(struct dataplane *dp, struct batch_out *b, uint8_t *
 		return c->mode == IPSEC_MODE_DROP ? DROP_SHUNT : DROP_PASS;
 	if (c->out.spi == 0)
 		return out_acquire(dp, b, c, &f, bytes_of(packet, f.len), now_ms);
-	drop = out_check_size(b, c, packet, &f, now_ms, &item->df);
+	drop = out_check_size(b, c, packet, &f, now_ms, &df);
 	if (drop != DROP_NONE)
 		return drop;
 	len = f.len;
 	if (len < c->out.tfc)
 		packet = out_pad(dp, b, c, packet, &len, now_ms);
-	drop = esp_encap(&c->out, packet, len, now_ms, &item->packet, &limit);
-	out_tell_limit(b, c, limit);
-	if (drop != DROP_NONE)
-		return drop;
 	frag_cache_keep(&b->frags, &f);
-	item->tos = esp_outer_tos(&c->out, f.tos);
-	item->dest = out_dest_index(b, c);
-	b->n_items++;
+	*item = (struct out_item){ .inner = packet, .n = (uint32_t)len, .tos = esp_outer_tos(&c->out, f.tos) };
+	out_group_add(b, out_group_of(b, c), df);
 	return DROP_NONE;
 }
 
-/* ---- sending ---- */
+/* ---- sealing and sending ---- */
 
-static void control_add(struct msghdr *m, int level, int type, const void *data, size_t n)
+/* Under the SA's lock. */
+static void out_seal(struct batch_out *b, const struct out_group *g, uint64_t now_ms)
 {
-	struct cmsghdr *c = (struct cmsghdr *)((uint8_t *)m->msg_control + m->msg_controllen);
+	struct drop_counters *drops = &b->lane->dp->drops;
+	struct esp_out *out = &g->child->out;
 
-	c->cmsg_level = level;
-	c->cmsg_type = type;
-	c->cmsg_len = CMSG_LEN(n);
-	memcpy(CMSG_DATA(c), data, n);
-	m->msg_controllen += CMSG_SPACE(n);
-}
+	for (int df = 0; df < 2; df++) {
+		for (uint16_t i = g->first[df]; i != OUT_ITEM_NONE; i = b->items[i].next) {
+			struct out_item *item = &b->items[i];
+			enum esp_limit limit;
+			enum drop drop = esp_encap(out, item->inner, item->n, now_ms, &item->packet, &limit);
 
-/* Source address and TOS. */
-static void out_msg_control(struct msghdr *m, const struct out_dest *d, uint8_t tos)
-{
-	bool v4 = d->remote.family == AF_INET;
-	int value = tos;
-
-	if (v4 && !addr_is_any(&d->local)) {
-		struct in_pktinfo info = { 0 };
-
-		memcpy(&info.ipi_spec_dst, d->local.ip, 4);
-		control_add(m, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
-	} else if (!v4 && !addr_is_any(&d->local)) {
-		struct in6_pktinfo info = { .ipi6_ifindex = d->local.scope };
-
-		memcpy(&info.ipi6_addr, d->local.ip, 16);
-		control_add(m, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
-	}
-	if (tos)
-		control_add(m, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_TOS : IPV6_TCLASS, &value, sizeof(value));
-}
-
-static void out_msg_begin(struct batch_out *b, size_t i, struct iovec *iov, const struct out_item *item)
-{
-	struct out_dest *d = &b->dests[item->dest];
-	struct msghdr *m = &b->msgs[i].msg_hdr;
-
-	memset(b->control[i].bytes, 0, sizeof(b->control[i].bytes));
-	*m = (struct msghdr){ .msg_name = &d->to, .msg_namelen = d->to_len, .msg_iov = iov, .msg_iovlen = 1,
-			      .msg_control = b->control[i].bytes };
-	*iov = (struct iovec){ (void *)item->packet.p, item->packet.n };
-	b->first[i] = item;
-	out_msg_control(m, d, item->tos);
-}
-
-/* Whether an item can be one more segment of a message (UDP_SEGMENT: all but the last are of one size). */
-static bool out_msg_takes(const struct batch_out *b, size_t i, const struct out_item *item)
-{
-	const struct msghdr *m = &b->msgs[i].msg_hdr;
-	size_t size = m->msg_iov[0].iov_len;
-
-	return b->first[i]->dest == item->dest && b->first[i]->tos == item->tos &&
-	       m->msg_iov[m->msg_iovlen - 1].iov_len == size && item->packet.n <= size &&
-	       m->msg_iovlen < GSO_SEGMENTS_MAX && (m->msg_iovlen + 1) * size <= GSO_BYTES_MAX;
-}
-
-/* Messages of all items of one kind; how many. */
-static size_t out_gather(struct dataplane *dp, struct batch_out *b, uint8_t family, bool df)
-{
-	size_t n = 0, n_iov = 0;
-
-	for (size_t i = 0; i < b->n_items; i++) {
-		const struct out_item *item = &b->items[i];
-
-		if (item->df != df || b->dests[item->dest].remote.family != family || b->dests[item->dest].remote.stream)
-			continue;
-		if (dp->use_gso && n && out_msg_takes(b, n - 1, item)) {
-			b->iov[n_iov++] = (struct iovec){ (void *)item->packet.p, item->packet.n };
-			b->msgs[n - 1].msg_hdr.msg_iovlen++;
-			continue;
-		}
-		out_msg_begin(b, n++, &b->iov[n_iov++], item);
-	}
-	for (size_t i = 0; i < n; i++) {
-		struct msghdr *m = &b->msgs[i].msg_hdr;
-		uint16_t size = (uint16_t)m->msg_iov[0].iov_len;
-
-		if (m->msg_iovlen > 1)
-			control_add(m, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size));
-	}
-	return n;
-}
-
-static void out_set_df(struct batch_out *b, int fd, uint8_t family, bool df)
-{
-	bool v4 = family == AF_INET;
-	int value = v4 ? (df ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT) : (df ? IPV6_PMTUDISC_DO : IPV6_PMTUDISC_DONT);
-
-	if (b->df_now[!v4] == df)
-		return;
-	/* Cannot fail with these values; then packets would go as before. */
-	(void)setsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER, &value,
-			 sizeof(value));
-	b->df_now[!v4] = df;
-}
-
-/* The path is narrower than the packet: the next ones like it are answered by ICMP. */
-static enum drop out_learn_mtu(struct dataplane *dp, struct batch_out *b, const struct out_dest *d)
-{
-	uint64_t now_ms = clock_monotonic_ms();
-
-	if (!pmtu_find(&b->pmtus, &d->remote, now_ms)) {
-		size_t mtu = pmtu_ask(&d->remote, dp->mark);
-
-		if (mtu)
-			pmtu_keep(&b->pmtus, &d->remote, mtu, now_ms);
-	}
-	return DROP_TOO_BIG;
-}
-
-/* False: waited in vain, or the end has come. */
-static bool out_wait(struct dataplane *dp, int fd)
-{
-	struct pollfd fds[2] = { { fd, POLLOUT, 0 }, { dp->stop_fd, POLLIN, 0 } };
-
-	return poll(fds, 2, SEND_WAIT_MS) > 0 && !fds[1].revents && (fds[0].revents & POLLOUT);
-}
-
-/* The segments of a message that could not go together, one by one. */
-static void out_send_apart(struct dataplane *dp, struct batch_out *b, int fd, size_t i)
-{
-	struct msghdr m = b->msgs[i].msg_hdr;
-	const struct out_dest *d = &b->dests[b->first[i]->dest];
-	struct iovec *iov = m.msg_iov;
-	size_t n = m.msg_iovlen;
-
-	m.msg_iovlen = 1;
-	m.msg_controllen -= n > 1 ? CMSG_SPACE(sizeof(uint16_t)) : 0;
-	for (size_t s = 0; s < n; s++) {
-		m.msg_iov = &iov[s];
-		while (sendmsg(fd, &m, 0) < 0) {
-			if (errno == EINTR || (errno == EAGAIN && out_wait(dp, fd)))
-				continue;
-			drop_count(&dp->drops, errno == EMSGSIZE ? out_learn_mtu(dp, b, d) : DROP_SEND);
-			break;
+			out_tell_limit(b, g->child, limit);
+			if (drop != DROP_NONE)
+				drop_count(drops, drop);
 		}
 	}
 }
 
-static void out_send(struct dataplane *dp, struct batch_out *b, int fd, size_t n)
+static int group_compare(const void *a, const void *b)
 {
-	size_t i = 0;
+	uintptr_t x = (uintptr_t)(*(const struct out_group *const *)a)->child;
+	uintptr_t y = (uintptr_t)(*(const struct out_group *const *)b)->child;
 
-	while (i < n) {
-		int sent = sendmmsg(fd, b->msgs + i, (unsigned)(n - i), 0);
-
-		if (sent > 0) {
-			i += (size_t)sent;
-			continue;
-		}
-		if (errno == EINTR || (errno == EAGAIN && out_wait(dp, fd)))
-			continue;
-		/* No offload on this route, or segments larger than its MTU. */
-		if (b->msgs[i].msg_hdr.msg_iovlen > 1 && (errno == EIO || errno == EOPNOTSUPP))
-			dp->use_gso = false;
-		out_send_apart(dp, b, fd, i);
-		i++;
-	}
+	return (x > y) - (x < y);
 }
 
-/* Runs for the same TCP stream, in their order. */
-static void out_send_streams(struct dataplane *dp, struct batch_out *b)
+/* The locks are held until all is sent: what another lane has for the same SA comes behind, with higher sequence numbers. */
+static void batch_out_send(struct batch_out *b, uint64_t now_ms)
 {
-	struct bytes run[STREAM_MAX];
+	struct dataplane *dp = b->lane->dp;
 
-	for (size_t i = 0, n; i < b->n_items; i += n) {
-		uint32_t stream = b->dests[b->items[i].dest].remote.stream;
-		size_t taken;
-
-		for (n = 0; i + n < b->n_items && n < ARRAY_LEN(run) && b->dests[b->items[i + n].dest].remote.stream == stream; n++)
-			run[n] = b->items[i + n].packet;
-		if (!stream)
-			continue;
-		taken = dp->stream_send ? dp->stream_send(dp->stream_arg, stream, run, n) : 0;
-		for (size_t j = taken; j < n; j++)
-			drop_count(&dp->drops, DROP_SEND);
-	}
-}
-
-static void batch_out_send(struct dataplane *dp, struct batch_out *b)
-{
-	static const uint8_t families[] = { AF_INET, AF_INET6 };
-
-	out_send_streams(dp, b);
-	for (int f = 0; f < 2 && b->n_items; f++) {
-		int fd = families[f] == AF_INET ? dp->fds4[0] : dp->fds6[0];
-
-		for (int df = 0; df < 2; df++) {
-			size_t n = out_gather(dp, b, families[f], df);
-
-			if (!n)
-				continue;
-			out_set_df(b, fd, families[f], df);
-			out_send(dp, b, fd, n);
+	for (size_t i = 0; i < b->n_groups; i++)
+		b->order[i] = &b->groups[i];
+	if (b->n_groups > 1 && dp->n_lanes > 1)
+		qsort(b->order, b->n_groups, sizeof(b->order[0]), group_compare);
+	for (size_t from = 0, n; from < b->n_groups; from += n) {
+		n = b->n_groups - from < LOCKS_MAX ? b->n_groups - from : LOCKS_MAX;
+		for (size_t i = from; i < from + n; i++) {
+			pthread_mutex_lock(&b->order[i]->child->out_lock);
+			out_seal(b, b->order[i], now_ms);
 		}
+		out_sender_send(&b->sender, b->order + from, n, b->items);
+		for (size_t i = from; i < from + n; i++) {
+			pthread_mutex_unlock(&b->order[i]->child->out_lock);
+			child_put(b->order[i]->child);
+		}
+		event_list_tell(dp, &b->events);
 	}
-	tun_write(dp->tun_fd, dp->vnet, b->replies, b->n_replies, &dp->drops);
+	tun_write(b->lane->tun_fd, dp->vnet, b->replies, b->n_replies, &dp->drops);
 }
 
 /* Packets that were held and have an SA now come into the buffers, up to a batch. Under the gate. */
 static void batch_out_take_held(struct dataplane *dp, struct batch_out *b, uint64_t now_ms)
 {
-	size_t expired = hold_expire(&dp->hold, now_ms);
+	size_t expired;
 
+	pthread_mutex_lock(&dp->hold_lock);
+	expired = hold_expire(&dp->hold, now_ms);
 	for (size_t i = 0; i < expired; i++)
 		drop_count(&dp->drops, DROP_ACQUIRE);
 	tun_reader_reset(&b->in);
@@ -428,53 +296,49 @@ static void batch_out_take_held(struct dataplane *dp, struct batch_out *b, uint6
 			break;
 		hold_remove(&dp->hold, p);
 	}
+	pthread_mutex_unlock(&dp->hold_lock);
 }
 
-static void batch_out_begin(struct batch_out *b)
+/* Carries what was read, or held. */
+static void batch_out_carry(struct batch_out *b, bool held)
 {
-	b->n_items = b->n_replies = b->n_dests = 0;
-	b->dest_of = NULL;
-}
+	struct dataplane *dp = b->lane->dp;
+	uint64_t now_ms = clock_monotonic_ms();
 
-/* The packets that were read. Under the gate. */
-static void batch_out_seal(struct dataplane *dp, struct batch_out *b, uint64_t now_ms)
-{
+	b->n_items = b->n_replies = b->n_groups = 0;
+	b->last = NULL;
+	b->batch++;
+	pthread_mutex_lock(&b->lane->gate_out);
+	if (held)
+		batch_out_take_held(dp, b, now_ms);
 	for (size_t i = 0; i < b->in.n; i++) {
 		enum drop drop = out_packet(dp, b, b->in.packets[i].p, b->in.packets[i].n, now_ms);
 
 		if (drop != DROP_NONE)
 			drop_count(&dp->drops, drop);
 	}
+	pthread_mutex_unlock(&b->lane->gate_out);
+	event_list_tell(dp, &b->events);
+	batch_out_send(b, now_ms);
 }
 
-size_t batch_out_run(struct dataplane *dp, struct batch_out *b)
+size_t batch_out_run(struct batch_out *b)
 {
-	size_t n = tun_read(&b->in, dp->tun_fd, dp->vnet, &dp->drops);
-	uint64_t now_ms = clock_monotonic_ms();
+	struct dataplane *dp = b->lane->dp;
+	size_t n = tun_read(&b->in, b->lane->tun_fd, dp->vnet, &dp->drops);
 
 	if (n == 0)
 		return 0;
-	atomic_fetch_add_explicit(&dp->batches_out, 1, memory_order_relaxed);
-	batch_out_begin(b);
-	pthread_mutex_lock(&dp->gate_out);
-	batch_out_seal(dp, b, now_ms);
-	pthread_mutex_unlock(&dp->gate_out);
-	event_list_tell(dp, &b->events);
-	batch_out_send(dp, b);
+	atomic_fetch_add_explicit(&b->lane->batches_out, 1, memory_order_relaxed);
+	batch_out_carry(b, false);
 	return n;
 }
 
-size_t batch_out_release(struct dataplane *dp, struct batch_out *b)
+size_t batch_out_release(struct batch_out *b)
 {
-	uint64_t now_ms = clock_monotonic_ms(), count;
+	uint64_t count;
 
-	(void)!read(dp->release_fd, &count, sizeof(count));
-	batch_out_begin(b);
-	pthread_mutex_lock(&dp->gate_out);
-	batch_out_take_held(dp, b, now_ms);
-	batch_out_seal(dp, b, now_ms);
-	pthread_mutex_unlock(&dp->gate_out);
-	event_list_tell(dp, &b->events);
-	batch_out_send(dp, b);
+	(void)!read(b->lane->dp->release_fd, &count, sizeof(count));
+	batch_out_carry(b, true);
 	return b->in.n;
 }

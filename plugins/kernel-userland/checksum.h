@@ -7,37 +7,20 @@
 #include <string.h>
 
 /*
- * The Internet checksum (RFC 1071), summed 8 bytes at a time in the machine's order: the sum is right in either,
- * as long as it is stored the way it was read.
+ * The Internet checksum (RFC 1071), summed in the machine's order: the sum is right in either, as long as it is stored the way it
+ * was read.
  */
-static inline uint64_t checksum_add(uint64_t sum, const uint8_t *p, size_t n)
-{
-	uint64_t v;
-
-	for (; n >= 32; n -= 32, p += 32) {
-		uint64_t w[4];
-
-		memcpy(w, p, 32);
-		for (int i = 0; i < 4; i++) {
-			sum += w[i];
-			sum += sum < w[i]; /* the carry comes around */
-		}
-	}
-	for (; n > 0; n -= n < 8 ? n : 8, p += 8) {
-		v = 0;
-		memcpy(&v, p, n < 8 ? n : 8);
-		sum += v;
-		sum += sum < v;
-	}
-	return sum;
-}
+uint64_t checksum_add(uint64_t sum, const uint8_t *p, size_t n);
 
 /* A number that the sum is to contain, as if it stood there in network order. */
 static inline uint64_t checksum_add_u16(uint64_t sum, unsigned v)
 {
 	uint8_t p[2] = { (uint8_t)(v >> 8), (uint8_t)v };
+	uint16_t word;
 
-	return checksum_add(sum, p, 2);
+	memcpy(&word, p, sizeof(word));
+	sum += word;
+	return sum + (sum < word);
 }
 
 /* The 16 bits of a sum, in the machine's order; not complemented. */

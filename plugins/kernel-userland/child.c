@@ -77,6 +77,9 @@ struct kernel_handle *child_new(const struct kernel_child *conf, struct errtext 
 		return NULL;
 	c = xcalloc(1, sizeof(*c));
 	list_init(&c->link);
+	atomic_init(&c->users, 1);
+	pthread_mutex_init(&c->in_lock, NULL);
+	pthread_mutex_init(&c->out_lock, NULL);
 	c->reqid = conf->reqid;
 	c->ike_id = conf->ike_id;
 	c->child_id = conf->unique_id;
@@ -96,18 +99,19 @@ struct kernel_handle *child_new(const struct kernel_child *conf, struct errtext 
 	out_dest_set(&c->dest, &conf->out.src, &conf->out.dst);
 	c->peer = conf->out.dst;
 	c->mappings = (struct ratelimit){ .per_second = 1, .burst = 4 };
-	if (!trap && (!esp_out_init(&c->out, conf) || !esp_in_init(&c->in, conf))) {
-		errtext_set(err, "%s: the crypto provider refused the ESP keys", conf->name);
-		child_free(c);
-		return NULL;
+	if (!trap) {
+		esp_out_init(&c->out, conf);
+		esp_in_init(&c->in, conf);
 	}
 	return c;
 }
 
-void child_free(struct kernel_handle *c)
+void child_put(struct kernel_handle *c)
 {
-	if (!c)
+	if (!c || atomic_fetch_sub_explicit(&c->users, 1, memory_order_acq_rel) != 1)
 		return;
+	pthread_mutex_destroy(&c->in_lock);
+	pthread_mutex_destroy(&c->out_lock);
 	esp_out_clear(&c->out);
 	esp_in_clear(&c->in);
 	free(c->policies);

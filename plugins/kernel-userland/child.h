@@ -2,6 +2,9 @@
 #ifndef USERLAND_CHILD_H
 #define USERLAND_CHILD_H
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "esp.h"
 #include "kernel/route.h"
 #include "loop/mailbox.h"
@@ -42,13 +45,18 @@ struct kernel_handle {
 	enum ipsec_mode mode; /* TUNNEL, or of a shunt PASS, DROP */
 	struct policy *policies_in; /* of a DROP shunt: n_policies */
 
+	_Atomic unsigned users; /* who may still use it; see child_get */
 	struct hashnode spi_node; /* of the inbound table */
-	struct esp_in in;         /* the inbound threads', usage apart: guarded by their gate */
-	struct esp_out out;       /* the outbound thread's, usage apart */
-	struct out_dest dest;     /* guarded by the outbound gate */
-	struct addr peer;         /* inbound packets come from there, or were told to: guarded by the inbound gate */
-	struct ratelimit mappings; /* the inbound thread's: other addresses of the peer that are told */
-	uint64_t acquire_ms;      /* the outbound thread's: when an acquire was told last */
+	/* Taken under a gate: in, usage apart; peer; mappings. */
+	pthread_mutex_t in_lock;
+	/* Taken without a gate, and held until the packets are sent: out, usage apart. Who takes several does so by address. */
+	pthread_mutex_t out_lock;
+	struct esp_in in;
+	struct esp_out out;
+	struct out_dest dest;     /* of all outbound gates */
+	struct addr peer;         /* inbound packets come from there, or were told to */
+	struct ratelimit mappings; /* other addresses of the peer that are told */
+	uint64_t acquire_ms;      /* of a trap: when an acquire was told last; hold_lock's */
 
 	struct list link;         /* of all that were installed; the service thread's, and below */
 	bool in_tables;
@@ -70,8 +78,14 @@ static inline struct kernel_event child_event(const struct kernel_handle *c, enu
 				      .reqid = c->reqid };
 }
 
-/* Copies what is needed; derives contexts. NULL: err says why. Any thread, takes no lock. */
+/* Copies what is needed, and has one user. NULL: err says why. Any thread, takes no lock. */
 struct kernel_handle *child_new(const struct kernel_child *conf, struct errtext *err);
-void child_free(struct kernel_handle *c); /* must be in no table */
+/* One more user: under a gate, of a child that is in a table. */
+static inline void child_get(struct kernel_handle *c)
+{
+	atomic_fetch_add_explicit(&c->users, 1, memory_order_relaxed);
+}
+/* One user less; the last one frees it. The service thread is one until the child is in no table. */
+void child_put(struct kernel_handle *c);
 
 #endif

@@ -14,7 +14,7 @@ static uint8_t esp_align(const struct protect *p)
 	return p->cipher->block > 4 ? p->cipher->block : 4; /* RFC 4303, 2.4 */
 }
 
-bool esp_out_init(struct esp_out *o, const struct kernel_child *child)
+void esp_out_init(struct esp_out *o, const struct kernel_child *child)
 {
 	o->crypt = esp_crypt_new(&child->protect, child->out.encr_key.p, child->out.integ_key.p);
 	o->spi = child->out.spi;
@@ -28,10 +28,9 @@ bool esp_out_init(struct esp_out *o, const struct kernel_child *child)
 	o->copy_ecn = child->copy_ecn;
 	o->tfc = child->tfc;
 	o->life.limit = child->life;
-	return o->crypt != NULL;
 }
 
-bool esp_in_init(struct esp_in *in, const struct kernel_child *child)
+void esp_in_init(struct esp_in *in, const struct kernel_child *child)
 {
 	in->crypt = esp_crypt_new(&child->protect, child->in.encr_key.p, child->in.integ_key.p);
 	in->spi = child->in.spi;
@@ -42,7 +41,6 @@ bool esp_in_init(struct esp_in *in, const struct kernel_child *child)
 	in->copy_ecn = child->copy_ecn;
 	in->life.limit = child->life;
 	in->replay = replay_new(child->replay_window, child->in.seq);
-	return in->crypt != NULL;
 }
 
 void esp_out_clear(struct esp_out *o)

@@ -52,9 +52,8 @@ struct esp_in {
 /* What a packet reached: to be told when no lock is held. */
 enum esp_limit { ESP_LIMIT_NONE, ESP_LIMIT_SOFT, ESP_LIMIT_HARD };
 
-/* False: the provider failed. */
-bool esp_out_init(struct esp_out *o, const struct kernel_child *child);
-bool esp_in_init(struct esp_in *in, const struct kernel_child *child);
+void esp_out_init(struct esp_out *o, const struct kernel_child *child);
+void esp_in_init(struct esp_in *in, const struct kernel_child *child);
 void esp_out_clear(struct esp_out *o);
 void esp_in_clear(struct esp_in *in);
 /* The sequence number jumps ahead, at most to the last one: then nothing can be sent any more. */

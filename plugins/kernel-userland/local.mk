@@ -3,6 +3,7 @@ kernel_userland_sources = \
 	plugins/kernel-userland/batch_in.c \
 	plugins/kernel-userland/batch_out.c \
 	plugins/kernel-userland/child.c \
+	plugins/kernel-userland/checksum.c \
 	plugins/kernel-userland/checksum.h \
 	plugins/kernel-userland/child.h \
 	plugins/kernel-userland/dataplane.c \
@@ -18,6 +19,8 @@ kernel_userland_sources = \
 	plugins/kernel-userland/icmp.h \
 	plugins/kernel-userland/offload.c \
 	plugins/kernel-userland/offload.h \
+	plugins/kernel-userland/out_send.c \
+	plugins/kernel-userland/out_send.h \
 	plugins/kernel-userland/pmtu.c \
 	plugins/kernel-userland/pmtu.h \
 	plugins/kernel-userland/policy.c \

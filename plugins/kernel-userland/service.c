@@ -125,7 +125,7 @@ static void service_do_remove(struct kernel *k, struct kernel_handle *c)
 	list_del(&c->link);
 	if (c->in.spi)
 		spi_pool_give(k->spis, c->in.spi);
-	child_free(c);
+	child_put(c); /* packets that are on their way may still use it */
 }
 
 static void service_do_update(struct kernel *k, struct service_update *u)

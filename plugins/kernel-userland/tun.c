@@ -32,9 +32,9 @@ static int tun_open_path(struct errtext *err)
 }
 
 /* 0, or errno. */
-static int tun_attach(int fd, const char *name, char ret_name[IFNAMSIZ])
+static int tun_attach(int fd, const char *name, unsigned flags, char ret_name[IFNAMSIZ])
 {
-	struct ifreq ifr = { .ifr_flags = (short)(IFF_TUN | IFF_NO_PI | IFF_TUN_EXCL | IFF_VNET_HDR) };
+	struct ifreq ifr = { .ifr_flags = (short)(IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | flags) };
 
 	if (strlen(name) >= IFNAMSIZ)
 		return ENAMETOOLONG;
@@ -60,8 +60,9 @@ bool tun_offload(int fd)
 	return ioctl(fd, TUNSETOFFLOAD, tcp | TUN_F_USO4 | TUN_F_USO6) == 0 || ioctl(fd, TUNSETOFFLOAD, tcp) == 0;
 }
 
-int tun_open(const char *name, char ret_name[IFNAMSIZ], struct errtext *err)
+int tun_open(const char *name, bool several, char ret_name[IFNAMSIZ], struct errtext *err)
 {
+	unsigned flags = IFF_TUN_EXCL | (several ? IFF_MULTI_QUEUE : 0);
 	size_t stem = strlen(name);
 	unsigned long number;
 	char next[IFNAMSIZ];
@@ -76,15 +77,30 @@ int tun_open(const char *name, char ret_name[IFNAMSIZ], struct errtext *err)
 	if (stem >= IFNAMSIZ)
 		e = ENAMETOOLONG;
 	else if (!name[stem])
-		e = tun_attach(fd, name, ret_name);
+		e = tun_attach(fd, name, flags, ret_name);
 	for (unsigned long i = 0; name[stem] && stem < IFNAMSIZ && i < TUN_TRIES && e == EBUSY; i++) {
 		int n = snprintf(next, sizeof(next), "%.*s%lu", (int)stem, name, number + i);
 
-		e = n < (int)sizeof(next) ? tun_attach(fd, next, ret_name) : ENAMETOOLONG;
+		e = n < (int)sizeof(next) ? tun_attach(fd, next, flags, ret_name) : ENAMETOOLONG;
 	}
 	if (e == 0)
 		return fd;
 	tun_attach_error(name, e, err);
+	close(fd);
+	return -1;
+}
+
+int tun_open_queue(const char *name, struct errtext *err)
+{
+	char same[IFNAMSIZ];
+	int fd = tun_open_path(err), e;
+
+	if (fd < 0)
+		return -1;
+	e = tun_attach(fd, name, IFF_MULTI_QUEUE, same);
+	if (e == 0)
+		return fd;
+	errtext_set(err, "cannot open another queue of %s: %s", name, strerror(e));
 	close(fd);
 	return -1;
 }
@@ -96,7 +112,7 @@ bool tun_probe(struct errtext *err)
 
 	if (fd < 0)
 		return false;
-	e = tun_attach(fd, "bwprobe%d", name);
+	e = tun_attach(fd, "bwprobe%d", IFF_TUN_EXCL, name);
 	if (e)
 		tun_attach_error("for a trial", e, err);
 	close(fd);

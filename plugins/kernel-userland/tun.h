@@ -10,7 +10,9 @@
  * Makes a TUN device that lives as long as the descriptor (nonblocking), down, with a virtio_net_hdr before each packet. When `name` ends
  * in digits and is taken, the next free number is used. -1: err says what to do.
  */
-int tun_open(const char *name, char ret_name[IFNAMSIZ], struct errtext *err);
+int tun_open(const char *name, bool several, char ret_name[IFNAMSIZ], struct errtext *err);
+/* One more queue of a device that was opened for several: packets of one flow come by one queue. -1: as above. */
+int tun_open_queue(const char *name, struct errtext *err);
 /* Packets may come in pieces larger than the MTU, without checksums (offload.h). False: the kernel has no such thing. */
 bool tun_offload(int fd);
 /* Whether a TUN device could be made; err says why not. */

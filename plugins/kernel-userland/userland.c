@@ -16,16 +16,33 @@
 #define MTU_DEFAULT 1400
 #define MTU_MIN 68
 #define MTU_MAX 65000
+#define THREADS_DEFAULT_MAX 16
 
 static bool userland_probe(const struct settings *settings, struct errtext *err)
 {
 	return tun_probe(err);
 }
 
+/* A pair of threads per processor. */
+static bool userland_esp_sockets(const struct settings *settings, unsigned *ret_n, struct errtext *err)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	int64_t n = settings_int(settings, SETTING "threads", 0);
+
+	if (n < 0 || n > LANES_MAX) {
+		errtext_set(err, SETTING "threads is %lld: 1 to %d is possible, or 0 for one per processor", (long long)n, LANES_MAX);
+		return false;
+	}
+	if (n == 0)
+		n = cpus < 1 ? 1 : cpus > THREADS_DEFAULT_MAX ? THREADS_DEFAULT_MAX : cpus;
+	*ret_n = (unsigned)n;
+	return true;
+}
+
 /* ---- start and stop ---- */
 
 /* The marks of outer headers, and offloads where the kernel has them. */
-static void userland_prepare_socket(struct kernel *k, int fd, bool v4)
+static void userland_prepare_socket(struct kernel *k, struct lane *lane, int fd, bool v4)
 {
 	int on = 1, off = 0;
 
@@ -36,24 +53,42 @@ static void userland_prepare_socket(struct kernel *k, int fd, bool v4)
 		LOG(KNL, LOG_LEVEL_CONTROL, "no congestion marks of outer headers: %s", strerror(errno));
 	(void)setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof(on)); /* only makes it faster */
 	if (setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &off, sizeof(off)) < 0)
-		k->dp.use_gso = false;
+		lane->use_gso = false;
 }
 
 static bool userland_prepare_sockets(struct kernel *k, const struct kernel_env *env, struct errtext *err)
 {
-	k->dp.use_gso = true;
-	for (unsigned i = 0; i < env->esp_n; i++) {
-		userland_prepare_socket(k, env->esp_fds4[i], true);
-		userland_prepare_socket(k, env->esp_fds6[i], false);
+	for (unsigned i = 0; i < k->dp.n_lanes; i++) {
+		struct lane *lane = &k->dp.lanes[i];
+
+		lane->use_gso = true;
+		lane->fd4 = env->esp_fds4[i];
+		lane->fd6 = env->esp_fds6[i];
+		userland_prepare_socket(k, lane, lane->fd4, true);
+		userland_prepare_socket(k, lane, lane->fd6, false);
 	}
-	k->dp.fds4 = env->esp_fds4;
-	k->dp.fds6 = env->esp_fds6;
-	k->dp.n_fds = env->esp_n;
 	k->dp.mark = env->mark;
 	if (k->has_fds[0] || k->has_fds[1])
 		return true;
 	errtext_set(err, "there is no socket for ESP on the NAT-T port");
 	return false;
+}
+
+/* A queue of the device for each lane; what comes in streams goes by the first. */
+static bool userland_open_queues(struct kernel *k, const char *name, struct errtext *err)
+{
+	struct lane *lanes = k->dp.lanes;
+
+	for (unsigned i = 0; i < k->dp.n_lanes; i++) {
+		lanes[i].tun_fd = i == 0 ? tun_open(name, k->dp.n_lanes > 1, k->device, err) : tun_open_queue(k->device, err);
+		if (lanes[i].tun_fd < 0)
+			return false;
+	}
+	lanes[k->dp.n_lanes].tun_fd = lanes[0].tun_fd;
+	k->dp.vnet = true;
+	if (!tun_offload(lanes[0].tun_fd))
+		LOG(KNL, LOG_LEVEL_CONTROL, "no segmentation offload on %s: %s", k->device, strerror(errno));
+	return true;
 }
 
 static bool userland_open_device(struct kernel *k, const struct settings *settings, struct errtext *err)
@@ -66,11 +101,8 @@ static bool userland_open_device(struct kernel *k, const struct settings *settin
 		return false;
 	}
 	k->mtu = k->dp.mtu = (unsigned)mtu;
-	k->tun_fd = tun_open(settings_str(settings, SETTING "device", "ipsec0"), k->device, err);
-	if (k->tun_fd < 0)
+	if (!userland_open_queues(k, settings_str(settings, SETTING "device", "ipsec0"), err))
 		return false;
-	if (!tun_offload(k->tun_fd))
-		LOG(KNL, LOG_LEVEL_CONTROL, "no segmentation offload on %s: %s", k->device, strerror(errno));
 	k->ifindex = if_nametoindex(k->device);
 	if (!rtnl_open(&k->rtnl, err))
 		return false;
@@ -141,9 +173,10 @@ static void userland_stop(struct kernel *k)
 	rtnl_close(&k->rtnl);
 	if (k->stream_batch)
 		batch_in_free(k->stream_batch);
+	for (unsigned i = 0; i < k->dp.n_lanes; i++)
+		if (k->dp.lanes[i].tun_fd >= 0)
+			close(k->dp.lanes[i].tun_fd); /* with the last one the device is gone */
 	dataplane_clear(&k->dp);
-	if (k->tun_fd >= 0)
-		close(k->tun_fd); /* and the device is gone */
 	if (k->stop_fd >= 0)
 		close(k->stop_fd);
 	if (k->box)
@@ -159,7 +192,6 @@ static struct kernel *userland_start(const struct kernel_env *env, struct errtex
 
 	if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
 		seed = env->generation_seed;
-	k->tun_fd = -1;
 	list_init(&k->children);
 	k->spis = spi_pool_new(seed);
 	k->install_routes = settings_bool(env->settings, "install_routes", true);
@@ -167,7 +199,7 @@ static struct kernel *userland_start(const struct kernel_env *env, struct errtex
 	k->dp.event_arg = env->event_arg;
 	k->dp.stream_send = env->stream_send;
 	k->dp.stream_arg = env->stream_arg;
-	dataplane_init(&k->dp);
+	dataplane_init(&k->dp, env->esp_n);
 	k->stop_fd = k->dp.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	k->box = mailbox_new();
 	if (k->stop_fd < 0 || !k->box) {
@@ -177,12 +209,10 @@ static struct kernel *userland_start(const struct kernel_env *env, struct errtex
 	if (!userland_prepare_sockets(k, env, err) || !userland_open_device(k, env->settings, err) ||
 	    (k->install_routes && !userland_open_routing(k, env->settings, err)) || !userland_open_vips(k, env->settings, err))
 		goto failed;
-	k->dp.tun_fd = k->tun_fd;
-	k->dp.vnet = true;
 	if (!service_start(k, err) || !dataplane_start(&k->dp, err))
 		goto failed;
-	LOG(KNL, LOG_LEVEL_CONTROL, "ESP in user space on %s, MTU %u%s", k->device, k->mtu,
-	    k->dp.use_gso ? ", with segmentation offload" : "");
+	LOG(KNL, LOG_LEVEL_CONTROL, "ESP in user space on %s, MTU %u, %u pair(s) of threads%s", k->device, k->mtu, k->dp.n_lanes,
+	    k->dp.lanes[0].use_gso ? ", with segmentation offload" : "");
 	return k;
 failed:
 	userland_stop(k);
@@ -326,8 +356,8 @@ static size_t userland_stream_input(struct kernel *k, const struct addr *local, 
 				    const struct kernel_packet *list, size_t n)
 {
 	if (!k->stream_batch)
-		k->stream_batch = batch_in_new(&k->dp);
-	return batch_in_stream(&k->dp, k->stream_batch, local, remote, list, n);
+		k->stream_batch = batch_in_new(&k->dp.lanes[k->dp.n_lanes]);
+	return batch_in_stream(k->stream_batch, local, remote, list, n);
 }
 
 static void userland_stats(struct kernel *k, void (*fn)(void *arg, const char *name, uint64_t value), void *arg)
@@ -336,9 +366,14 @@ static void userland_stats(struct kernel *k, void (*fn)(void *arg, const char *n
 #define DROP_NAME(SYMBOL, NAME) NAME,
 		DROP_LIST(DROP_NAME)
 	};
+	uint64_t in = 0, out = 0;
 
-	fn(arg, "batches-in", atomic_load_explicit(&k->dp.batches_in, memory_order_relaxed));
-	fn(arg, "batches-out", atomic_load_explicit(&k->dp.batches_out, memory_order_relaxed));
+	for (unsigned i = 0; i < k->dp.n_lanes; i++) {
+		in += atomic_load_explicit(&k->dp.lanes[i].batches_in, memory_order_relaxed);
+		out += atomic_load_explicit(&k->dp.lanes[i].batches_out, memory_order_relaxed);
+	}
+	fn(arg, "batches-in", in);
+	fn(arg, "batches-out", out);
 	for (int i = 0; i < DROPS; i++)
 		if (names[i])
 			fn(arg, names[i], atomic_load_explicit(&k->dp.drops.n[i], memory_order_relaxed));
@@ -349,7 +384,7 @@ const struct kernel_ops userland_ops = {
 	.force_encap = true,
 	.supports_tfc = true,
 	.supports_streams = true,
-	.esp_sockets = 1,
+	.esp_sockets = userland_esp_sockets,
 	.probe = userland_probe,
 	.start = userland_start,
 	.stop = userland_stop,

@@ -20,7 +20,7 @@ struct kernel {
 	bool service_runs;
 	struct dataplane dp;
 	struct batch_in *stream_batch; /* of the thread of the TCP streams; made when first used */
-	int tun_fd, stop_fd;
+	int stop_fd;
 	char device[IFNAMSIZ];
 	unsigned ifindex, mtu;
 	bool has_fds[2]; /* sockets for IPv4, IPv6 */

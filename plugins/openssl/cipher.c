@@ -60,8 +60,9 @@ static EVP_CIPHER_CTX *evp_new(const struct cipher *c)
 			params[1] = OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG,
 								      NULL, tag_len);
 	}
+	/* libcrypto says "no padding" again with each IV, which costs; only CBC has any to switch off. */
 	if (evp && EVP_CipherInit_ex2(evp, c->evp, NULL, NULL, 1, params) == 1 &&
-	    EVP_CIPHER_CTX_set_padding(evp, 0) == 1)
+	    (EVP_CIPHER_get_mode(c->evp) != EVP_CIPH_CBC_MODE || EVP_CIPHER_CTX_set_padding(evp, 0) == 1))
 		return evp;
 	EVP_CIPHER_CTX_free(evp);
 	return NULL;

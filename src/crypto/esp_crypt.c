@@ -12,11 +12,13 @@ struct esp_crypt {
 	const struct cipher_impl *cipher;
 	const struct mac_impl *integ;
 	const struct rng_impl *rng;
-	void *cipher_ctx;
+	void *cipher_ctx; /* NULL until there was a packet, as the next */
 	void *integ_ctx;
+	bool ready; /* they have their keys */
 	uint8_t nonce[CRYPTO_MAX_IV]; /* begins with the salt */
 	uint8_t *iv_pool;	      /* CBC that sealed something, else NULL */
 	size_t iv_left;		      /* bytes at the end of iv_pool not used yet */
+	uint8_t keys[];		      /* of the cipher, without salt; of the integrity algorithm */
 };
 
 static void put_u32(uint8_t *p, uint32_t v)
@@ -28,24 +30,35 @@ static void put_u32(uint8_t *p, uint32_t v)
 struct esp_crypt *esp_crypt_new(const struct protect *p, const uint8_t *encr_key,
 				const uint8_t *integ_key)
 {
-	struct esp_crypt *c = xcalloc(1, sizeof(*c));
+	size_t n = p->cipher->key_len, n_integ = protect_integ_key_len(p);
+	struct esp_crypt *c = xcalloc(1, sizeof(*c) + n + n_integ);
 
 	c->cipher = p->cipher;
 	c->integ = p->integ;
 	c->rng = p->rng;
-	memcpy(c->nonce, encr_key + p->cipher->key_len, p->cipher->salt_len);
-	c->cipher_ctx = p->cipher->ctx_new(p->cipher);
-	if (!c->cipher_ctx || !p->cipher->ctx_key(p->cipher, c->cipher_ctx, encr_key))
-		goto fail;
-	if (!p->integ)
-		return c;
-	c->integ_ctx = p->integ->ctx_new(p->integ);
-	if (c->integ_ctx &&
-	    p->integ->ctx_key(p->integ, c->integ_ctx, bytes_of(integ_key, p->integ->key_len)))
-		return c;
-fail:
-	esp_crypt_free(c);
-	return NULL;
+	memcpy(c->nonce, encr_key + n, p->cipher->salt_len);
+	memcpy(c->keys, encr_key, n);
+	if (n_integ)
+		memcpy(c->keys + n, integ_key, n_integ);
+	return c;
+}
+
+/* The contexts are many times larger than the keys, and most SAs are idle: the first packet makes them. */
+static bool esp_crypt_begin(struct esp_crypt *c)
+{
+	if (c->ready)
+		return true;
+	if (!c->cipher_ctx)
+		c->cipher_ctx = c->cipher->ctx_new(c->cipher);
+	if (!c->cipher_ctx || !c->cipher->ctx_key(c->cipher, c->cipher_ctx, c->keys))
+		return false;
+	if (c->integ && !c->integ_ctx)
+		c->integ_ctx = c->integ->ctx_new(c->integ);
+	if (c->integ && (!c->integ_ctx || !c->integ->ctx_key(c->integ, c->integ_ctx,
+							     bytes_of(c->keys + c->cipher->key_len, c->integ->key_len))))
+		return false;
+	c->ready = true;
+	return true;
 }
 
 void esp_crypt_free(struct esp_crypt *c)
@@ -57,7 +70,7 @@ void esp_crypt_free(struct esp_crypt *c)
 	if (c->integ_ctx)
 		c->integ->ctx_free(c->integ_ctx);
 	free(c->iv_pool);
-	secret_wipe(c, sizeof(*c));
+	secret_wipe(c, sizeof(*c) + c->cipher->key_len + (c->integ ? c->integ->key_len : 0));
 	free(c);
 }
 
@@ -118,7 +131,7 @@ bool esp_crypt_seal(struct esp_crypt *c, uint8_t *packet, size_t n_plain, uint32
 	uint8_t *iv = packet + ESP_HEADER_LEN, *data = iv + cipher->iv_len;
 	uint8_t space[12];
 
-	if (!n_plain || n_plain % cipher->block || !esp_iv(c, packet, iv, seq_hi))
+	if (!n_plain || n_plain % cipher->block || !esp_crypt_begin(c) || !esp_iv(c, packet, iv, seq_hi))
 		return false;
 	memcpy(c->nonce + cipher->salt_len, iv, cipher->iv_len);
 	if (cipher->aead)
@@ -137,7 +150,7 @@ bool esp_crypt_open(struct esp_crypt *c, uint8_t *packet, size_t n_cipher, uint3
 	uint8_t *iv = packet + ESP_HEADER_LEN, *data = iv + cipher->iv_len;
 	uint8_t space[12], icv[CRYPTO_MAX_MAC];
 
-	if (!n_cipher || n_cipher % cipher->block)
+	if (!n_cipher || n_cipher % cipher->block || !esp_crypt_begin(c))
 		return false;
 	memcpy(c->nonce + cipher->salt_len, iv, cipher->iv_len);
 	if (cipher->aead)

@@ -6,7 +6,8 @@
 
 /*
  * Protection of ESP packets (RFC 4303) where we carry ESP ourselves: one context
- * per SA and direction, keyed once, used by one thread at a time. Needs no crypto_ctx.
+ * per SA and direction, used by one thread at a time. The provider's contexts in it are made and keyed when the first packet comes.
+ * Needs no crypto_ctx.
  *
  * packet: SPI (4) | sequence number (4) | IV | data | ICV, the ICV being
  * protect_icv_len() bytes, the IV cipher->iv_len.
@@ -16,7 +17,7 @@ struct esp_crypt;
 #define ESP_HEADER_LEN 8 /* SPI and sequence number */
 
 /* encr_key: key | salt, protect_encr_key_len() bytes. Keys are copied; p is borrowed no longer than the
- * call, its implementations for the life of the context. NULL: the provider failed. */
+ * call, its implementations for the life of the context. */
 EXPORT struct esp_crypt *esp_crypt_new(const struct protect *p, const uint8_t *encr_key, const uint8_t *integ_key);
 EXPORT void esp_crypt_free(struct esp_crypt *c);
 /*

@@ -52,7 +52,7 @@ struct conn_backend daemon_backend(const struct kernel_ops *ops)
 /* Our packets must not take the ways that are made for those of tunnels. */
 static uint32_t backend_mark(const struct daemon *d)
 {
-	return values_mark(d->settings, d->kernel_ops->esp_sockets > 0 || d->kernel_ops->udp_encap);
+	return values_mark(d->settings, d->kernel_ops->esp_sockets || d->kernel_ops->udp_encap);
 }
 
 bool daemon_open_net(struct daemon *d, struct errtext *err)
@@ -66,7 +66,9 @@ bool daemon_open_net(struct daemon *d, struct errtext *err)
 	values_net(d->settings, &o);
 	o.tcp = d->kernel_ops->supports_streams;
 	d->n_workers = o.workers = values_worker_count(d->settings);
-	o.esp_sockets = d->kernel_ops->esp_sockets;
+	if (d->kernel_ops->esp_sockets && !d->kernel_ops->esp_sockets(d->settings, &d->n_esp_sockets, err))
+		return false;
+	o.esp_sockets = d->n_esp_sockets;
 	o.udp_encap = o.bypass = d->kernel_ops->udp_encap;
 	o.mark = backend_mark(d);
 	backend_draw(d, &o.steer_secret, sizeof(o.steer_secret));
@@ -83,7 +85,7 @@ void daemon_close_net(struct daemon *d)
 
 bool daemon_start_kernel(struct daemon *d, struct errtext *err)
 {
-	unsigned n = d->kernel_ops->esp_sockets;
+	unsigned n = d->n_esp_sockets;
 	struct kernel_env env = {
 		.settings = d->first_settings,
 		.crypto = d->plugin_env.crypto,

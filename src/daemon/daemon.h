@@ -47,7 +47,8 @@ struct daemon {
 	uint64_t steer_secret;
 	const struct kernel_ops *kernel_ops;
 	struct kernel *kernel;
-	int *esp_fds4, *esp_fds6;
+	unsigned n_esp_sockets;
+	int *esp_fds4, *esp_fds6; /* n_esp_sockets */
 
 	struct timer qcd_timer;
 

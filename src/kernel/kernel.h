@@ -147,7 +147,8 @@ struct kernel_handle;
 struct kernel_ops {
 	const char *name; /* "kernel-userland" */
 	bool force_encap; /* cannot carry plain ESP: NAT detection is faked, all runs on the NAT-T port */
-	unsigned esp_sockets; /* how many ESP socket pairs it wants from net/ (0: none) */
+	/* How many ESP socket pairs it wants from net/, at least 1; false: a setting is wrong. NULL: none. */
+	bool (*esp_sockets)(const struct settings *settings, unsigned *ret_n, struct errtext *err);
 	bool supports_streams; /* ESP in TCP: stream_input, kernel_env.stream_send */
 	bool supports_transport, supports_beet;
 	bool supports_scope;      /* struct ipsec_scope, copy_dscp, fwd_out, no_policies */

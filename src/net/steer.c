@@ -16,6 +16,13 @@
 #define OFF_FLAGS  19
 #define MARKER_LEN 4
 
+/* Of the IP header, and of the UDP header behind it (RFC 791, RFC 8200). */
+#define OFF_IP	    (uint32_t)SKF_NET_OFF
+#define OFF_SRC_V4  12
+#define OFF_PORT_V4 20
+#define OFF_SRC_V6  8
+#define OFF_PORT_V6 40
+
 /* SplitMix64: spreads the secret over the three numbers. */
 static uint64_t steer_spread(uint64_t *state)
 {
@@ -57,9 +64,18 @@ unsigned steer_packet_owner(const struct steer *s, uint64_t spi_i, uint64_t spi_
 	return steer_owner(s, from_initiator && spi_r ? spi_r : spi_i);
 }
 
-unsigned steer_esp_socket(const struct steer *s, uint32_t esp_spi)
+static uint32_t steer_u32(const uint8_t *p)
 {
-	return s->esp_sockets ? steer_mix(s, esp_spi) % s->esp_sockets : 0;
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+unsigned steer_esp_socket(const struct steer *s, const struct addr *remote)
+{
+	uint32_t v = remote->port * s->mul2;
+
+	for (size_t i = 0; i < addr_len(remote); i += 4)
+		v ^= steer_u32(remote->ip + i);
+	return s->esp_sockets ? steer_mix(s, v) % s->esp_sockets : 0;
 }
 
 uint64_t steer_make_spi(const struct steer *s, unsigned worker, uint8_t segment,
@@ -120,12 +136,38 @@ static void steer_emit_ike(struct emitter *e, const struct steer *s, uint32_t ba
 	steer_emit_mix(e, s, s->workers, 0);
 }
 
+/* A ^= the word at k */
+static void steer_emit_xor(struct emitter *e, uint32_t k)
+{
+	emit(e, BPF_MISC | BPF_TAX, 0);
+	emit(e, BPF_LD | BPF_W | BPF_ABS, k);
+	emit(e, BPF_ALU | BPF_XOR | BPF_X, 0);
+}
+
+/* steer_esp_socket over the IP and UDP headers. An IPv4 header with options, or IPv6 with extension headers: what stands in the place
+ * of the port is always the same for a peer, or else only order suffers. */
 static void steer_emit_esp(struct emitter *e, const struct steer *s)
 {
-	if (s->esp_sockets)
-		steer_emit_mix(e, s, s->esp_sockets, s->workers);
-	else
+	size_t v6;
+
+	if (!s->esp_sockets) {
 		emit(e, BPF_RET | BPF_K, 0);
+		return;
+	}
+	emit(e, BPF_LD | BPF_B | BPF_ABS, OFF_IP);
+	emit(e, BPF_ALU | BPF_RSH | BPF_K, 4);
+	v6 = e->n;
+	emit_jump(e, BPF_JMP | BPF_JEQ | BPF_K, 6, 0, 0);
+	emit(e, BPF_LD | BPF_H | BPF_ABS, OFF_IP + OFF_PORT_V4);
+	emit(e, BPF_ALU | BPF_MUL | BPF_K, s->mul2);
+	steer_emit_xor(e, OFF_IP + OFF_SRC_V4);
+	steer_emit_mix(e, s, s->esp_sockets, s->workers);
+	e->code[v6].jt = (uint8_t)(e->n - v6 - 1);
+	emit(e, BPF_LD | BPF_H | BPF_ABS, OFF_IP + OFF_PORT_V6);
+	emit(e, BPF_ALU | BPF_MUL | BPF_K, s->mul2);
+	for (uint32_t i = 0; i < 16; i += 4)
+		steer_emit_xor(e, OFF_IP + OFF_SRC_V6 + i);
+	steer_emit_mix(e, s, s->esp_sockets, s->workers);
 }
 
 /* In a program of a SO_REUSEPORT group offset 0 is the start of the UDP payload, the answer is the

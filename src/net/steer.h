@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "util/addr.h"
 #include "util/result.h"
 
 /*
@@ -30,8 +31,11 @@ EXPORT unsigned steer_owner(const struct steer *s, uint64_t spi);
  */
 EXPORT unsigned steer_packet_owner(const struct steer *s, uint64_t spi_i, uint64_t spi_r,
 				   uint8_t flags);
-/* Which of the esp_sockets gets ESP with this SPI; 0 if there are none. */
-EXPORT unsigned steer_esp_socket(const struct steer *s, uint32_t esp_spi);
+/*
+ * Which of the esp_sockets gets ESP from this peer; 0 if there are none. Not by SPI: the kernel may put packets of one peer together
+ * (UDP_GRO) without a look into them, and those of one SA have to keep their order.
+ */
+EXPORT unsigned steer_esp_socket(const struct steer *s, const struct addr *remote);
 
 typedef void steer_random_fn(void *arg, void *out, size_t n);
 /* A random SPI, never 0, with `segment` as top byte and owned by `worker` (< workers). Draws about
@@ -41,7 +45,7 @@ EXPORT uint64_t steer_make_spi(const struct steer *s, unsigned worker, uint8_t s
 
 /* The same arithmetic as a BPF program. */
 struct sock_filter;
-#define STEER_PROGRAM_MAX 40
+#define STEER_PROGRAM_MAX 64
 /* Fills code[STEER_PROGRAM_MAX]; returns the number of instructions. natt: for the port with
  * non-ESP markers and ESP. */
 EXPORT size_t steer_program(const struct steer *s, bool natt, struct sock_filter *code);

@@ -25,7 +25,7 @@ bench_crypto_LDADD = libbewick.la
 EXTRA_PROGRAMS += bench_esp
 bench_esp_SOURCES = testing/bench/bench_esp.c
 bench_esp_CFLAGS = $(AM_CFLAGS) -I$(srcdir)/plugins/kernel-userland
-bench_esp_LDADD = libkernel-userland.la libbewick.la
+bench_esp_LDADD = libkernel-userland.la libbewick.la $(MNL_LIBS)
 
 EXTRA_PROGRAMS += bench_xfrm
 bench_xfrm_SOURCES = testing/bench/bench_xfrm.c

@@ -15,6 +15,7 @@
 
 struct end {
 	struct dataplane dp;
+	struct lane *lane;
 	int tun, fd4, fd6; /* tun: the host's side */
 	uint16_t port4, port6;
 	struct batch_out *out;
@@ -62,26 +63,26 @@ static void end_open(struct end *e)
 	e->tun = pair[0];
 	e->fd4 = bind_udp(AF_INET, &e->port4);
 	e->fd6 = bind_udp(AF_INET6, &e->port6);
-	e->dp.tun_fd = pair[1];
-	e->dp.fds4 = &e->fd4;
-	e->dp.fds6 = &e->fd6;
-	e->dp.n_fds = 1;
 	e->dp.stop_fd = eventfd(0, EFD_NONBLOCK);
 	e->dp.event = on_event;
 	e->dp.event_arg = e;
-	e->dp.use_gso = true;
-	dataplane_init(&e->dp);
-	e->out = batch_out_new(&e->dp);
-	e->in = batch_in_new(&e->dp);
+	dataplane_init(&e->dp, 1);
+	e->lane = e->dp.lanes;
+	e->lane->tun_fd = pair[1];
+	e->lane->fd4 = e->fd4;
+	e->lane->fd6 = e->fd6;
+	e->lane->use_gso = true;
+	e->out = batch_out_new(e->lane);
+	e->in = batch_in_new(e->lane);
 }
 
 static void end_close(struct end *e)
 {
 	batch_out_free(e->out);
 	batch_in_free(e->in);
-	dataplane_clear(&e->dp);
 	close(e->tun);
-	close(e->dp.tun_fd);
+	close(e->lane->tun_fd);
+	dataplane_clear(&e->dp);
 	close(e->fd4);
 	close(e->fd6);
 	close(e->dp.stop_fd);
@@ -124,7 +125,7 @@ static struct kernel_handle *child(int side, const char *mine, const char *yours
 static void remove_child(struct end *e, struct kernel_handle *h)
 {
 	dataplane_remove(&e->dp, h);
-	child_free(h);
+	child_put(h);
 }
 
 static uint64_t drops(const struct end *e, enum drop why)
@@ -136,7 +137,7 @@ static uint64_t drops(const struct end *e, enum drop why)
 static size_t push(struct end *e, const uint8_t *p, size_t n)
 {
 	ck_assert_int_eq(send(e->tun, p, n, 0), (ssize_t)n);
-	return batch_out_run(&e->dp, e->out);
+	return batch_out_run(e->out);
 }
 
 /* What came to the host of an end, 0 if nothing did. */
@@ -144,7 +145,7 @@ static size_t pull(struct end *e, bool six, uint8_t *p)
 {
 	ssize_t n;
 
-	batch_in_run(&e->dp, e->in, six ? e->fd6 : e->fd4);
+	batch_in_run(e->in, six ? e->fd6 : e->fd4);
 	n = recv(e->tun, p, 2048, 0);
 	return n > 0 ? (size_t)n : 0;
 }
@@ -212,8 +213,8 @@ START_TEST(test_tfc)
 		n = test_packet(sent, "10.1.0.5", "10.2.0.6", 17, (unsigned)i, 2, 10 + i);
 		ck_assert_int_eq(send(ends[0].tun, sent, n, 0), (ssize_t)n);
 	}
-	batch_out_run(&ends[0].dp, ends[0].out);
-	batch_in_run(&ends[1].dp, ends[1].in, ends[1].fd4);
+	batch_out_run(ends[0].out);
+	batch_in_run(ends[1].in, ends[1].fd4);
 	for (size_t i = 0; i < 3; i++) {
 		n = test_packet(sent, "10.1.0.5", "10.2.0.6", 17, (unsigned)i, 2, 10 + i);
 		ck_assert_int_eq(recv(ends[1].tun, got, sizeof(got), 0), (ssize_t)n);
@@ -231,7 +232,7 @@ START_TEST(test_batch)
 	static const size_t sizes[] = { 1000, 1000, 1000, 500, 600, 1000, 1000, 1000, 1000, 8, 9, 1100 };
 	size_t n;
 
-	ends[0].dp.use_gso = _i;
+	ends[0].lane->use_gso = _i;
 	ck_assert(dataplane_add(&ends[0].dp, left));
 	ck_assert(dataplane_add(&ends[1].dp, right));
 	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
@@ -242,7 +243,7 @@ START_TEST(test_batch)
 			sent[6] = 0x40; /* DF: goes apart from the others */
 		ck_assert_int_eq(send(ends[0].tun, sent, n, 0), (ssize_t)n);
 	}
-	ck_assert_uint_eq(batch_out_run(&ends[0].dp, ends[0].out), ARRAY_LEN(sizes));
+	ck_assert_uint_eq(batch_out_run(ends[0].out), ARRAY_LEN(sizes));
 	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
 		n = pull(&ends[1], false, got);
 		ck_assert_uint_gt(n, 0);
@@ -268,7 +269,7 @@ START_TEST(test_refused)
 	ck_assert(dataplane_add(&ends[0].dp, left));
 	ck_assert(dataplane_add(&ends[1].dp, right));
 	ck_assert(!dataplane_add(&ends[1].dp, twin));
-	child_free(twin);
+	child_put(twin);
 	/* RFC 4301 5.2 MUST: what does not match the SA's selectors is discarded after decryption */
 	push(&ends[0], sent, n);
 	ck_assert_uint_eq(pull(&ends[1], false, got), 0);
@@ -394,8 +395,8 @@ START_TEST(test_trap)
 	left = child(0, "10.1.0.0/16", "10.2.0.0/16", false, 0x1000);
 	ck_assert(dataplane_add(&ends[0].dp, left));
 	ck_assert(release_asked());
-	ck_assert_uint_eq(batch_out_release(&ends[0].dp, ends[0].out), 2);
-	ck_assert_uint_eq(batch_out_release(&ends[0].dp, ends[0].out), 0);
+	ck_assert_uint_eq(batch_out_release(ends[0].out), 2);
+	ck_assert_uint_eq(batch_out_release(ends[0].out), 0);
 	ck_assert(!release_asked());
 	ck_assert_uint_eq(left->out.usage.packets, 2);
 	push(&ends[0], sent, n);
@@ -425,7 +426,7 @@ START_TEST(test_trap_limits)
 	push(&ends[0], sent, n);
 	left = child(0, "10.1.0.5", "10.3.0.0/16", false, 0x1000);
 	ck_assert(dataplane_add(&ends[0].dp, left));
-	ck_assert_uint_eq(batch_out_release(&ends[0].dp, ends[0].out), 1);
+	ck_assert_uint_eq(batch_out_release(ends[0].out), 1);
 	ck_assert_uint_eq(left->out.usage.packets, 1);
 	ck_assert_uint_eq(ends[0].dp.hold.n, HOLD_PER_TRAP);
 	ck_assert_uint_eq(hold_expire(&ends[0].dp.hold, clock_monotonic_ms() + HOLD_MS + 1000), HOLD_PER_TRAP);
@@ -525,7 +526,7 @@ START_TEST(test_streams)
 		n = test_packet(sent, "10.1.0.5", i % 3 == 2 ? "10.3.0.6" : "10.2.0.6", 17, 1000 + i, 2, 60);
 		ck_assert_int_eq(send(ends[0].tun, sent, n, 0), (ssize_t)n);
 	}
-	ck_assert_uint_eq(batch_out_run(&ends[0].dp, ends[0].out), 6);
+	ck_assert_uint_eq(batch_out_run(ends[0].out), 6);
 	ck_assert_uint_eq(n_streamed, 4);
 	for (unsigned i = 0; i < 4; i++) {
 		ck_assert_uint_eq(streamed[i].stream, 3);
@@ -537,7 +538,7 @@ START_TEST(test_streams)
 	/* from elsewhere: said once, with the stream */
 	ck_assert_int_eq(ends[1].events[KERNEL_EVENT_MAPPING], 0);
 	remote.stream = 9;
-	ck_assert_uint_eq(batch_in_stream(&ends[1].dp, ends[1].in, &local, &remote, in, 4), 4);
+	ck_assert_uint_eq(batch_in_stream(ends[1].in, &local, &remote, in, 4), 4);
 	for (unsigned i = 0; i < 4; i++) {
 		ck_assert_int_eq(recv(ends[1].tun, got, sizeof(got), 0), (ssize_t)n);
 		ck_assert_uint_eq(got[20] << 8 | got[21], 1000 + i + i / 2);
@@ -547,7 +548,7 @@ START_TEST(test_streams)
 	/* once more they are replays, and an unknown SPI of a stream is nobody's news */
 	in[4] = (struct kernel_packet){ (uint8_t[]){ 1, 2, 3, 4, 0, 0, 0, 1, 0 }, 9 };
 	in[5] = (struct kernel_packet){ (uint8_t[]){ 1, 2, 3 }, 3 };
-	ck_assert_uint_eq(batch_in_stream(&ends[1].dp, ends[1].in, &local, &remote, in, 6), 0);
+	ck_assert_uint_eq(batch_in_stream(ends[1].in, &local, &remote, in, 6), 0);
 	ck_assert_int_eq(ends[1].events[KERNEL_EVENT_INVALID_SPI], 0);
 	ck_assert_uint_eq(drops(&ends[1], DROP_NO_SA), 1);
 	/* a stream that takes no more: counted */

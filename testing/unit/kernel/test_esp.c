@@ -35,8 +35,8 @@ static struct kernel_child pair_child(unsigned encr, unsigned bits, unsigned int
 static void pair_init(struct pair *p, const struct kernel_child *c)
 {
 	memset(p, 0, sizeof(*p));
-	ck_assert(esp_out_init(&p->out, c));
-	ck_assert(esp_in_init(&p->in, c));
+	esp_out_init(&p->out, c);
+	esp_in_init(&p->in, c);
 }
 
 static void pair_clear(struct pair *p)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <linux/filter.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -213,14 +214,15 @@ START_TEST(kernel_steers_v6_natt)
 }
 END_TEST
 
+/* All of a peer comes to one socket, whatever its SPIs; peers are spread. */
 static void esp_agrees(int family, unsigned esp_sockets)
 {
 	enum net_sock sock = family == AF_INET ? NET_SOCK_V4_NATT : NET_SOCK_V6_NATT;
 	struct net_options o = support_options();
-	struct addr client, to;
+	unsigned seen[4] = { 0 };
 	uint64_t state = 777;
+	struct addr to;
 	struct net *net;
-	int fd;
 
 	o.esp_sockets = esp_sockets;
 	net = support_open(&o);
@@ -229,19 +231,29 @@ static void esp_agrees(int family, unsigned esp_sockets)
 		return;
 	}
 	to = support_loopback(family, net_port_nat_t(net));
-	fd = support_socket(family == AF_INET ? "127.0.0.1" : "::1", &client);
-	for (unsigned i = 0; i < 500; i++) {
-		uint32_t spi = (uint32_t)support_random(&state) | 1;
-		uint8_t packet[40] = { 0 };
-		struct writer w = writer_of(packet, sizeof(packet));
+	for (unsigned i = 0; i < 200; i++) {
+		struct addr client;
+		int fd;
+		unsigned at;
+		char ip[32] = "::1";
 
-		writer_u32(&w, spi);
-		support_sendto(fd, &to, packet, sizeof(packet));
-		expect_at(net, &o,
-			  esp_sockets ? o.workers + steer_esp_socket(net_steer(net), spi) : 0,
-			  sock);
+		if (family == AF_INET)
+			snprintf(ip, sizeof(ip), "127.0.%u.1", i);
+		fd = support_socket(ip, &client);
+		at = steer_esp_socket(net_steer(net), &client);
+		for (unsigned k = 0; k < 3; k++) {
+			uint8_t packet[40] = { 0 };
+			struct writer w = writer_of(packet, sizeof(packet));
+
+			writer_u32(&w, (uint32_t)support_random(&state) | 1);
+			support_sendto(fd, &to, packet, sizeof(packet));
+			expect_at(net, &o, esp_sockets ? o.workers + at : 0, sock);
+		}
+		seen[at]++;
+		close(fd);
 	}
-	close(fd);
+	for (unsigned i = 0; i < esp_sockets; i++)
+		ck_assert_uint_gt(seen[i], 20);
 	net_close(net);
 }
 
