@@ -9,6 +9,7 @@ test_kernel_SOURCES = testing/lib/corpus.c testing/lib/corpus.h \
 	testing/unit/kernel/test_flow.c \
 	testing/unit/kernel/test_icmp.c \
 	testing/unit/kernel/test_kernel.h \
+	testing/unit/kernel/test_lanes.c \
 	testing/unit/kernel/test_main.c \
 	testing/unit/kernel/test_offload.c \
 	testing/unit/kernel/test_policy.c \
