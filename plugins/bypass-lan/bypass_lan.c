@@ -29,7 +29,7 @@ static struct prefix lan_prefix(const struct local_addr *l)
 	return p;
 }
 
-/* A single address is no network; link-local ones are needed to find the neighbours at all. */
+/* A single address, as virtual ones are, is no network; link-local ones are needed to find the neighbours at all. */
 static bool lan_counts(const struct local_addr *l)
 {
 	return l->up && !l->loopback && l->prefix_len && l->prefix_len < addr_len(&l->addr) * 8 &&

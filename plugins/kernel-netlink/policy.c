@@ -52,7 +52,7 @@ static void policies_set_waiting(struct policies *p, const struct settings *s)
 
 static void policies_follow_vips(void *arg, uint32_t events)
 {
-	vips_follow(arg);
+	vip_table_follow(arg);
 }
 
 static bool policies_open_vips(struct kernel *k, const struct settings *s, struct errtext *err)
@@ -62,9 +62,9 @@ static bool policies_open_vips(struct kernel *k, const struct settings *s, struc
 	p->vips = (struct vip_table){ .hash_key = k->hash_key, .on = settings_str(s, "install_virtual_ip_on", NULL),
 				      .routes = p->ways.on ? &p->ways.routes : NULL, .find_interface = ifaces_find,
 				      .find_arg = &p->ifaces };
-	if (!vips_open(&p->vips, (uint16_t)settings_int(s, "port", 500), err))
+	if (!vip_table_open(&p->vips, (uint16_t)settings_int(s, "port", 500), err))
 		return false;
-	p->vips_watch = loop_add(k->loop, vips_fd(&p->vips), EPOLLIN, policies_follow_vips, &p->vips);
+	p->vips_watch = loop_add(k->loop, vip_table_fd(&p->vips), EPOLLIN, policies_follow_vips, &p->vips);
 	if (!p->vips_watch)
 		errtext_set(err, "cannot watch addresses: %s", strerror(errno));
 	return p->vips_watch;
@@ -99,7 +99,7 @@ void policies_close(struct kernel *k)
 	ways_close(&p->ways);
 	if (p->vips_watch)
 		loop_remove(p->vips_watch);
-	vips_close(&p->vips);
+	vip_table_close(&p->vips);
 	ifaces_close(&p->ifaces);
 	sysctls_restore(&p->sysctls);
 	policy_table_clear(&p->table);
@@ -248,7 +248,7 @@ static bool child_add_route(struct policies *p, struct child_policies *cp, struc
 		return true;
 	cp->route = (struct route_user){ .name = c->name, .local_ts = c->local_ts, .remote_ts = c->remote_ts,
 					 .vips = c->vips, .n_vips = c->n_vips, .bypass = c->mode == IPSEC_MODE_PASS };
-	if (!vips_are_there(&p->vips, c->vips, c->n_vips, err))
+	if (!vip_table_has_all(&p->vips, c->vips, c->n_vips, err))
 		return false;
 	if (!cp->route.bypass)
 		cp->route.peer = c->out.dst;
@@ -308,9 +308,9 @@ void policies_of_child_remove(struct kernel *k, struct kernel_handle *h)
 void policies_vip(struct kernel *k, const struct kernel_vip *vip, bool add)
 {
 	if (add)
-		vips_add(&k->policies->vips, vip);
+		vip_table_add(&k->policies->vips, vip);
 	else
-		vips_remove(&k->policies->vips, vip);
+		vip_table_remove(&k->policies->vips, vip);
 }
 
 static void child_hold(struct kernel *k, struct kernel_handle *h, bool hold, struct txn *t)

@@ -96,7 +96,7 @@ static bool service_install(struct kernel *k, struct kernel_handle *c, struct er
 			    addr_format(&c->dest.remote).s);
 		return false;
 	}
-	if (k->install_routes && (!service_check_loop(k, c, err) || !vips_are_there(&k->vips, c->vips, c->n_vips, err) ||
+	if (k->install_routes && (!service_check_loop(k, c, err) || !vip_table_has_all(&k->vips, c->vips, c->n_vips, err) ||
 				  !service_add_routes(k, c, err)))
 		return false;
 	if (dataplane_add(&k->dp, c))
@@ -176,9 +176,9 @@ static bool service_mail(struct kernel *k, struct mail *m)
 		struct service_vip *v = container_of(m, struct service_vip, mail);
 
 		if (v->add)
-			vips_add(&k->vips, &v->vip);
+			vip_table_add(&k->vips, &v->vip);
 		else
-			vips_remove(&k->vips, &v->vip);
+			vip_table_remove(&k->vips, &v->vip);
 		free(v);
 		return true;
 	}
@@ -192,7 +192,7 @@ static bool service_mail(struct kernel *k, struct mail *m)
 static void *service_main(void *arg)
 {
 	struct kernel *k = arg;
-	struct pollfd fds[3] = { { mailbox_fd(k->box), POLLIN, 0 }, { -1, POLLIN, 0 }, { vips_fd(&k->vips), POLLIN, 0 } };
+	struct pollfd fds[3] = { { mailbox_fd(k->box), POLLIN, 0 }, { -1, POLLIN, 0 }, { vip_table_fd(&k->vips), POLLIN, 0 } };
 	bool go_on = true;
 
 	if (k->install_routes)
@@ -205,7 +205,7 @@ static void *service_main(void *arg)
 		if (fds[1].revents && rtnl_monitor_read(&k->monitor, 0, routes_forget, &k->routes))
 			routes_refresh(&k->routes);
 		if (fds[2].revents)
-			vips_follow(&k->vips);
+			vip_table_follow(&k->vips);
 		for (m = mailbox_take(k->box); m; m = next) {
 			next = m->next;
 			go_on = service_mail(k, m) && go_on;

@@ -158,14 +158,14 @@ static bool userland_open_vips(struct kernel *k, const struct settings *settings
 	k->vips = (struct vip_table){ .hash_key = k->dp.hash_key, .device = k->ifindex,
 				      .on = settings_str(settings, "install_virtual_ip_on", NULL),
 				      .routes = k->install_routes ? &k->routes : NULL };
-	return vips_open(&k->vips, (uint16_t)settings_int(settings, "port", 500), err);
+	return vip_table_open(&k->vips, (uint16_t)settings_int(settings, "port", 500), err);
 }
 
 static void userland_stop(struct kernel *k)
 {
 	dataplane_stop(&k->dp);
 	service_stop(k);
-	vips_close(&k->vips);
+	vip_table_close(&k->vips);
 	for (size_t i = 0; i < k->n_rules; i++)
 		(void)rtnl_rule_del(&k->rtnl, &k->rules[i]);
 	routes_clear(&k->routes);

@@ -9,9 +9,8 @@ static void roam_changed(void *arg, struct local_addrs *locals, bool routes)
 {
 	struct daemon *d = arg;
 
-	(void)routes;
 	LOG(KNL, LOG_LEVEL_DETAIL, "%zu addresses on this host", locals->n);
-	workers_roam(d->workers, locals);
+	workers_roam(d->workers, locals, routes);
 }
 
 void daemon_watch(struct daemon *d)

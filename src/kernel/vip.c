@@ -232,7 +232,7 @@ bool vip_is_possible(const struct kernel_vip *vip, struct errtext *err)
 	return false;
 }
 
-void vips_add(struct vip_table *t, const struct kernel_vip *vip)
+void vip_table_add(struct vip_table *t, const struct kernel_vip *vip)
 {
 	struct vip *v = vip_find(t, &vip->addr, vip->if_id);
 
@@ -263,7 +263,7 @@ static void vip_end(struct hashnode *node, void *table)
 	free(v);
 }
 
-void vips_remove(struct vip_table *t, const struct kernel_vip *vip)
+void vip_table_remove(struct vip_table *t, const struct kernel_vip *vip)
 {
 	struct vip *v = vip_find(t, &vip->addr, vip->if_id);
 
@@ -271,7 +271,7 @@ void vips_remove(struct vip_table *t, const struct kernel_vip *vip)
 		vip_end(&v->node, t);
 }
 
-bool vips_are_there(const struct vip_table *t, const struct addr *list, size_t n, struct errtext *err)
+bool vip_table_has_all(const struct vip_table *t, const struct addr *list, size_t n, struct errtext *err)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct vip *v = vip_find(t, &list[i], 0);
@@ -332,20 +332,20 @@ static void vip_look(struct hashnode *node, void *table)
 	}
 }
 
-void vips_follow(struct vip_table *t)
+void vip_table_follow(struct vip_table *t)
 {
 	if (rtnl_monitor_read(&t->monitor, 0, vip_gone, t) && (t->n_waiting || t->n_suspect))
 		hashtab_walk(&t->all, vip_look, t);
 }
 
-int vips_fd(const struct vip_table *t)
+int vip_table_fd(const struct vip_table *t)
 {
 	return rtnl_monitor_fd(&t->monitor);
 }
 
 /* ---- start and end ---- */
 
-bool vips_open(struct vip_table *t, uint16_t ike_port, struct errtext *err)
+bool vip_table_open(struct vip_table *t, uint16_t ike_port, struct errtext *err)
 {
 	size_t left;
 	int e;
@@ -368,7 +368,7 @@ bool vips_open(struct vip_table *t, uint16_t ike_port, struct errtext *err)
 	return true;
 }
 
-void vips_close(struct vip_table *t)
+void vip_table_close(struct vip_table *t)
 {
 	hashtab_walk(&t->all, vip_end, t);
 	hashtab_clear(&t->all);

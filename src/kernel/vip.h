@@ -17,7 +17,7 @@
  * VIP_METRIC, by which the rest of the daemon knows them (net/watch.h) and the next life what a killed one left. One thread's.
  */
 struct vip_table {
-	/* chosen by the backend before vips_open */
+	/* chosen by the backend before vip_table_open */
 	struct hash_key hash_key;
 	const char *on;             /* install_virtual_ip_on, borrowed; NULL: not set */
 	unsigned device;            /* a tunnel's, 0 none */
@@ -32,16 +32,16 @@ struct vip_table {
 	unsigned n_waiting, n_suspect;
 };
 
-/* Also removes what a dead predecessor on that port left. vips_close in any case. */
-EXPORT bool vips_open(struct vip_table *t, uint16_t ike_port, struct errtext *err);
-EXPORT void vips_close(struct vip_table *t); /* removes all */
+/* Also removes what a dead predecessor on that port left. vip_table_close in any case. */
+EXPORT bool vip_table_open(struct vip_table *t, uint16_t ike_port, struct errtext *err);
+EXPORT void vip_table_close(struct vip_table *t); /* removes all */
 /* Whether it may be an address of a host at all. Any thread. */
 EXPORT bool vip_is_possible(const struct kernel_vip *vip, struct errtext *err);
-EXPORT void vips_add(struct vip_table *t, const struct kernel_vip *vip);
-EXPORT void vips_remove(struct vip_table *t, const struct kernel_vip *vip); /* of one that was added; by address and interface id */
+EXPORT void vip_table_add(struct vip_table *t, const struct kernel_vip *vip);
+EXPORT void vip_table_remove(struct vip_table *t, const struct kernel_vip *vip); /* of one that was added; by address and interface id */
 /* False: one of them was added and is on no interface, err says why. */
-EXPORT bool vips_are_there(const struct vip_table *t, const struct addr *list, size_t n, struct errtext *err);
-EXPORT int vips_fd(const struct vip_table *t); /* when it is readable: */
-EXPORT void vips_follow(struct vip_table *t);
+EXPORT bool vip_table_has_all(const struct vip_table *t, const struct addr *list, size_t n, struct errtext *err);
+EXPORT int vip_table_fd(const struct vip_table *t); /* when it is readable: */
+EXPORT void vip_table_follow(struct vip_table *t);
 
 #endif

@@ -17,6 +17,7 @@ struct local_addr {
 	bool carrier;     /* and has one */
 	bool loopback;    /* any link may lead to it */
 	bool told;        /* it may be told to peers, and tried as a source: global, and of a link that the settings allow */
+	bool vip;         /* a virtual one of ours: it leads to nobody outside of its tunnel */
 };
 
 struct local_addrs {
@@ -29,7 +30,12 @@ EXPORT struct local_addrs *local_addrs_new(const struct local_addr *p, size_t n)
 EXPORT struct local_addrs *local_addrs_ref(struct local_addrs *l);               /* any thread; NULL is fine */
 EXPORT void local_addrs_unref(struct local_addrs *l);
 EXPORT bool local_addrs_equal(const struct local_addrs *a, const struct local_addrs *b);
+/* Whether all but virtual addresses are the same. */
+EXPORT bool local_addrs_same_ways(const struct local_addrs *a, const struct local_addrs *b);
 /* By IP; NULL: this host has no such address. */
 EXPORT const struct local_addr *local_addrs_find(const struct local_addrs *l, const struct addr *a);
+
+/* Whether it is a virtual address of ours. */
+EXPORT bool local_addrs_is_vip(const struct local_addrs *l, const struct addr *a);
 
 #endif

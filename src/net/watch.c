@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "proto/ipsec.h"
 #include "proto/limits.h"
 #include "util/log.h"
 #include "util/mem.h"
@@ -150,6 +151,7 @@ static int watch_addr_cb(const struct nlmsghdr *h, void *arg)
 	const struct nlattr *ip;
 	struct local_addr l;
 	uint32_t flags;
+	bool vip;
 
 	if (h->nlmsg_type != RTM_NEWADDR || (ifa->ifa_family != AF_INET && ifa->ifa_family != AF_INET6))
 		return MNL_CB_OK;
@@ -158,6 +160,8 @@ static int watch_addr_cb(const struct nlmsghdr *h, void *arg)
 	link = watch_link_find(d, ifa->ifa_index);
 	if (!link || !ip || mnl_attr_get_payload_len(ip) != (ifa->ifa_family == AF_INET ? 4 : 16))
 		return MNL_CB_OK;
+	vip = t.a[IFA_RT_PRIORITY] && mnl_attr_get_payload_len(t.a[IFA_RT_PRIORITY]) == 4 &&
+	      (mnl_attr_get_u32(t.a[IFA_RT_PRIORITY]) & VIP_METRIC_MASK) == VIP_METRIC;
 	flags = t.a[IFA_FLAGS] && mnl_attr_get_payload_len(t.a[IFA_FLAGS]) == 4 ? mnl_attr_get_u32(t.a[IFA_FLAGS]) : ifa->ifa_flags;
 	l = (struct local_addr){
 		.addr = addr_from_ip(ifa->ifa_family, mnl_attr_get_payload(ip)),
@@ -166,7 +170,8 @@ static int watch_addr_cb(const struct nlmsghdr *h, void *arg)
 		.up = link->up && !(flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)),
 		.carrier = link->carrier,
 		.loopback = link->loopback,
-		.told = link->told && ifa->ifa_scope < RT_SCOPE_LINK && !(flags & IFA_F_DEPRECATED),
+		.told = link->told && ifa->ifa_scope < RT_SCOPE_LINK && !(flags & IFA_F_DEPRECATED) && !vip,
+		.vip = vip,
 	};
 	if (addr_is_link_local(&l.addr) && l.addr.family == AF_INET6)
 		l.addr.scope = ifa->ifa_index;

@@ -54,7 +54,7 @@ static bool initiate_local(struct ike_sa *sa, size_t entry, const struct addr *r
 	case ENDPOINT_PREFIX:
 	case ENDPOINT_RANGE:
 		/* what the routes say, if it is among them */
-		if (ctx->ops->source_address(ctx->host, remote, ret) && endpoint_fits(e, ret))
+		if (ctx->ops->source_address(ctx->host, remote, ret) && endpoint_fits(e, ret) && !local_addrs_is_vip(ctx->locals, ret))
 			return true;
 		return e->kind != ENDPOINT_ANY && ctx->ops->own_address(ctx->host, e, remote, ret);
 	}

@@ -49,13 +49,20 @@ static bool path_visit(struct ike_sa *sa, const struct addr *local, const struct
 	return p.grade == PATH_NONE || fn(sa, &p, arg);
 }
 
+/* What the system would choose; a virtual address only if it is in use: a tunnel through a tunnel. */
+static bool path_source(struct ike_sa *sa, const struct addr *remote, struct addr *ret)
+{
+	return sa->ctx->ops->source_address(sa->ctx->host, remote, ret) &&
+	       (!local_addrs_is_vip(sa->ctx->locals, ret) || addr_equal_ip(ret, &sa->local));
+}
+
 /* All pairs with one address of the peer: first what the system would choose. */
 static bool path_each_local(struct ike_sa *sa, const struct addr *remote, path_fn *fn, void *arg)
 {
 	const struct local_addrs *l = sa->ctx->locals;
 	struct addr first = { 0 };
 
-	if (sa->ctx->ops->source_address(sa->ctx->host, remote, &first) && !path_visit(sa, &first, remote, fn, arg))
+	if (path_source(sa, remote, &first) && !path_visit(sa, &first, remote, fn, arg))
 		return false;
 	for (size_t i = 0; l && i < l->n; i++)
 		if (l->p[i].told && !addr_equal_ip(&l->p[i].addr, &first) && !path_visit(sa, &l->p[i].addr, remote, fn, arg))

@@ -385,15 +385,23 @@ static bool host_source_address(void *host, const struct addr *remote, struct ad
 	return result_is_ok(net_source_address(((struct worker *)host)->pool->options.net, remote, ret_local));
 }
 
+struct host_fits {
+	const struct endpoint *endpoint;
+	const struct local_addrs *locals;
+};
+
 static bool host_endpoint_fits(const void *arg, const struct addr *a)
 {
-	return endpoint_fits(arg, a);
+	const struct host_fits *f = arg;
+
+	return endpoint_fits(f->endpoint, a) && !local_addrs_is_vip(f->locals, a);
 }
 
 static bool host_own_address(void *host, const struct endpoint *e, const struct addr *remote, struct addr *ret_local)
 {
-	(void)host;
-	return net_own_address(remote, host_endpoint_fits, e, ret_local);
+	struct host_fits f = { e, ((struct worker *)host)->ctx.locals };
+
+	return net_own_address(remote, host_endpoint_fits, &f, ret_local);
 }
 
 static bool host_route(void *host, const struct addr *local, const struct addr *remote, unsigned *ret_ifindex)

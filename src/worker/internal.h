@@ -71,6 +71,7 @@ struct worker {
 	struct timer trim_timer, stop_timer;
 	bool stopping;
 	bool running; /* its thread; start-up and stop only */
+	const void *roaming; /* roam.c: the mail of a change that not all IKE_SAs have looked at yet; NULL: they have */
 	struct ratelimit answers; /* to packets that are not authenticated */
 	struct unknown_limits *unknown;
 	struct traps *traps; /* the first worker's */

@@ -45,7 +45,7 @@ EXPORT void workers_kernel_event(void *workers, const struct kernel_event *ev);
 EXPORT void workers_set_config(struct workers *w, struct config *config);
 EXPORT void workers_set_options(struct workers *w, const struct workers_options *options);
 /* This host's addresses are these now, or its routes changed: IKE_SAs follow. References are taken. Any thread. */
-EXPORT void workers_roam(struct workers *w, struct local_addrs *locals);
+EXPORT void workers_roam(struct workers *w, struct local_addrs *locals, bool routes);
 /* A CRL has come: IKE_SAs whose peer's certificates it revokes are closed. Takes a reference. Any thread. */
 EXPORT void workers_recheck_crl(struct workers *w, const struct crl *crl);
 /* Which events are mailed: bits 1 << enum sa_event, and below. Nothing is made for those nobody wants. */

@@ -385,9 +385,12 @@ void lab_roam(struct lab_end *e, const char *addrs)
 
 	while (*addrs) {
 		size_t len = strcspn(addrs, " ");
+		bool vip = *addrs == '+';
 
-		ck_assert(n < LAB_LOCALS && addr_parse(bytes_of((const uint8_t *)addrs, len), &list[n].addr));
-		list[n].up = list[n].carrier = list[n].told = true;
+		ck_assert(n < LAB_LOCALS && addr_parse(bytes_of((const uint8_t *)addrs + vip, len - vip), &list[n].addr));
+		list[n].up = list[n].carrier = true;
+		list[n].told = !vip;
+		list[n].vip = vip;
 		list[n].ifindex = (unsigned)n + 1;
 		e->locals[n] = list[n].addr;
 		n++;

@@ -185,7 +185,7 @@ void lab_choose(struct lab *lab, size_t i);
 
 /* Where the backend sends what an installed child carries. */
 const struct addr *lab_sent_to(const struct child_sa *c);
-/* The end has these addresses from now on, with blanks between them; its IKE_SAs look at that. */
+/* The end has these addresses from now on, with blanks between them and a plus before virtual ones; its IKE_SAs look at that. */
 void lab_roam(struct lab_end *e, const char *addrs);
 
 /* Where the backend has a child. */

@@ -26,6 +26,7 @@ test_exchange_SOURCES = testing/lib/corpus.c testing/lib/corpus.h \
 	testing/exchange/test_mobike.c \
 	testing/exchange/test_mobike_auth.c \
 	testing/exchange/test_mobike_rules.c \
+	testing/exchange/test_mobike_vips.c \
 	testing/exchange/test_auth.c \
 	testing/exchange/test_auth_keys.c \
 	testing/exchange/test_auth_methods.c \

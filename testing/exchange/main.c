@@ -17,6 +17,7 @@ int main(void)
 	srunner_add_suite(r, mobike_suite());
 	srunner_add_suite(r, mobike_rules_suite());
 	srunner_add_suite(r, mobike_auth_suite());
+	srunner_add_suite(r, mobike_vips_suite());
 	srunner_add_suite(r, nat_suite());
 	srunner_add_suite(r, auth_suite());
 	srunner_add_suite(r, auth_keys_suite());

@@ -15,6 +15,7 @@ Suite *addrs_suite(void);
 Suite *mobike_suite(void);
 Suite *mobike_rules_suite(void);
 Suite *mobike_auth_suite(void);
+Suite *mobike_vips_suite(void);
 Suite *nat_suite(void);
 Suite *auth_suite(void);
 Suite *auth_keys_suite(void);

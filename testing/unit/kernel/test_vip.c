@@ -77,7 +77,7 @@ static void open_table(void)
 	struct errtext err;
 
 	t.hash_key = (struct hash_key){ 1, 2 };
-	ck_assert_msg(vips_open(&t, PORT, &err), "%s", err.s);
+	ck_assert_msg(vip_table_open(&t, PORT, &err), "%s", err.s);
 }
 
 /* As by SIGKILL. */
@@ -105,14 +105,14 @@ static void add(const char *text)
 {
 	struct kernel_vip v = vip(text);
 
-	vips_add(&t, &v);
+	vip_table_add(&t, &v);
 }
 
 static void drop(const char *text)
 {
 	struct kernel_vip v = vip(text);
 
-	vips_remove(&t, &v);
+	vip_table_remove(&t, &v);
 }
 
 /* On the link of our own address, single, and not a source for what does not ask for it; as often added as removed. */
@@ -135,7 +135,7 @@ START_TEST(test_on_link)
 	drop("10.3.0.1");
 	ck_assert(nowhere("10.3.0.1") && on("e0", "fd03::1"));
 	add("10.3.0.2");
-	vips_close(&t);
+	vip_table_close(&t);
 	ck_assert(nowhere("10.3.0.") && nowhere("fd03::1") && on("e0", "192.0.2.1/24"));
 }
 END_TEST
@@ -155,9 +155,9 @@ START_TEST(test_hosts_own)
 	ck_assert(on("e1", "10.3.0.1/24") && on("e0", "fd03::1/64"));
 	add("10.3.0.1");
 	sh("ip addr del 10.3.0.1/24 dev e1");
-	vips_follow(&t);
+	vip_table_follow(&t);
 	ck_assert(on("e0", "10.3.0.1/32"));
-	vips_close(&t);
+	vip_table_close(&t);
 	ck_assert(nowhere("10.3.0.1") && on("e0", "fd03::1/64"));
 }
 END_TEST
@@ -175,12 +175,12 @@ START_TEST(test_leftovers)
 	kill_table();
 	sh("ip addr add 10.4.0.1/32 dev e0 && ip addr add 10.5.0.1/32 dev e0 metric 7");
 	t.hash_key = (struct hash_key){ 1, 2 };
-	ck_assert_msg(vips_open(&t, PORT + 1, &err), "%s", err.s);
-	vips_close(&t);
+	ck_assert_msg(vip_table_open(&t, PORT + 1, &err), "%s", err.s);
+	vip_table_close(&t);
 	ck_assert(on("e0", "10.3.0.1/32") && on("e0", "fd03::1/128"));
 	open_table();
 	ck_assert(nowhere("10.3.0.1") && nowhere("fd03::1") && on("e0", "10.4.0.1/32") && on("e0", "10.5.0.1"));
-	vips_close(&t);
+	vip_table_close(&t);
 }
 END_TEST
 
@@ -193,27 +193,27 @@ START_TEST(test_stays_there)
 	add("10.3.0.1");
 	add("fd03::1");
 	sh("ip addr del 10.3.0.1/32 dev e0 && ip addr del fd03::1/128 dev e0");
-	vips_follow(&t);
+	vip_table_follow(&t);
 	ck_assert(on("e0", "10.3.0.1/32") && on("e0", "fd03::1/128"));
 	/* nothing to do: its own events do not make it think so */
-	vips_follow(&t);
+	vip_table_follow(&t);
 	drop("10.3.0.1");
 	add("10.3.0.1");
-	vips_follow(&t);
+	vip_table_follow(&t);
 	ck_assert(on("e0", "10.3.0.1/32"));
 	sh("ip link set e0 down");
-	vips_follow(&t);
+	vip_table_follow(&t);
 	ck_assert(on("lo", "10.3.0.1/32") && on("lo", "fd03::1/128") && !on("e0", "10.3.0.1"));
 	sh("ip link set e0 up");
-	vips_follow(&t);
+	vip_table_follow(&t);
 	ck_assert(on("lo", "10.3.0.1/32") && on("lo", "fd03::1/128"));
 	drop("10.3.0.1");
 	add("10.3.0.1");
 	ck_assert(on("e0", "10.3.0.1/32"));
 	sh("ip link del e0");
-	vips_follow(&t);
+	vip_table_follow(&t);
 	ck_assert(on("lo", "10.3.0.1/32") && on("lo", "fd03::1/128"));
-	vips_close(&t);
+	vip_table_close(&t);
 	ck_assert(nowhere("10.3.0.1") && nowhere("fd03::1"));
 }
 END_TEST
@@ -231,28 +231,28 @@ START_TEST(test_named)
 	add("10.3.0.1");
 	add("fd03::1");
 	ck_assert(nowhere("10.3.0.1"));
-	ck_assert(!vips_are_there(&t, list, 2, &err));
+	ck_assert(!vip_table_has_all(&t, list, 2, &err));
 	ck_assert_str_eq(err.s, "virtual address 10.3.0.1 is on no interface: there is no interface named late0 (install_virtual_ip_on)");
-	ck_assert(vips_are_there(&t, list, 1, &err));
+	ck_assert(vip_table_has_all(&t, list, 1, &err));
 	for (int i = 0; i < 2; i++) {
 		sh("ip link add late0 type bridge");
-		vips_follow(&t);
+		vip_table_follow(&t);
 		ck_assert(nowhere("10.3.0.1"));
 		sh("ip link set late0 up");
-		vips_follow(&t);
+		vip_table_follow(&t);
 		ck_assert(on("late0", "10.3.0.1/32") && on("late0", "fd03::1/128"));
-		ck_assert(vips_are_there(&t, list, 2, &err));
+		ck_assert(vip_table_has_all(&t, list, 2, &err));
 		sh("ip link set late0 down");
-		vips_follow(&t);
+		vip_table_follow(&t);
 		ck_assert(nowhere("10.3.0.1") && nowhere("fd03::1"));
 		sh("ip link set late0 up");
-		vips_follow(&t);
+		vip_table_follow(&t);
 		ck_assert(on("late0", "10.3.0.1/32") && on("late0", "fd03::1/128"));
 		sh("ip link del late0");
-		vips_follow(&t);
-		ck_assert(!vips_are_there(&t, list, 2, &err));
+		vip_table_follow(&t);
+		ck_assert(!vip_table_has_all(&t, list, 2, &err));
 	}
-	vips_close(&t);
+	vip_table_close(&t);
 }
 END_TEST
 
@@ -280,17 +280,17 @@ START_TEST(test_tunnels)
 	ck_assert_uint_eq(lines("ip -6 -o addr show dev e0", "fd03::1", "deprecated"), 0);
 	ck_assert(on("e0", "fd03::1/128"));
 	v.if_id = 42;
-	vips_add(&t, &v);
+	vip_table_add(&t, &v);
 	ck_assert(on("e1", "10.3.0.1/32") && !on("e0", "10.3.0.1"));
 	add("10.3.0.1");
 	ck_assert_uint_eq(lines("ip -o addr show", "10.3.0.1/32", ""), 2);
-	vips_remove(&t, &v);
+	vip_table_remove(&t, &v);
 	ck_assert(on("e0", "10.3.0.1/32") && !on("e1", "10.3.0.1"));
 	v.if_id = 43;
-	vips_add(&t, &v);
+	vip_table_add(&t, &v);
 	ck_assert(!on("e1", "10.3.0.1"));
-	vips_remove(&t, &v);
-	vips_close(&t);
+	vip_table_remove(&t, &v);
+	vip_table_close(&t);
 	ck_assert(nowhere("10.3.0.1"));
 }
 END_TEST
@@ -334,7 +334,7 @@ START_TEST(test_routes)
 	ck_assert_uint_eq(lines("ip route show table 220", "10.6.0.0/16", "src 10.7.0.1"), 1);
 	/* the link goes down: the address is elsewhere, and the routes come again with it */
 	sh("ip link set e0 down");
-	vips_follow(&t);
+	vip_table_follow(&t);
 	sh("ip link set e0 up");
 	routes_forget(&routes, &(struct addr){ 0 }, routes.ifindex);
 	routes_refresh(&routes);
@@ -344,7 +344,7 @@ START_TEST(test_routes)
 	routes_remove(&routes, &b);
 	routes_remove(&routes, &d);
 	routes_clear(&routes);
-	vips_close(&t);
+	vip_table_close(&t);
 }
 END_TEST
 

@@ -41,5 +41,6 @@ TCase *test_receive(void);
 TCase *test_send(void);
 TCase *test_tcp(void);
 TCase *test_tcp_frame(void);
+TCase *test_watch(void);
 
 #endif

@@ -15,6 +15,7 @@ int main(void)
 	suite_add_tcase(suite, test_send());
 	suite_add_tcase(suite, test_tcp());
 	suite_add_tcase(suite, test_tcp_frame());
+	suite_add_tcase(suite, test_watch());
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
