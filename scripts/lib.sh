@@ -13,7 +13,7 @@ packages_check="$packages_build iproute2 iputils-ping procps python3 check libsu
 	libstrongswan-standard-plugins user-mode-linux kmod qemu-system-x86 qemu-system-common linux-image-cloud-amd64
 	busybox-static cpio openiked openssl libnss3-tools libnss3 libevent-pthreads-2.1-7
 	libcurl3-nss libunbound8 libldns3 libldap-2.5-0 libaudit1 libcap-ng0 dns-root-data nsd ldnsutils unbound spin
-	softhsm2 libengine-pkcs11-openssl"
+	softhsm2"
 
 die() {
 	echo "${0##*/}: $*" >&2

@@ -155,6 +155,10 @@ struct conn_backend {
 	bool hw_offload, tfc, sha256_96;
 };
 
+struct token_ref;
+/* The certificate on a token, DER, added to ret. */
+typedef bool token_cert_fn(void *arg, const struct token_ref *t, struct buf *ret, struct errtext *err);
+
 /* What parsing needs to know of the host. */
 struct conn_env {
 	transform_have_fn *have; /* which transforms the crypto providers have */
@@ -166,6 +170,8 @@ struct conn_env {
 	const struct credentials *creds; /* loaded: certificates that are among them are shared; NULL: none. Borrowed while parsing */
 	bool chain_rules_only; /* constraints of `auth` without `ike:` are not for the signature in AUTH */
 	uint16_t port, port_nat_t; /* of our sockets; 0 means 500 and 4500 */
+	token_cert_fn *token_cert; /* NULL: they cannot be read here */
+	void *token_arg;
 };
 
 /*
@@ -178,6 +184,9 @@ struct conn_env {
  * NULL on failure. The caller has the only reference.
  */
 EXPORT struct conn *conn_parse(const struct tree *section, const struct conn_env *env, struct errtext *err);
+/* What a section with `file`, or with `handle`, `slot` and `module`, says where the certificate is: its bytes, added to ret. */
+EXPORT MUST_CHECK bool conn_file_cert(const struct tree *file, struct buf *ret, struct errtext *err);
+EXPORT MUST_CHECK bool conn_token_cert(const struct tree *section, token_cert_fn *fn, void *arg, struct buf *ret, struct errtext *err);
 /* Any thread. */
 EXPORT struct conn *conn_ref(const struct conn *c);
 EXPORT void conn_unref(const struct conn *c);

@@ -5,6 +5,7 @@
 #include "config/conn_rules.h"
 #include "config/credentials.h"
 #include "config/value.h"
+#include "crypto/signer.h"
 #include "proto/limits.h"
 #include "util/file.h"
 #include "util/mem.h"
@@ -12,7 +13,6 @@
 /* Authentication rounds: what proves who we are, and what the peer has to prove. */
 
 #define WHY_EAP "EAP is not supported yet"
-#define WHY_TOKEN "certificates on tokens are not supported, their keys are: give the certificate as a file"
 #define WHY_REMOTE "it is for remote sections: what the peer has to prove"
 #define WHY_PSK "a pre-shared key does not prove that"
 
@@ -150,15 +150,60 @@ bool entry_certs(struct conn_parse *p, const struct conn_rule *rule, const struc
 	return true;
 }
 
-/* A cert or cacert section: a file that we read. */
+bool conn_file_cert(const struct tree *file, struct buf *ret, struct errtext *err)
+{
+	const char *path = buf_str(&file->value);
+	int failed;
+
+	if (path[0] != '/') {
+		errtext_set(err, "%s: the daemon reads it, and needs an absolute path", path);
+		return false;
+	}
+	failed = file_read(path, 2 * LIMIT_CERT, ret); /* PEM is longer */
+	if (failed)
+		errtext_set(err, "%s: %s", path, strerror(failed));
+	return !failed;
+}
+
+static const char *section_text(const struct tree *section, const char *key)
+{
+	const struct tree *value = tree_find(section, key);
+
+	return value && value->kind == TREE_VALUE && value->value.n ? buf_str(&value->value) : NULL;
+}
+
+bool conn_token_cert(const struct tree *section, token_cert_fn *fn, void *arg, struct buf *ret, struct errtext *err)
+{
+	const char *hex = section_text(section, "handle"), *slot = section_text(section, "slot");
+	struct token_ref t = { .slot = -1, .module = section_text(section, "module") };
+	struct buf handle = { 0 };
+	char *end = NULL;
+	bool ok = false;
+
+	if (slot)
+		t.slot = strtoll(slot, &end, 0);
+	if (slot && (*end || t.slot < 0 || t.slot > UINT32_MAX)) {
+		errtext_set(err, "the slot is not a number: %s", slot);
+	} else if (!hex || !hex_decode(bytes_str(hex), &handle)) {
+		errtext_set(err, "the handle is not hex: %s", hex ? hex : "''");
+	} else if (!fn) {
+		errtext_set(err, "there are no tokens here");
+	} else {
+		t.handle = buf_bytes(&handle);
+		ok = fn(arg, &t, ret, err);
+	}
+	buf_free(&handle);
+	return ok;
+}
+
+/* A cert or cacert section: a file that we read, or what is on a token. */
 static bool parse_cert(struct conn_parse *p, const struct tree *section, struct conn_round *round)
 {
 	const struct tree *file = tree_find(section, "file"), *handle = tree_find(section, "handle");
-	bool ca = conn_name_begins(section, "cacert");
+	bool ca = conn_name_begins(section, "cacert"), read;
 	struct buf data = { 0 };
-	struct cert *cert;
+	struct cert *cert = NULL;
 	struct errtext why;
-	int err;
 
 	TREE_FOREACH(it, section) {
 		if (it->kind == TREE_SECTION)
@@ -170,12 +215,9 @@ static bool parse_cert(struct conn_parse *p, const struct tree *section, struct 
 		errtext_set(p->err, "handle %s file path %s: %s", file ? "and" : "or", file ? "given" : "missing", section->name);
 		return false;
 	}
-	if (handle)
-		return conn_fail_unsupported(p, "handle", buf_bytes(&handle->value), WHY_TOKEN);
-	err = file_read(buf_str(&file->value), 2 * LIMIT_CERT, &data); /* PEM is longer */
-	if (err)
-		errtext_set(&why, "%s: %s", buf_str(&file->value), strerror(err));
-	cert = err ? NULL : round_cert(buf_bytes(&data), ca, &why);
+	read = file ? conn_file_cert(file, &data, &why) : conn_token_cert(section, p->env->token_cert, p->env->token_arg, &data, &why);
+	if (read)
+		cert = round_cert(buf_bytes(&data), ca, &why);
 	buf_free(&data);
 	if (cert)
 		return round_add_cert(p, round, ca, cert);

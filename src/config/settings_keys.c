@@ -58,6 +58,7 @@ static const char *const used_keys[] = {
 	"signature_authentication,signature_authentication_constraints",
 	"start-scripts,stop-scripts.*",
 	"tcp_port",
+	"token_timeout",
 	"workers",
 	"x509.enforce_critical",
 	/* logging */

@@ -11,7 +11,8 @@
 struct authority_parse {
 	struct arena arena;
 	struct authority a;
-	const struct tree *cacert, *file, *handle;
+	struct command *cmd;
+	const struct tree *section, *cacert, *file, *handle;
 	struct errtext *err;
 };
 
@@ -103,19 +104,17 @@ static struct cert *authority_cert(struct authority_parse *p, struct errtext *wh
 {
 	struct buf data = { 0 };
 	struct cert *cert = NULL;
-	int err = 0;
 
 	if (p->cacert) {
 		cert = cert_parse(buf_bytes(&p->cacert->value), why);
 	} else if (p->file) {
-		err = file_read(buf_str(&p->file->value), 2 * LIMIT_CERT, &data); /* PEM is longer */
-		if (err)
-			errtext_set(why, "%s: %s", buf_str(&p->file->value), strerror(err));
-		else
+		if (conn_file_cert(p->file, &data, why))
 			cert = cert_parse(buf_bytes(&data), why);
 		buf_free(&data);
 	} else if (p->handle) {
-		errtext_set(why, "certificates on tokens are not supported: give it as a file");
+		if (conn_token_cert(p->section, token_cert_find, p->cmd, &data, why))
+			cert = cert_parse(buf_bytes(&data), why);
+		buf_free(&data);
 	} else {
 		why->s[0] = '\0';
 	}
@@ -134,6 +133,7 @@ static bool authority_parse(struct authority_parse *p, const struct tree *sectio
 		errtext_set(p->err, "invalid section: %s", "?");
 		return false;
 	}
+	p->section = section;
 	p->a.name = section->name;
 	TREE_FOREACH(it, section) {
 		if (!authority_entry(p, it))
@@ -145,9 +145,10 @@ static bool authority_parse(struct authority_parse *p, const struct tree *sectio
 	return p->a.cacert != NULL;
 }
 
-static bool authority_load(struct control *c, const struct tree *section, struct errtext *err)
+static bool authority_load(struct command *cmd, const struct tree *section, struct errtext *err)
 {
-	struct authority_parse p = { .err = err };
+	struct authority_parse p = { .err = err, .cmd = cmd };
+	struct control *c = cmd->control;
 	bool ok = authority_parse(&p, section);
 
 	if (ok) {
@@ -171,12 +172,14 @@ void cmd_load_authority(struct command *cmd)
 		return;
 	}
 	for (const struct tree *it = root->first; it && ok; it = it->next)
-		ok = it->kind != TREE_SECTION || authority_load(cmd->control, it, &err);
+		ok = it->kind != TREE_SECTION || authority_load(cmd, it, &err);
 	tree_free(root);
 	if (ok) {
 		command_ok(cmd);
 		return;
 	}
+	if (token_certs_ask(cmd, cmd_load_authority))
+		return;
 	LOG(CFG, 1, "vici: load-authority failed: %s", err.s);
 	command_fail(cmd, "%s", err.s);
 }

@@ -131,11 +131,13 @@ struct conns_loading {
 	size_t n;
 };
 
-static bool conns_parse(struct control *c, const struct tree *root, struct conns_loading *l, struct errtext *err)
+static bool conns_parse(struct command *cmd, const struct tree *root, struct conns_loading *l, struct errtext *err)
 {
-	struct conn_env env = c->env;
+	struct conn_env env = cmd->control->env;
 
-	env.creds = c->config->creds;
+	env.creds = cmd->control->config->creds;
+	env.token_cert = token_cert_find;
+	env.token_arg = cmd;
 	TREE_FOREACH(section, root) {
 		struct conn *conn;
 
@@ -183,7 +185,7 @@ void cmd_load_conn(struct command *cmd)
 		command_fail(cmd, "parsing request failed");
 		return;
 	}
-	if (conns_parse(cmd->control, root, &l, &err)) {
+	if (conns_parse(cmd, root, &l, &err)) {
 		struct policy_load *policies = policy_load_new(cmd);
 
 		conns_put(cmd->control, &l, policies);
@@ -191,8 +193,10 @@ void cmd_load_conn(struct command *cmd)
 	} else {
 		for (size_t i = 0; i < l.n; i++)
 			conn_unref(l.list[i]);
-		LOG(CFG, 1, "vici: load-conn failed: %s", err.s);
-		command_fail(cmd, "%s", err.s);
+		if (!token_certs_ask(cmd, cmd_load_conn)) {
+			LOG(CFG, 1, "vici: load-conn failed: %s", err.s);
+			command_fail(cmd, "%s", err.s);
+		}
 	}
 	free(l.list);
 	tree_free(root);

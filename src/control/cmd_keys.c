@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "control/internal.h"
-#include "crypto/signer.h"
+#include "util/secret.h"
 
 /* load-key, unload-key, get-keys, load-token: private keys. */
 
@@ -112,97 +112,39 @@ void cmd_get_keys(struct command *cmd)
 	command_end(cmd);
 }
 
-/* ---- tokens: a helper asks them, they may take their time */
+/* ---- tokens */
 
-struct token_load {
-	struct job job;
-	struct command *cmd;
-};
-
-struct token_job {
-	struct helper_job helper; /* first */
-	struct token_load *load;  /* control's: to be touched on its thread only */
-	struct buf handle;
-	int64_t slot;
-	char *module, *pin;
-	/* the answer */
-	struct private_key *key;
-	struct errtext why;
-};
-
-static void token_compute(struct helper_job *helper)
+static void token_key_came(struct command *cmd, struct token_job *answer)
 {
-	struct token_job *j = container_of(helper, struct token_job, helper);
-	struct token_ref t = { .handle = buf_bytes(&j->handle), .slot = j->slot, .module = j->module, .pin = j->pin };
-
-	j->key = private_key_from_token(&t, &j->why);
-}
-
-static void token_drop(struct mail *m)
-{
-	struct token_job *j = container_of(m, struct token_job, helper.mail);
-
-	private_key_unref(j->key);
-	buf_free(&j->handle);
-	free(j->module);
-	if (j->pin)
-		secret_wipe(j->pin, strlen(j->pin));
-	free(j->pin);
-	free(j);
-}
-
-static void token_free(struct control *c, struct job *job)
-{
-	struct token_load *t = container_of(job, struct token_load, job);
-
-	(void)c;
-	list_del(&job->link);
-	if (t->cmd)
-		command_abandon(t->cmd);
-	free(t);
-}
-
-void token_mail(struct control *c, struct mail *m)
-{
-	struct token_job *j = container_of(m, struct token_job, helper.mail);
-	struct token_load *t = j->load;
-	struct command *cmd = t->cmd;
-
-	t->cmd = NULL;
-	token_free(c, &t->job);
-	if (j->key) {
-		key_loaded(cmd, private_key_ref(j->key), " of a token");
-		return;
+	if (answer->ok) {
+		key_loaded(cmd, private_key_ref(answer->ret_key), " of a token");
+	} else {
+		LOG(CFG, 1, "loading private key from token failed: %s", answer->why.s);
+		command_fail(cmd, "loading private key from token failed: %s", answer->why.s);
 	}
-	LOG(CFG, 1, "loading private key from token failed: %s", j->why.s);
-	command_fail(cmd, "loading private key from token failed: %s", j->why.s);
+	token_job_free(answer);
 }
 
-static struct token_job *token_job_new(struct command *cmd, struct bytes handle)
+/* -1: not given. */
+static bool token_slot_parse(struct bytes message, int64_t *ret)
 {
-	struct bytes message = command_request(cmd);
-	struct token_job *j = xcalloc(1, sizeof(*j));
+	struct bytes text;
 
-	j->helper.mail.kind = CONTROL_MAIL_TOKEN;
-	j->helper.mail.drop = token_drop;
-	j->helper.compute = token_compute;
-	j->helper.reply_to = cmd->control->box;
-	buf_add_bytes(&j->handle, handle);
-	j->slot = vici_find_int(message, "slot", -1);
-	j->module = vici_find_str(message, "module");
-	j->pin = vici_find_str(message, "pin");
-	return j;
+	*ret = -1;
+	if (!vici_find_text(message, "slot", &text) || !text.n)
+		return true;
+	*ret = vici_find_int(message, "slot", -1);
+	return *ret >= 0 && *ret <= UINT32_MAX;
 }
 
 void cmd_load_token(struct command *cmd)
 {
-	struct control *c = cmd->control;
+	struct bytes message = command_request(cmd), hex;
 	struct buf handle = { 0 };
-	struct token_load *t;
-	struct token_job *j;
-	struct bytes hex;
+	struct token_ref t = { .slot = -1 };
+	char *module, *pin;
 
-	if (!vici_find_text(command_request(cmd), "handle", &hex) || !hex.n) {
+	if (!vici_find_text(message, "handle", &hex) || !hex.n) {
 		command_fail(cmd, "keyid missing");
 		return;
 	}
@@ -211,16 +153,18 @@ void cmd_load_token(struct command *cmd)
 			     (const char *)hex.p);
 		return;
 	}
-	t = xcalloc(1, sizeof(*t));
-	t->job.free = token_free;
-	t->cmd = cmd;
-	list_add_tail(&c->jobs, &t->job.link);
-	j = token_job_new(cmd, buf_bytes(&handle));
-	j->load = t;
-	buf_free(&handle);
-	if (c->helpers && helper_submit(c->helpers, &j->helper))
+	if (!token_slot_parse(message, &t.slot)) {
+		buf_free(&handle);
+		command_fail(cmd, "loading private key from token failed: the slot is not a number");
 		return;
-	errtext_set(&j->why, "no thread is free for it");
-	token_mail(c, &j->helper.mail);
-	token_drop(&j->helper.mail);
+	}
+	t.handle = buf_bytes(&handle);
+	t.module = module = vici_find_str(message, "module");
+	t.pin = pin = vici_find_str(message, "pin");
+	token_ask(cmd, token_job_new(true, &t), token_key_came);
+	buf_free(&handle);
+	free(module);
+	if (pin)
+		secret_wipe(pin, strlen(pin));
+	free(pin);
 }

@@ -122,6 +122,7 @@ void command_abandon(struct command *cmd)
 	vici_writer_clear(&cmd->reply);
 	buf_wipe(&cmd->request);
 	free(cmd->log_ids);
+	token_certs_free(cmd);
 	free(cmd);
 }
 

@@ -26,6 +26,7 @@ struct control_settings {
 	unsigned init_limit_half_open, init_limit_job_load; /* for initiate with init-limits; 0 off */
 	uint32_t replay_window;
 	bool chain_rules_only; /* signature_authentication_constraints = no */
+	unsigned token_ms; /* commands wait so long for a token */
 };
 
 struct control_options {
@@ -55,7 +56,7 @@ EXPORT struct config *control_config(struct control *c);   /* the first snapshot
 struct control_parts {
 	struct auth_service *auth;   /* for the certificates and CRLs that it has cached */
 	struct signer *signer;	     /* private keys are given to it */
-	struct helper_pool *helpers; /* ask tokens for keys */
+	struct helper_pool *helpers; /* ask tokens for keys and certificates */
 };
 EXPORT void control_use(struct control *c, const struct control_parts *parts);
 /* Serves clients. On failure err says why. */

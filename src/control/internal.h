@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 
 #include "control/control.h"
+#include "crypto/signer.h"
+#include "loop/helper.h"
 #include "loop/loop.h"
 #include "proto/limits.h"
 #include "util/hash.h"
@@ -78,6 +80,7 @@ struct command {
 	uint32_t *log_ids;
 	size_t n_log_ids;
 	const char *log_name; /* or all of this connection; borrowed by the command's job */
+	struct token_certs *certs; /* NULL: it needs none of a token */
 };
 
 struct client {
@@ -149,6 +152,7 @@ struct control {
 	struct list initiates; /* jobs, in order */
 	unsigned n_finding, n_finding_later; /* of them, in those phases */
 	struct list jobs;      /* all others */
+	struct list token_queries;
 	struct list reinits;
 	struct list reloads; /* commands that wait for the settings */
 
@@ -328,13 +332,41 @@ bool cert_filter_type(struct bytes word, struct cert_filter *ret);
 bool cert_filter_flag(struct bytes word, struct cert_filter *ret);
 const char *cert_flag_word(enum cert_flag flag);
 
-/* ---- cmd_certs.c, cmd_keys.c ---- */
+/* ---- cmd_certs.c ---- */
 /* Drops what was fetched or received of that type. */
 void control_flush_certs(struct control *c, enum vici_cert type);
+
+/* ---- tokens.c ---- */
+typedef void command_fn(struct command *cmd);
+struct token_query;
+/* A key or a certificate that a token is asked for, and what it said. */
+struct token_job {
+	struct helper_job helper;
+	struct token_query *query; /* NULL: nobody waits any more */
+	bool key;
+	struct buf handle;
+	int64_t slot;
+	char *module, *pin;
+	bool ok;
+	struct private_key *ret_key;
+	struct buf ret_der;
+	struct errtext why;
+};
+struct token_job *token_job_new(bool key, const struct token_ref *t); /* copies */
+void token_job_free(struct token_job *j);
+/* Takes the question; done gets it back with the answer, or with why there is none in time, perhaps at once. */
+typedef void token_done_fn(struct command *cmd, struct token_job *answer);
+void token_ask(struct command *cmd, struct token_job *question, token_done_fn *done);
 void token_mail(struct control *c, struct mail *m);
+void token_queries_end(struct control *c); /* nobody answers any more */
+void token_queries_free(struct control *c);
+/* A token_cert_fn (arg: the command): what has come, or fails and remembers that it is wanted. */
+bool token_cert_find(void *arg, const struct token_ref *t, struct buf *ret, struct errtext *err);
+/* When the command failed: true if something was wanted. It is asked for, and the command begun again. */
+bool token_certs_ask(struct command *cmd, command_fn *again);
+void token_certs_free(struct command *cmd);
 
 /* ---- the commands ---- */
-typedef void command_fn(struct command *cmd);
 command_fn cmd_version, cmd_stats, cmd_reload_settings;
 command_fn cmd_load_conn, cmd_unload_conn, cmd_get_conns, cmd_list_conns;
 command_fn cmd_load_shared, cmd_unload_shared, cmd_get_shared, cmd_clear_creds;

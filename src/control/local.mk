@@ -29,5 +29,6 @@ control_sources = \
 	src/control/sa_message.c \
 	src/control/server.c \
 	src/control/start_actions.c \
+	src/control/tokens.c \
 	src/control/traps.c
 libbewick_la_SOURCES += $(control_sources)

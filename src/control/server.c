@@ -79,6 +79,7 @@ static void server_quiesce(struct control *c)
 	c->auth = NULL;
 	c->signer = NULL;
 	c->helpers = NULL;
+	token_queries_end(c);
 	reinit_forget(c, NULL, NULL);
 	events_update(c);
 	pthread_mutex_lock(&c->lock);
@@ -224,6 +225,7 @@ struct control *control_new(const struct control_options *options, struct errtex
 	list_init(&c->logging);
 	list_init(&c->initiates);
 	list_init(&c->jobs);
+	list_init(&c->token_queries);
 	list_init(&c->reinits);
 	list_init(&c->reloads);
 	pthread_mutex_init(&c->lock, NULL);
@@ -324,6 +326,7 @@ void control_free(struct control *c)
 	initiate_abort_all(c);
 	reinit_forget(c, NULL, NULL);
 	jobs_free(c);
+	token_queries_free(c);
 	LIST_FOREACH_SAFE(it, &c->reloads)
 		command_abandon(list_entry(it, struct command, link));
 	hashtab_clear(&c->waiters);

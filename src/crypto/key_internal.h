@@ -60,6 +60,8 @@ struct result pss_parameters_read(struct reader *r, unsigned *ret_hash, unsigned
 bool memory_sign(EVP_PKEY *evp, const struct public_key *k, const struct sig_scheme *s, const struct bytes *parts, size_t n_parts,
 		 struct buf *ret, struct errtext *err);
 const EVP_MD *hash_md(unsigned hash); /* enum hash_id; NULL: none */
+bool hash_parts(unsigned hash, const struct bytes *parts, size_t n_parts, uint8_t digest[EVP_MAX_MD_SIZE]);
+struct bytes pkcs1_digest_info(unsigned hash); /* DigestInfo without the hash (RFC 8017, 9.2, note 1) */
 unsigned hash_len(unsigned hash);
 /* The classic method of that curve and its hash (RFC 4754); 0: none. */
 unsigned auth_method_of_curve(int nid, unsigned *ret_hash);

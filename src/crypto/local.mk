@@ -23,6 +23,7 @@ libbewick_la_SOURCES += \
 	src/crypto/key_public.c \
 	src/crypto/key_raw.c \
 	src/crypto/keys.c \
+	src/crypto/pkcs11.h \
 	src/crypto/prf.c \
 	src/crypto/protect.c \
 	src/crypto/registry.c \
@@ -37,7 +38,10 @@ libbewick_la_SOURCES += \
 	src/crypto/signer_process.c \
 	src/crypto/signer_process.h \
 	src/crypto/token.c \
-	src/crypto/token_engine.c \
-	src/crypto/token_engine.h \
+	src/crypto/token_inside.h \
+	src/crypto/token_module.c \
+	src/crypto/token_object.c \
+	src/crypto/token_sign.c \
+	src/crypto/token_slot.c \
 	src/crypto/x509_data.c \
 	src/crypto/x509_data.h

@@ -26,7 +26,7 @@ const EVP_MD *hash_md(unsigned hash)
 	return hash <= HASH_SHA2_512 ? mds[hash] : NULL;
 }
 
-static bool hash_parts(unsigned hash, const struct bytes *parts, size_t n_parts, uint8_t out[EVP_MAX_MD_SIZE])
+bool hash_parts(unsigned hash, const struct bytes *parts, size_t n_parts, uint8_t out[EVP_MAX_MD_SIZE])
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	const EVP_MD *md = hash_md(hash);
@@ -111,8 +111,7 @@ static struct result not_of_key(void)
 	return result_fail(RESULT_AUTH, "the signature is not of that key and data");
 }
 
-/* DigestInfo without the hash (RFC 8017, 9.2, note 1) */
-static struct bytes digest_info(unsigned hash)
+struct bytes pkcs1_digest_info(unsigned hash)
 {
 	static const uint8_t sha1[] = { 0x30, 0x21, 0x30, 9, 6, 5, 0x2b, 0x0e, 3, 2, 0x1a, 5, 0, 4, 20 };
 	static const uint8_t sha2[3][19] = {
@@ -146,7 +145,7 @@ static struct result rsa_recover(const struct public_key *k, struct bytes signat
 /* Everything in front of the digest, as it has to be: 0, 1, at least eight 0xff, 0, DigestInfo. */
 static bool pkcs1_head_is(struct bytes em, unsigned hash)
 {
-	struct bytes info = digest_info(hash);
+	struct bytes info = pkcs1_digest_info(hash);
 	size_t tail = info.n + hash_len(hash), pad;
 
 	if (em.n < tail + 11 || em.p[0] != 0 || em.p[1] != 1)

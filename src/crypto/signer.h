@@ -8,7 +8,7 @@
 
 /*
  * Private keys that are not in this process's memory: a process that signs over a socketpair and does nothing else, and tokens
- * (PKCS#11 by OpenSSL's engine).
+ * (PKCS#11).
  */
 struct signer;
 
@@ -23,11 +23,12 @@ EXPORT struct private_key *signer_key_parse(struct signer *s, struct bytes data,
 
 EXPORT pid_t signer_pid(struct signer *s); /* 0: it has ended */
 
-struct token_module {
+struct token_module_conf {
 	const char *name, *path;
 };
-/* The PKCS#11 modules of the settings, copied; they are loaded when they are first used. Before there are threads. */
-EXPORT void token_modules_set(const struct token_module *modules, size_t n);
+/* The PKCS#11 modules of the settings, copied; they are loaded when they are first used. A module that has not answered for patience_ms
+ * (0: the default) keeps nobody else waiting. Any thread. */
+EXPORT void token_modules_set(const struct token_module_conf *modules, size_t n, unsigned patience_ms);
 
 struct token_ref {
 	struct bytes handle; /* CKA_ID */
@@ -35,9 +36,12 @@ struct token_ref {
 	const char *module;  /* of the settings, or a path; NULL: the only one */
 	const char *pin;     /* NULL: none */
 };
-/* RSA and ECDSA keys, whose public key is on the token, too. OpenSSL's engine takes one module only. Blocks, as their signing does: for helper threads. */
+/* RSA, ECDSA and EdDSA keys; the public key, or a certificate with it, has to be on the token, too. Blocks, as their signing does: for helper
+ * threads. When the token was away the key signs again as soon as it is back. */
 EXPORT struct private_key *private_key_from_token(const struct token_ref *t, struct errtext *err);
-/* A certificate, in DER, added to ret. Blocks. */
+/* A certificate, in DER, added to ret; one that needs the PIN is there while a key of the token is loaded. Blocks. */
 EXPORT MUST_CHECK bool token_cert(const struct token_ref *t, struct buf *ret, struct errtext *err);
+/* Ends all sessions with tokens, of modules that are not busy. After all keys are gone. */
+EXPORT void tokens_close(void);
 
 #endif

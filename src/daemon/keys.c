@@ -13,7 +13,7 @@
 
 struct modules {
 	const struct settings *settings;
-	struct token_module list[MODULES_MAX];
+	struct token_module_conf list[MODULES_MAX];
 	size_t n;
 };
 
@@ -28,7 +28,7 @@ static void modules_add(void *arg, const char *name)
 	else if (m->n == MODULES_MAX)
 		LOG(CFG, LOG_LEVEL_CONTROL, "there are more than %d PKCS#11 modules: '%s' is left out", MODULES_MAX, name);
 	else
-		m->list[m->n++] = (struct token_module){ name, path };
+		m->list[m->n++] = (struct token_module_conf){ name, path };
 	free(key);
 }
 
@@ -37,7 +37,7 @@ void daemon_set_modules(struct daemon *d)
 	struct modules m = { .settings = d->settings };
 
 	settings_each(d->settings, "plugins.pkcs11.modules", true, modules_add, &m);
-	token_modules_set(m.list, m.n);
+	token_modules_set(m.list, m.n, values_token_ms(d->settings));
 }
 
 /* Forks: before there are threads, and so before there is a log. */
@@ -53,4 +53,5 @@ void daemon_stop_signer(struct daemon *d)
 {
 	signer_stop(d->signer);
 	d->signer = NULL;
+	tokens_close();
 }

@@ -40,6 +40,7 @@ static void reload_apply(struct daemon *d)
 
 	daemon_apply_options(d);
 	daemon_apply_auth(d);
+	daemon_set_modules(d);
 	daemon_watch(d);
 	daemon_bypass(d);
 	values_control(d->settings, &control);

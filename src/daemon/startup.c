@@ -19,7 +19,7 @@
 #define START_SCRIPTS_MS 300000
 /* Threads that look up names, and look-ups that may wait for one. */
 #define HELPERS 3
-#define TOKEN_HELPERS 2
+#define TOKEN_HELPERS 4
 #define HELPERS_WAITING 4096
 #define NOFILE_WANTED 8192
 

@@ -119,6 +119,12 @@ void values_control(const struct settings *s, struct control_settings *ret)
 	ret->init_limit_job_load = (unsigned)values_int(s, "init_limit_job_load", 0, UINT32_MAX, 0);
 	ret->replay_window = (uint32_t)values_int(s, "replay_window", 0, UINT32_MAX, 32);
 	ret->chain_rules_only = !settings_bool(s, "signature_authentication_constraints", true);
+	ret->token_ms = values_token_ms(s);
+}
+
+unsigned values_token_ms(const struct settings *s)
+{
+	return (unsigned)values_seconds(s, "token_timeout", 1, 3600, 20) * 1000;
 }
 
 void values_auth(const struct settings *s, struct auth_options *ret)

@@ -20,6 +20,7 @@ void values_control(const struct settings *s, struct control_settings *ret);
 void values_auth(const struct settings *s, struct auth_options *ret);
 unsigned values_worker_count(const struct settings *s);
 bool values_key_process(const struct settings *s); /* private keys are kept by a process of their own */
+unsigned values_token_ms(const struct settings *s); /* who waits for a token waits so long */
 uint32_t values_mark(const struct settings *s, bool needed);
 const char *values_control_uri(const struct settings *s);
 /* A number between min and max. */

@@ -50,6 +50,7 @@ EXTRA_DIST += \
 	testing/scenarios/lab/net.py \
 	testing/scenarios/lab/pki.py \
 	testing/scenarios/lab/run.py \
+	testing/scenarios/lab/softhsm.py \
 	testing/scenarios/lab/states.py \
 	testing/scenarios/lab/traffic.py \
 	testing/scenarios/lab/vici.py \
@@ -82,6 +83,7 @@ EXTRA_DIST += \
 	testing/scenarios/test_storm.py \
 	testing/scenarios/test_swanctl_cli.py \
 	testing/scenarios/test_swanctl_replay.py \
+	testing/scenarios/test_tokens.py \
 	testing/scenarios/test_traps.py \
 	testing/scenarios/test_tcp.py \
 	testing/scenarios/test_tunnels.py

@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
-from lab import conf
-from lab.run import BUILD, run
+from lab import conf, softhsm
+from lab.run import BUILD
 
 DEBIAN = "/usr/sbin/swanctl"
 OURS = os.path.join(BUILD, "swanctl")
@@ -171,32 +171,14 @@ def test_keys_in_a_process_of_their_own(lab, pki):
     assert len(keys_of(gateway)) == 3
 
 
-SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so"
-
-
-def token(gateway, pki, name):
-    """A SoftHSM token with the key of a certificate; the environment of the daemon then has its configuration."""
-    os.makedirs(gateway.path("tokens"))
-    with open(gateway.path("softhsm.conf"), "w", encoding="utf-8") as f:
-        f.write("directories.tokendir = %s\nobjectstore.backend = file\n" % gateway.path("tokens"))
-    env = {"SOFTHSM2_CONF": gateway.path("softhsm.conf")}
-    run("softhsm2-util", "--init-token", "--free", "--label", "lab", "--so-pin", "9876", "--pin", "1234", env=env)
-    run("openssl", "pkcs8", "-topk8", "-nocrypt", "-in", "%s/%s.key" % (pki, name), "-out", gateway.path("key.p8"))
-    run("softhsm2-util", "--import", gateway.path("key.p8"), "--token", "lab", "--label", name, "--id", "0a0b", "--pin", "1234",
-        env=env)
-    return env
-
-
-@pytest.mark.skipif(not os.path.exists(SOFTHSM), reason="softhsm2 is not installed")
+@pytest.mark.skipif(not os.path.exists(softhsm.MODULE), reason="softhsm2 is not installed")
 @pytest.mark.parametrize("program", [OURS, DEBIAN])
 def test_key_on_a_token(lab, pki, program):
     """Loaded, shown with its certificate, and unloaded when it has left the file. A wrong PIN says so."""
     secret = {"token-hsm": {"handle": "0a0b", "module": "soft", "pin": "1234"}}
     gateway = lab.gateway("moon", {"secrets": secret}, {"kernel": "null",
-                                                        "plugins": {"pkcs11": {"modules": {"soft": {"path": SOFTHSM}}}}})
-    env = token(gateway, pki, "sun")
-    more = gateway.env()
-    gateway.env = lambda: dict(more, **env)
+                                                        "plugins": {"pkcs11": {"modules": {"soft": {"path": softhsm.MODULE}}}}})
+    softhsm.SoftHsm(gateway, "lab").put_key("lab", "0a0b", pki + "/sun.key")
     put(gateway, pki, x509="sun.pem")
     gateway.start(load=False)
     done = gateway.swanctl("--load-creds", "--noprompt", program=program)
@@ -283,7 +265,7 @@ def test_connections_with_bad_certificates(moon, pki):
     for name, text in (("nofile", None), ("nocert", r"invalid value for: certs, config discarded \(.+\)"),
                        ("noca", r"invalid value for: cacerts, config discarded \(.*is not a CA's.*\)"),
                        ("gone", r"unable to load certificate: cacert \(/nowhere.pem: No such file or directory\)"),
-                       ("token", r"unsupported: handle = 01 \(certificates on tokens are not supported.*\)"),
+                       ("token", r"unable to load certificate: cert \(no PKCS#11 module is configured: setting plugins.pkcs11.modules.NAME.path\)"),
                        ("word", r"invalid value for: auth, config discarded \('sha3' is neither .*\)"),
                        ("eap", r"unsupported: auth = eap-tls \(EAP is not supported yet\)"),
                        ("psk", r"unsupported: revocation = ... \(a pre-shared key does not prove that\)")):

@@ -479,7 +479,10 @@ START_TEST(test_sections)
 	ck_error("c { local { auth = psk }\nremote { cacert { file = a\nhandle = 01 } } }",
 		 "handle and file path given: cacert");
 	ck_error("c { local { cert { handle = 01 } } }",
-		 "unsupported: handle = 01 (certificates on tokens are not supported, their keys are: give the certificate as a file)");
+		 "unable to load certificate: cert (there are no tokens here)");
+	ck_error("c { local { cert { handle = 0g } } }", "unable to load certificate: cert (the handle is not hex: 0g)");
+	ck_error("c { local { cert1 { file = moon.pem } } }",
+		 "unable to load certificate: cert1 (moon.pem: the daemon reads it, and needs an absolute path)");
 	ck_error("c { " PSK " local-2 { auth = magic } }", "invalid value for: auth, config discarded");
 }
 END_TEST

@@ -24,6 +24,7 @@ TCase *control_load_policies_tests(void);
 TCase *control_rekey_tests(void);
 TCase *control_sync_tests(void);
 TCase *control_terminate_tests(void);
+TCase *control_token_tests(void);
 TCase *control_trap_tests(void);
 TCase *control_action_tests(void);
 TCase *control_reinit_tests(void);
@@ -121,6 +122,7 @@ struct lab {
 };
 
 extern struct control_parts lab_parts; /* of those that are opened from now on */
+extern unsigned lab_token_ms;
 void lab_open(struct lab *lab);
 void lab_open_with(struct lab *lab, const struct hook_registry *hooks, const struct attribute_registry *attributes);
 void lab_close(struct lab *lab);

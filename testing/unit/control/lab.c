@@ -31,6 +31,7 @@ static void lab_reload(void *arg)
 }
 
 struct control_parts lab_parts;
+unsigned lab_token_ms = 20000;
 
 void lab_open(struct lab *lab)
 {
@@ -48,7 +49,7 @@ void lab_open_with(struct lab *lab, const struct hook_registry *hooks, const str
 		.backend = "kernel-x",
 		.backend_why = "of this",
 		.env = { .backend = { "mock", .transport = true } },
-		.settings = { .reuse_ikesa = true, .replay_window = 32 },
+		.settings = { .reuse_ikesa = true, .replay_window = 32, .token_ms = lab_token_ms },
 		.each_algorithm = lab_algorithms,
 		.hooks = hooks,
 		.attributes = attributes,

@@ -23,7 +23,8 @@ test_control_SOURCES = \
 	testing/unit/control/test_reinit.c \
 	testing/unit/control/test_rekey.c \
 	testing/unit/control/test_sync.c \
+	testing/unit/control/test_tokens.c \
 	testing/unit/control/test_traps.c \
 	testing/unit/control/test_terminate.c
-test_control_CFLAGS = $(test_cflags) -I$(top_srcdir)/testing/unit/auth -DVECTORS='"$(abs_srcdir)/testing/vectors"'
+test_control_CFLAGS = $(test_cflags) -I$(top_srcdir)/testing/unit/auth -DVECTORS='"$(abs_srcdir)/testing/vectors"' -DMODULES='"$(abs_builddir)/testing/lib/.libs"'
 test_control_LDADD = $(test_ldadd) $(OPENSSL_LIBS)

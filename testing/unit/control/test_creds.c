@@ -330,7 +330,7 @@ START_TEST(tokens_are_asked_by_helpers)
 	peer_ask(&p, "load-token", "handle", "xyz", NULL);
 	peer_failed(&p, "loading private key from token failed: the handle is not hex: xyz");
 	peer_ask(&p, "load-token", "handle", "01", NULL);
-	peer_failed(&p, "loading private key from token failed: no thread is free for it");
+	peer_failed(&p, "loading private key from token failed: the daemon is shutting down");
 	helpers = helper_pool_new(1, 4);
 	with_parts(&(struct control_parts){ .helpers = helpers });
 	peer_ask(&p, "load-token", "handle", "01", "module", "/nonexistent.so", "pin", "1234", NULL);
@@ -431,7 +431,7 @@ START_TEST(wrong_authorities_are_refused)
 	authority_call("x", moon->cert->der, NULL, NULL, NULL);
 	failed("CA certificate missing: x ('C=CH, CN=moon' (issuer 'C=CH, CN=root'");
 	authority_call("x", BYTES_NONE, "handle", NULL, "01");
-	failed("CA certificate missing: x (certificates on tokens are not supported");
+	failed("CA certificate missing: x (the daemon is shutting down");
 	authority_call("x", root->cert->der, "colour", NULL, "blue");
 	peer_failed(&p, "unknown option: colour, authority discarded");
 	authority_call("x", root->cert->der, "crl_uris", NULL, "http://192.0.2.1/a.crl"); /* is a list */

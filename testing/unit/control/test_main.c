@@ -11,6 +11,7 @@ int main(void)
 	suite_add_tcase(suite, control_client_tests());
 	suite_add_tcase(suite, control_command_tests());
 	suite_add_tcase(suite, control_creds_tests());
+	suite_add_tcase(suite, control_token_tests());
 	suite_add_tcase(suite, control_event_tests());
 	suite_add_tcase(suite, control_hook_tests());
 	suite_add_tcase(suite, control_initiate_tests());

@@ -141,6 +141,7 @@ int main(void)
 	srunner_add_suite(runner, suite_fuzz_keys());
 	srunner_add_suite(runner, suite_signer());
 	srunner_add_suite(runner, suite_token());
+	srunner_add_suite(runner, suite_token_mock());
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

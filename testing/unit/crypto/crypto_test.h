@@ -46,5 +46,6 @@ Suite *suite_registry(void);
 Suite *suite_signature(void);
 Suite *suite_signer(void);
 Suite *suite_token(void);
+Suite *suite_token_mock(void);
 
 #endif

@@ -1,3 +1,9 @@
+# a PKCS#11 module for tests
+check_LTLIBRARIES += testing/lib/token-mock.la
+testing_lib_token_mock_la_SOURCES = testing/lib/token_mock.c testing/lib/token_mock.h
+testing_lib_token_mock_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere
+testing_lib_token_mock_la_LIBADD = $(OPENSSL_LIBS)
+
 # tests of src/crypto, with the plugin openssl
 if PLUGIN_OPENSSL
 check_PROGRAMS += test_crypto
@@ -22,8 +28,10 @@ test_crypto_SOURCES = testing/lib/corpus.c testing/lib/corpus.h \
 	testing/unit/crypto/test_signature.c \
 	testing/unit/crypto/test_signature_bad.c \
 	testing/unit/crypto/test_signer.c \
-	testing/unit/crypto/test_token.c
-test_crypto_CFLAGS = $(test_cflags) -DFUZZ_CORPUS='"$(abs_srcdir)/testing/fuzz/corpus/keys"' -DVECTORS='"$(abs_srcdir)/testing/vectors/crypto"' -DPLUGINS='"$(abs_builddir)"'
+	testing/unit/crypto/test_token.c \
+	testing/unit/crypto/test_token_mock.c \
+	testing/lib/token_mock.h
+test_crypto_CFLAGS = $(test_cflags) -DFUZZ_CORPUS='"$(abs_srcdir)/testing/fuzz/corpus/keys"' -DVECTORS='"$(abs_srcdir)/testing/vectors/crypto"' -DPLUGINS='"$(abs_builddir)"' -DMODULES='"$(abs_builddir)/testing/lib/.libs"'
 test_crypto_LDADD = $(test_ldadd)
 endif
 EXTRA_DIST += testing/vectors/crypto
