@@ -6,11 +6,11 @@
 
 #include "config/settings.h"
 #include "kernel/vip.h"
+#include "kernel/xfrm_policy.h"
 #include "policy.h"
 #include "probe.h"
 #include "sa.h"
 
-#define OWNER_TAG 0x42570000u /* "BW", and the IKE port */
 #define TIMEOUT_MS 5000
 #define TIMEOUT_MAX_MS 600000
 #define RECEIVE_BUFFER (8 << 20)
@@ -28,7 +28,7 @@ bool backend_settings(struct kernel *k, const struct settings *s, struct errtext
 		return false;
 	}
 	k->nl_options = (struct nl_options){ timeout ? (unsigned)timeout : TIMEOUT_MS, (unsigned)retries, (int)buffer };
-	k->owner = OWNER_TAG | ((uint32_t)settings_int(s, "port", 500) & 0xffff);
+	k->owner = xfrm_owner(settings_int(s, "port", 500));
 	return true;
 }
 

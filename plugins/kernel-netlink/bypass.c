@@ -33,7 +33,7 @@ static void bypass_add(struct policies *p, struct policy_use *use, const struct 
 		key.sel.dport = htons(b->port);
 		key.sel.dport_mask = UINT16_MAX;
 	}
-	*use = (struct policy_use){ .priority = BYPASS_PRIORITY, .class = POLICY_SHUNT };
+	*use = (struct policy_use){ .priority = BYPASS_PRIORITY, .class = POLICY_CLASS_SHUNT };
 	policy_use_add(&p->table, use, &key, false, NULL);
 }
 

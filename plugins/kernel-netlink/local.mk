@@ -30,8 +30,6 @@ kernel_netlink_sources = \
 	plugins/kernel-netlink/sa.c \
 	plugins/kernel-netlink/sa.h \
 	plugins/kernel-netlink/sa_message.c \
-	plugins/kernel-netlink/selectors.c \
-	plugins/kernel-netlink/selectors.h \
 	plugins/kernel-netlink/service.c \
 	plugins/kernel-netlink/sysctl.c \
 	plugins/kernel-netlink/txn.c \

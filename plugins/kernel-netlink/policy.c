@@ -172,8 +172,8 @@ bool policies_flush(struct kernel *k, struct errtext *err)
 static enum policy_class child_class(const struct kernel_child *c)
 {
 	if (c->mode == IPSEC_MODE_PASS || c->mode == IPSEC_MODE_DROP)
-		return POLICY_SHUNT;
-	return c->in.spi ? POLICY_SA : POLICY_TRAP;
+		return POLICY_CLASS_SHUNT;
+	return c->in.spi ? POLICY_CLASS_SA : POLICY_CLASS_TRAP;
 }
 
 /* The selector is that of outbound packets. */
@@ -204,7 +204,7 @@ static void child_use(struct policies *p, struct child_policies *cp, const struc
 	use->class = class;
 	use->priority = c->priority ? c->priority : selector_priority(&key->sel, class);
 	/* what only passes through must not stand before what protects */
-	if (class == POLICY_TRANSIT && c->priority && c->priority < UINT32_MAX)
+	if (class == POLICY_CLASS_TRANSIT && c->priority && c->priority < UINT32_MAX)
 		use->priority++;
 	policy_use_add(&p->table, use, key, key->dir == XFRM_POLICY_OUT && c->out_waits, t);
 }
@@ -227,7 +227,7 @@ static void child_add_uses(struct policies *p, struct child_policies *cp, const 
 		if (c->mode != IPSEC_MODE_TRANSPORT)
 			child_use(p, cp, &fwd, class, t);
 		if (c->fwd_out && c->mode != IPSEC_MODE_TRANSPORT)
-			child_use(p, cp, &fwd_out, class == POLICY_SHUNT ? POLICY_SHUNT : POLICY_TRANSIT, t);
+			child_use(p, cp, &fwd_out, class == POLICY_CLASS_SHUNT ? POLICY_CLASS_SHUNT : POLICY_CLASS_TRANSIT, t);
 		child_use(p, cp, &out, class, t);
 	}
 }
@@ -342,7 +342,7 @@ void policies_carry(struct kernel *k, struct kernel_handle *h, bool on)
 	struct child_policies *cp = h->policy;
 
 	for (size_t i = 0; cp && i < cp->n_uses; i++)
-		if (cp->uses[i].class == POLICY_SA)
+		if (cp->uses[i].class == POLICY_CLASS_SA)
 			policy_use_carry(&k->policies->table, &cp->uses[i], on);
 }
 

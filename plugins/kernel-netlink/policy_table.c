@@ -43,13 +43,13 @@ static void policy_template(const struct policy *p, const struct policy_use *use
 	tmpl->aalgos = tmpl->ealgos = tmpl->calgos = UINT32_MAX;
 	tmpl->family = c->mode == IPSEC_MODE_TRANSPORT || !c->out.dst.family ? p->key.sel.family : c->out.dst.family;
 	if (out) {
-		if (use->class == POLICY_SA && !use->hold)
+		if (use->class == POLICY_CLASS_SA && !use->hold)
 			tmpl->id.spi = htonl(c->out.spi);
 		if (c->mode != IPSEC_MODE_TRANSPORT) {
 			template_put_addr(&tmpl->id.daddr, &c->out.dst);
 			template_put_addr(&tmpl->saddr, &c->out.src);
 		}
-	} else if (use->class == POLICY_TRANSIT) {
+	} else if (use->class == POLICY_CLASS_TRANSIT) {
 		tmpl->optional = 1; /* packets that came through another tunnel may pass, and those in clear */
 		tmpl->reqid = 0;
 	} else if (p->mixed) {
@@ -79,7 +79,7 @@ static struct policy_state policy_wanted(const struct policy *p)
 	s.present = true;
 	s.priority = best->priority;
 	s.action = XFRM_POLICY_ALLOW;
-	if (best->class == POLICY_SHUNT) {
+	if (best->class == POLICY_CLASS_SHUNT) {
 		if (best->child && best->child->mode == IPSEC_MODE_DROP)
 			s.action = XFRM_POLICY_BLOCK;
 		return s;
@@ -223,7 +223,7 @@ static void policy_link(struct policy *p, struct policy_use *use, bool waits)
 
 static void policy_count_sa(struct policy *p, const struct policy_use *use, int by)
 {
-	if (use->class != POLICY_SA)
+	if (use->class != POLICY_CLASS_SA)
 		return;
 	p->n_sas += (unsigned)by;
 	if (p->n_sas <= 1)
@@ -232,7 +232,7 @@ static void policy_count_sa(struct policy *p, const struct policy_use *use, int 
 		LIST_FOREACH(it, &p->uses) {
 			const struct policy_use *other = list_entry(it, struct policy_use, link);
 
-			if (other->class != POLICY_SA)
+			if (other->class != POLICY_CLASS_SA)
 				continue;
 			p->mixed |= other->child->reqid != use->child->reqid;
 			break;
@@ -285,7 +285,7 @@ const struct policy_use *policy_find_trap(const struct policy_table *table, cons
 	const struct policy *p = policy_find(table, key, policy_hash(table, key));
 	const struct policy_use *best = p ? policy_best(p) : NULL;
 
-	return best && best->class == POLICY_TRAP ? best : NULL;
+	return best && best->class == POLICY_CLASS_TRAP ? best : NULL;
 }
 
 /* ---- reading the kernel's ---- */

@@ -4,7 +4,7 @@
 
 #include "kernel/kernel.h"
 #include "policy_message.h"
-#include "selectors.h"
+#include "kernel/selectors.h"
 #include "txn.h"
 #include "util/hash.h"
 #include "util/list.h"

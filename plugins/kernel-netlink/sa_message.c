@@ -5,7 +5,7 @@
 
 #include "algorithms.h"
 #include "sa.h"
-#include "selectors.h"
+#include "kernel/selectors.h"
 #include "util/secret.h"
 
 #define WORD_BITS 32

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <arpa/inet.h>
 
-#include "selectors.h"
+#include "kernel/selectors.h"
 #include "test_netlink.h"
 
 /* As text: "10.1.0.0/16:udp:5000/fff8 10.2.0.0/16:0/0". */
@@ -100,20 +100,20 @@ START_TEST(test_priorities)
 		const char *local, *remote;
 		enum policy_class class;
 	} order[] = {
-		{ "10.1.0.1[tcp/80]", "10.2.0.1[tcp/80]", POLICY_SA },
-		{ "10.1.0.1[tcp]", "10.2.0.1[tcp/80]", POLICY_SA },
-		{ "10.1.0.1[tcp]", "10.2.0.1", POLICY_SA },
-		{ "10.1.0.1", "10.2.0.1", POLICY_SHUNT },
-		{ "10.1.0.1", "10.2.0.1", POLICY_SA },
-		{ "10.1.0.1", "10.2.0.1", POLICY_TRAP },
-		{ "10.1.0.1", "10.2.0.0/24[tcp/80]", POLICY_SA },
-		{ "10.1.0.0/24", "10.2.0.0/24", POLICY_SA },
-		{ "10.1.0.0/24", "0.0.0.0/0", POLICY_SHUNT },
-		{ "10.1.0.0/24", "0.0.0.0/0", POLICY_SA },
-		{ "0.0.0.0/0[tcp/80]", "0.0.0.0/0[tcp/80]", POLICY_SA },
-		{ "0.0.0.0/0", "0.0.0.0/0", POLICY_TRANSIT },
-		{ "::/0", "fd00::/16", POLICY_SA },
-		{ "::/0", "::/0", POLICY_TRANSIT },
+		{ "10.1.0.1[tcp/80]", "10.2.0.1[tcp/80]", POLICY_CLASS_SA },
+		{ "10.1.0.1[tcp]", "10.2.0.1[tcp/80]", POLICY_CLASS_SA },
+		{ "10.1.0.1[tcp]", "10.2.0.1", POLICY_CLASS_SA },
+		{ "10.1.0.1", "10.2.0.1", POLICY_CLASS_SHUNT },
+		{ "10.1.0.1", "10.2.0.1", POLICY_CLASS_SA },
+		{ "10.1.0.1", "10.2.0.1", POLICY_CLASS_TRAP },
+		{ "10.1.0.1", "10.2.0.0/24[tcp/80]", POLICY_CLASS_SA },
+		{ "10.1.0.0/24", "10.2.0.0/24", POLICY_CLASS_SA },
+		{ "10.1.0.0/24", "0.0.0.0/0", POLICY_CLASS_SHUNT },
+		{ "10.1.0.0/24", "0.0.0.0/0", POLICY_CLASS_SA },
+		{ "0.0.0.0/0[tcp/80]", "0.0.0.0/0[tcp/80]", POLICY_CLASS_SA },
+		{ "0.0.0.0/0", "0.0.0.0/0", POLICY_CLASS_TRANSIT },
+		{ "::/0", "fd00::/16", POLICY_CLASS_SA },
+		{ "::/0", "::/0", POLICY_CLASS_TRANSIT },
 	};
 
 	for (size_t i = 1; i < ARRAY_LEN(order); i++)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef KERNEL_NETLINK_SELECTORS_H
-#define KERNEL_NETLINK_SELECTORS_H
+#ifndef BEWICK_KERNEL_SELECTORS_H
+#define BEWICK_KERNEL_SELECTORS_H
 
 #include <linux/xfrm.h>
 
 #include "proto/ts.h"
 
 /*
- * Traffic selectors as the kernel has them: prefixes and masks, so that a range becomes several. Pure functions.
+ * Traffic selectors as Linux has them (XFRM): prefixes and masks, so that a range becomes several. Pure functions.
  */
 
 /* Of one child; selectors come from the peer, and each pair is three policies. */
@@ -19,17 +19,17 @@ struct selectors {
 };
 
 /* Every pair of a local and a remote selector that fit together. False: none do, or err says what the kernel cannot match. */
-MUST_CHECK bool selectors_make(struct ts_list local, struct ts_list remote, const char *name, struct selectors *ret,
-			       struct errtext *err);
-void selectors_free(struct selectors *s);
+EXPORT MUST_CHECK bool selectors_make(struct ts_list local, struct ts_list remote, const char *name, struct selectors *ret,
+				      struct errtext *err);
+EXPORT void selectors_free(struct selectors *s);
 /* The smallest prefixes and the protocol that all of them are within. False: of two families. */
-MUST_CHECK bool selectors_cover(struct ts_list local, struct ts_list remote, struct xfrm_selector *ret);
-struct xfrm_selector selector_reverse(const struct xfrm_selector *s);
+EXPORT MUST_CHECK bool selectors_cover(struct ts_list local, struct ts_list remote, struct xfrm_selector *ret);
+EXPORT struct xfrm_selector selector_reverse(const struct xfrm_selector *s);
 /* As one address, protocol and ports that an event names. */
-struct ts selector_ts(const struct xfrm_selector *s, bool src);
+EXPORT struct ts selector_ts(const struct xfrm_selector *s, bool src);
 
 /* In the order of precedence among equal selectors. */
-enum policy_class { POLICY_SHUNT, POLICY_SA, POLICY_TRAP, POLICY_TRANSIT };
+enum policy_class { POLICY_CLASS_SHUNT, POLICY_CLASS_SA, POLICY_CLASS_TRAP, POLICY_CLASS_TRANSIT };
 
 /*
  * The kernel takes the lowest. Narrower comes first: longer prefixes (their sum), a device, a protocol and ports; then the
@@ -37,6 +37,6 @@ enum policy_class { POLICY_SHUNT, POLICY_SA, POLICY_TRAP, POLICY_TRANSIT };
  */
 #define PRIORITY_FIRST 200000u
 #define PRIORITY_LAST 500000u
-uint32_t selector_priority(const struct xfrm_selector *s, enum policy_class class);
+EXPORT uint32_t selector_priority(const struct xfrm_selector *s, enum policy_class class);
 
 #endif

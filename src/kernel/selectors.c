@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "selectors.h"
+#include "kernel/selectors.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
