@@ -25,6 +25,7 @@ struct out_dest {
 void out_dest_set(struct out_dest *d, const struct addr *local, const struct addr *remote);
 
 struct shunt_rule;
+struct xfrm_selector;
 
 /*
  * A CHILD_SA, or with spi 0 a trap or a shunt. What is not said to change is set before the service thread
@@ -65,6 +66,9 @@ struct kernel_handle {
 	struct shunt_rule *rules; /* n_rules */
 	size_t n_rules;
 	bool shunted;             /* its rules are there */
+	struct xfrm_selector *guards; /* n_guards; guard.c's, NULL: none */
+	size_t n_guards;
+	struct list guard_link;
 };
 
 static inline bool child_is_shunt(const struct kernel_handle *c)

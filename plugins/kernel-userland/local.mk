@@ -13,6 +13,8 @@ kernel_userland_sources = \
 	plugins/kernel-userland/esp.h \
 	plugins/kernel-userland/flow.c \
 	plugins/kernel-userland/flow.h \
+	plugins/kernel-userland/guard.c \
+	plugins/kernel-userland/guard.h \
 	plugins/kernel-userland/hold.c \
 	plugins/kernel-userland/hold.h \
 	plugins/kernel-userland/icmp.c \

@@ -65,6 +65,7 @@ static bool service_check_loop(struct kernel *k, const struct kernel_handle *c, 
 
 static void service_remove_routes(struct kernel *k, struct kernel_handle *c)
 {
+	guard_remove(&k->guard, c);
 	routes_remove(&k->routes, &c->routes);
 	shunts_remove(&k->shunts, c);
 }
@@ -99,9 +100,11 @@ static bool service_install(struct kernel *k, struct kernel_handle *c, struct er
 	if (k->install_routes && (!service_check_loop(k, c, err) || !vip_table_has_all(&k->vips, c->vips, c->n_vips, err) ||
 				  !service_add_routes(k, c, err)))
 		return false;
-	if (dataplane_add(&k->dp, c))
-		return true;
-	errtext_set(err, "%s: inbound SPI %08x is in use", c->name, c->in.spi);
+	if (guard_add(&k->guard, c, &k->children, err)) {
+		if (dataplane_add(&k->dp, c))
+			return true;
+		errtext_set(err, "%s: inbound SPI %08x is in use", c->name, c->in.spi);
+	}
 	service_remove_routes(k, c);
 	return false;
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "config/settings.h"
+#include "kernel/xfrm_policy.h"
 #include "util/log.h"
 
 #define SETTING "plugins.kernel-userland."
@@ -107,6 +108,7 @@ static bool userland_open_device(struct kernel *k, const struct settings *settin
 	if (!rtnl_open(&k->rtnl, err))
 		return false;
 	tun_quiet_ipv6(k->device);
+	(void)rtnl_link_no_policy(&k->rtnl, k->ifindex); /* a system without policies needs none of it */
 	(void)rtnl_link_no_addrgen(&k->rtnl, k->ifindex); /* a system without IPv6 has none anyway */
 	e = rtnl_link_up(&k->rtnl, k->ifindex, k->mtu);
 	if (e)
@@ -161,6 +163,13 @@ static bool userland_open_vips(struct kernel *k, const struct settings *settings
 	return vip_table_open(&k->vips, (uint16_t)settings_int(settings, "port", 500), err);
 }
 
+static void userland_open_guard(struct kernel *k, const struct kernel_env *env)
+{
+	k->guard = (struct guard){ .owner = xfrm_owner(settings_int(env->settings, "port", 500)),
+				   .fds = { env->esp_fds4, env->esp_fds6 }, .n_fds = env->esp_n };
+	guard_init(&k->guard);
+}
+
 static void userland_stop(struct kernel *k)
 {
 	dataplane_stop(&k->dp);
@@ -169,6 +178,7 @@ static void userland_stop(struct kernel *k)
 	for (size_t i = 0; i < k->n_rules; i++)
 		(void)rtnl_rule_del(&k->rtnl, &k->rules[i]);
 	routes_clear(&k->routes);
+	guard_close(&k->guard);
 	rtnl_close(&k->monitor);
 	rtnl_close(&k->rtnl);
 	if (k->stream_batch)
@@ -209,6 +219,7 @@ static struct kernel *userland_start(const struct kernel_env *env, struct errtex
 	if (!userland_prepare_sockets(k, env, err) || !userland_open_device(k, env->settings, err) ||
 	    (k->install_routes && !userland_open_routing(k, env->settings, err)) || !userland_open_vips(k, env->settings, err))
 		goto failed;
+	userland_open_guard(k, env);
 	if (!service_start(k, err) || !dataplane_start(&k->dp, err))
 		goto failed;
 	LOG(KNL, LOG_LEVEL_CONTROL, "ESP in user space on %s, MTU %u, %u pair(s) of threads%s", k->device, k->mtu, k->dp.n_lanes,

@@ -3,6 +3,7 @@
 #define USERLAND_USERLAND_H
 
 #include "dataplane.h"
+#include "guard.h"
 #include "kernel/vip.h"
 #include "kernel/spi_pool.h"
 #include "shunt.h"
@@ -32,6 +33,7 @@ struct kernel {
 	struct route_table routes;
 	struct vip_table vips;
 	struct shunt_table shunts;
+	struct guard guard;
 	bool install_routes;
 	bool told_forwarding;
 	struct list children;

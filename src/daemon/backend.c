@@ -69,7 +69,8 @@ bool daemon_open_net(struct daemon *d, struct errtext *err)
 	if (d->kernel_ops->esp_sockets && !d->kernel_ops->esp_sockets(d->settings, &d->n_esp_sockets, err))
 		return false;
 	o.esp_sockets = d->n_esp_sockets;
-	o.udp_encap = o.bypass = d->kernel_ops->udp_encap;
+	o.udp_encap = d->kernel_ops->udp_encap;
+	o.bypass = o.udp_encap || o.esp_sockets > 0; /* the latter has policies for shunts */
 	o.mark = backend_mark(d);
 	backend_draw(d, &o.steer_secret, sizeof(o.steer_secret));
 	if (!result_is_ok(net_open(&o, &d->net, err)))

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/fib_rules.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,14 +14,24 @@
 
 #define ADDR_GEN_MODE_NONE 1
 
-bool rtnl_open(struct rtnl *r, struct errtext *err)
+static bool rtnl_open_protocol(struct rtnl *r, int protocol, struct errtext *err)
 {
-	r->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	r->socket = mnl_socket_open2(protocol, SOCK_CLOEXEC);
 	if (r->socket && mnl_socket_bind(r->socket, 0, MNL_SOCKET_AUTOPID) == 0)
 		return true;
 	errtext_set(err, "cannot open a netlink socket: %s", strerror(errno));
 	rtnl_close(r);
 	return false;
+}
+
+bool rtnl_open(struct rtnl *r, struct errtext *err)
+{
+	return rtnl_open_protocol(r, NETLINK_ROUTE, err);
+}
+
+bool rtnl_open_xfrm(struct rtnl *r, struct errtext *err)
+{
+	return rtnl_open_protocol(r, NETLINK_XFRM, err);
 }
 
 void rtnl_close(struct rtnl *r)
@@ -113,6 +124,21 @@ int rtnl_link_no_addrgen(struct rtnl *r, unsigned ifindex)
 
 	mnl_attr_put_u8(h, IFLA_INET6_ADDR_GEN_MODE, ADDR_GEN_MODE_NONE);
 	mnl_attr_nest_end(h, inet6);
+	mnl_attr_nest_end(h, spec);
+	return rtnl_talk(r, h, NULL, NULL);
+}
+
+int rtnl_link_no_policy(struct rtnl *r, unsigned ifindex)
+{
+	struct rtnl_request q;
+	struct nlmsghdr *h = rtnl_link_begin(r, &q, ifindex, false);
+	struct nlattr *spec = mnl_attr_nest_start(h, IFLA_AF_SPEC);
+	struct nlattr *inet = mnl_attr_nest_start(h, AF_INET);
+	struct nlattr *conf = mnl_attr_nest_start(h, IFLA_INET_CONF);
+
+	mnl_attr_put_u32(h, IPV4_DEVCONF_NOPOLICY, 1);
+	mnl_attr_nest_end(h, conf);
+	mnl_attr_nest_end(h, inet);
 	mnl_attr_nest_end(h, spec);
 	return rtnl_talk(r, h, NULL, NULL);
 }

@@ -49,8 +49,10 @@ struct rtnl_rule {
 };
 
 EXPORT bool rtnl_open(struct rtnl *r, struct errtext *err);
+EXPORT bool rtnl_open_xfrm(struct rtnl *r, struct errtext *err); /* for policies, by rtnl_message.h. False: the kernel has none, perhaps */
 EXPORT void rtnl_close(struct rtnl *r);
 EXPORT int rtnl_link_up(struct rtnl *r, unsigned ifindex, unsigned mtu); /* mtu 0: as it is */
+EXPORT int rtnl_link_no_policy(struct rtnl *r, unsigned ifindex); /* IPv4 packets that come from it meet no IPsec policies */
 EXPORT int rtnl_link_no_addrgen(struct rtnl *r, unsigned ifindex); /* no link-local IPv6 address */
 EXPORT int rtnl_route_set(struct rtnl *r, const struct rtnl_route *route); /* adds or replaces */
 EXPORT int rtnl_route_del(struct rtnl *r, const struct rtnl_route *route);

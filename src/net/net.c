@@ -166,13 +166,15 @@ static struct result open_group(const struct opening *op, int family, bool natt)
 {
 	struct net *net = op->net;
 	const struct net_options *o = &net->options;
+	struct net_options esp = *o; /* each packet would pay for a policy: the backend says when there are some */
 	enum net_sock sock = net_sock_of(family == V6, natt);
 	uint16_t port = natt ? o->port_nat_t : o->port;
 	unsigned total = o->workers + (natt ? o->esp_sockets : 0);
 
+	esp.bypass = false;
 	for (unsigned i = 0; i < total; i++) {
 		const char *step = NULL;
-		int fd = socket_open(family_of[family], port, o, &step);
+		int fd = socket_open(family_of[family], port, i < o->workers ? o : &esp, &step);
 
 		if (fd < 0)
 			return open_fail(op->err, family, port, natt, step);
@@ -192,7 +194,7 @@ static struct result open_tcp(const struct opening *op)
 {
 	const struct net_options *o = &op->net->options;
 	struct tcp_options tcp = { .port = o->tcp_port, .ipv4 = op->net->has[V4], .ipv6 = op->net->has[V6], .mark = o->mark,
-				   .max_message = o->max_packet };
+				   .bypass = o->bypass, .max_message = o->max_packet };
 
 	if (!o->tcp)
 		return result_ok();

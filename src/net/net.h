@@ -28,7 +28,7 @@ struct net_options {
 	unsigned workers; /* 1 to NET_MAX_WORKERS */
 	unsigned esp_sockets; /* per family, for ESP in user space; 0: the kernel has ESP */
 	bool udp_encap;	      /* ESP that comes to the NAT-T port is the kernel's */
-	bool bypass;	      /* IKE passes whatever the kernel's IPsec policies say */
+	bool bypass;	      /* IKE passes whatever the kernel's IPsec policies say; best effort without udp_encap */
 	bool ipv4, ipv6;
 	bool steer;	       /* attach the BPF program; needed with esp_sockets */
 	uint32_t mark;	       /* SO_MARK of all packets sent, 0: none */

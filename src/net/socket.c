@@ -119,7 +119,8 @@ static bool socket_set_options(int fd, int family, uint16_t port, const struct n
 	if (o->udp_encap && port == o->port_nat_t && !socket_set(fd, IPPROTO_UDP, UDP_ENCAP, UDP_ENCAP_ESPINUDP))
 		return false;
 	*step = "IP_XFRM_POLICY";
-	if (o->bypass && !net_bypass_policies(fd, family))
+	/* a kernel that does ESP has policies, others may */
+	if (o->bypass && !net_bypass_policies(fd, family) && o->udp_encap)
 		return false;
 	socket_set_rcvbuf(fd, o->rcvbuf);
 	*step = "SO_REUSEPORT";

@@ -182,7 +182,7 @@ bool tcp_connect(struct tcp *t, struct addr *local, bool bound, const struct add
 
 	if (fd < 0)
 		return false;
-	tcp_socket_prepare(t, fd);
+	tcp_socket_prepare(t, fd, remote->family);
 	/* the port is known from here on: NAT detection covers it (RFC 9329, 6.5) */
 	if (!tcp_bind(fd, local, remote->family) || !tcp_socket_name(fd, &name)) {
 		e = errno;

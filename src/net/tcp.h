@@ -34,6 +34,7 @@ struct tcp_options {
 	uint16_t port; /* to listen on, 0: nobody can connect to us */
 	bool ipv4, ipv6;
 	uint32_t mark;
+	bool bypass; /* as of net_options */
 	unsigned max_message; /* bytes, of a stream without an SA */
 };
 

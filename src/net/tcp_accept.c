@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "net/net.h"
 #include "net/tcp_stream.h"
 #include "proto/limits.h"
 #include "util/log.h"
@@ -23,7 +24,7 @@ static bool tcp_set(int fd, int level, int name, int value)
 	return setsockopt(fd, level, name, &value, sizeof(value)) == 0;
 }
 
-void tcp_socket_prepare(const struct tcp *t, int fd)
+void tcp_socket_prepare(const struct tcp *t, int fd, int family)
 {
 	/* best effort: without them it is slower, or finds out later; a mark that cannot be set is refused for UDP before */
 	(void)tcp_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
@@ -31,6 +32,8 @@ void tcp_socket_prepare(const struct tcp *t, int fd)
 	(void)tcp_set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_MAX);
 	if (t->options.mark)
 		(void)tcp_set(fd, SOL_SOCKET, SO_MARK, (int)t->options.mark);
+	if (t->options.bypass)
+		(void)!net_bypass_policies(fd, family);
 }
 
 bool tcp_socket_name(int fd, struct addr *ret_local)
@@ -165,7 +168,7 @@ static int tcp_listen_one(const struct tcp *t, int family)
 		return -1;
 	any.port = t->options.port;
 	len = addr_to_sockaddr(&any, &sa);
-	tcp_socket_prepare(t, fd);
+	tcp_socket_prepare(t, fd, family);
 	if (tcp_set(fd, SOL_SOCKET, SO_REUSEADDR, 1) && (family == AF_INET || tcp_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
 	    bind(fd, (struct sockaddr *)&sa, len) == 0 && listen(fd, LISTEN_BACKLOG) == 0)
 		return fd;

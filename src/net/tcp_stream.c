@@ -152,7 +152,7 @@ static void stream_try(struct tcp_stream *s, int fd)
 			tcp_stream_broken(s, strerror(errno));
 			return;
 		}
-		tcp_socket_prepare(s->tcp, fd);
+		tcp_socket_prepare(s->tcp, fd, s->remote.family);
 		if (s->bound) {
 			struct addr local = s->local;
 
@@ -232,7 +232,7 @@ void tcp_stream_accept(struct tcp *t, int fd, const struct addr *remote)
 	s = stream_new(t, id, remote);
 	s->source = source;
 	s->state = TCP_STATE_PREFIX;
-	tcp_socket_prepare(t, fd);
+	tcp_socket_prepare(t, fd, remote->family);
 	TCP_COUNT(t, accepted, 1);
 	stream_wait(s, LIMIT_STREAM_WAIT_MS);
 	if (tcp_socket_name(fd, &s->local) && stream_watch(s, fd, EPOLLIN))

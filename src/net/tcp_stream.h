@@ -132,7 +132,7 @@ MUST_CHECK bool tcp_listen(struct tcp *t, struct errtext *err);
 MUST_CHECK bool tcp_listen_watch(struct tcp *t);
 void tcp_listen_close(struct tcp *t);
 /* Options of every connection. */
-void tcp_socket_prepare(const struct tcp *t, int fd);
+void tcp_socket_prepare(const struct tcp *t, int fd, int family);
 void tcp_refuse(struct tcp *t, int fd);
 bool tcp_socket_name(int fd, struct addr *ret_local);
 

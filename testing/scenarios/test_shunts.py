@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Packets that pass in clear or are dropped, whatever tunnels there are."""
+import contextlib
+import socket
+
 import pytest
 
 from lab import conf
-from lab.net import inner, other
-from lab.run import ping, run, wait_until
+from lab.net import OUTER, inner, other
+from lab.run import PATIENCE, ping, run, socket_in, wait_until
 
 TUNNEL = {"local_ts": "10.82.0.0/15", "remote_ts": "10.82.0.0/15", "esp_proposals": "aes128gcm16"}
 
@@ -83,6 +86,82 @@ def test_drop(lab, first):
     assert ping_nets(sun, 83, count=1, limit=0.5) == 0
     moon.stop()
     assert clear_of_rules(moon)
+
+
+class Arriving:
+    """What comes to two UDP ports of a host, the second of which is sure to be reached."""
+
+    def __init__(self, gateway, closed=5001, reached=5000):
+        self.ports = (closed, reached)
+        self.gateway = gateway
+
+    def arrived(self, sender, source, to):
+        """Whether a datagram came to the first port, if one to the second did that was sent after it."""
+        family = socket.AF_INET6 if ":" in to else socket.AF_INET
+        with contextlib.ExitStack() as stack:
+            ends = [stack.enter_context(socket_in(self.gateway.ns, family, socket.SOCK_DGRAM)) for _ in self.ports]
+            out = stack.enter_context(socket_in(sender.ns, family, socket.SOCK_DGRAM))
+            out.bind((source, 0))
+            for end, port in zip(ends, self.ports):
+                end.bind((to, port))
+                out.sendto(b"hello", (to, port))
+            ends[1].settimeout(10 * PATIENCE)
+            assert ends[1].recv(100) == b"hello"
+            ends[0].setblocking(False)
+            try:
+                return ends[0].recv(100) == b"hello"
+            except BlockingIOError:
+                return False
+
+
+def policies(gateway):
+    """But for those of sockets."""
+    return [line.split()[3] for line in run("ip", "xfrm", "policy", ns=gateway.ns).stdout.splitlines() if line.startswith("\tdir in ")]
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_drop_to_the_host(lab, version):
+    """In clear to an address of the host itself: dropped by the kernel; tunnels, IKE and what is excepted pass."""
+    nets = {4: ["0.0.0.0/0", "10.80.0.0/12"], 6: ["::/0", "fd80::/12"]}[version]
+
+    def config(side):
+        host = {"local_ts": inner(side, version), "remote_ts": inner(other(side), version), "esp_proposals": "aes128gcm16"}
+        drop = {"local_ts": nets[0], "remote_ts": nets[1], "mode": "drop"}
+        udp = {"local_ts": nets[0] + "[udp/5000]", "remote_ts": nets[1] + "[udp]", "mode": "pass"}
+        return conf.gateway(side, {"net": conf.connection(side, {"host": host}, version=version), "shunts": {
+            "remote_addrs": "127.0.0.1", "children": {"drop": drop, "again": drop, "udp": udp}}})
+    moon, sun = lab.pair(config("moon"), config("sun"))
+    other_net = conf.inner_net("moon", version, 1)
+    run("ip", "route", "add", other_net, "via", OUTER[version]["moon"], ns=lab.net.ns("gw"))
+    run("ip", "route", "add", other_net, "via", {4: "10.81.2.1", 6: "fd81:2::1"}[version], ns=sun.ns)
+    port = Arriving(moon)
+    clear = (sun, OUTER[version]["sun"], inner("moon", version, 1))
+    assert port.arrived(*clear)
+    moon.swanctl("--install", "--child", "udp")
+    assert port.arrived(*clear) and policies(moon) == []
+    moon.swanctl("--install", "--child", "drop")
+    assert not port.arrived(*clear)
+    # neighbours are found
+    run("ip", "neigh", "flush", "dev", "to-moon", ns=lab.net.ns("gw"))
+    assert not port.arrived(*clear)
+    assert version == 6 or ping(moon.ns, inner("moon", version)) == 3
+    # what is narrower than the shunt comes through its tunnel, and IKE and ESP come from where all is dropped
+    moon.initiate("host")
+    sun.wait_children(1)
+    tunnel = (sun, inner("sun", version), inner("moon", version))
+    assert port.arrived(*tunnel) and moon.ping(version) == 3
+    moon.swanctl("--install", "--child", "again")
+    moon.swanctl("--uninstall", "--child", "drop")
+    assert not port.arrived(*clear) and port.arrived(*tunnel)
+    moon.kill()
+    assert "block" in policies(moon)
+    moon.start()
+    assert policies(moon) == [] and port.arrived(*clear)
+    moon.swanctl("--install", "--child", "drop")
+    moon.swanctl("--install", "--child", "udp")
+    assert not port.arrived(*clear)
+    moon.stop()
+    assert policies(moon) == []
 
 
 def test_one_service(lab):
