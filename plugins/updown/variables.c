@@ -132,6 +132,20 @@ static void environment_add_dns(struct environment *e, const struct hook_child *
 	}
 }
 
+/* All of each family with a number, and the first one without. */
+static void environment_add_vips(struct environment *e, const char *whose, const struct addr *vips, size_t count)
+{
+	unsigned n4 = 0, n6 = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		bool v4 = vips[i].family == AF_INET;
+
+		if (i == 0)
+			environment_add(e, "PLUTO_%s_SOURCEIP=%s", whose, addr_format(&vips[i]).s);
+		environment_add(e, "PLUTO_%s_SOURCEIP%d_%u=%s", whose, v4 ? 4 : 6, v4 ? ++n4 : ++n6, addr_format(&vips[i]).s);
+	}
+}
+
 static void environment_add_ends(struct environment *e, const struct hook_child *c)
 {
 	environment_add(e, "PLUTO_ME=%s", addr_format(&c->local).s);
@@ -171,6 +185,8 @@ char **updown_environment(struct arena *a, const struct hook_child *c, const cha
 	environment_add(&e, "PLUTO_UNIQUEID=%u", c->ike_id);
 	environment_add_ends(&e, c);
 	environment_add_selectors(&e, mine, theirs);
+	environment_add_vips(&e, "MY", c->local_vips, c->n_local_vips);
+	environment_add_vips(&e, "PEER", c->remote_vips, c->n_remote_vips);
 	environment_add_options(&e, c);
 	if (dns)
 		environment_add_dns(&e, c);

@@ -136,6 +136,9 @@ struct conn {
 	enum conn_ocsp ocsp;
 	int keyingtries; /* 0 = for ever */
 	uint64_t rekey_time, reauth_time, over_time, rand_time; /* s; rand_time may exceed the others */
+	size_t n_vips, n_pools;
+	const struct addr *vips;   /* addresses to ask for; any of the family: whichever */
+	const char *const *pools;  /* names, to be tried in this order; they need not be loaded */
 	struct if_id_conf if_id_in, if_id_out; /* of children that have none */
 	size_t n_local_rounds, n_remote_rounds; /* at least one each, in effective order */
 	const struct conn_round *local_rounds, *remote_rounds;

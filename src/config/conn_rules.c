@@ -23,7 +23,6 @@
 	ENTRY(NAME, TREE_LIST, entry_refused_list, .scalar = SCALAR, .refusal = (WHY))
 
 #define WHY_V1 "IKEv1 is not supported"
-#define WHY_VIP "virtual addresses and pools are not supported yet"
 #define WHY_EAP "EAP is not supported yet"
 #define WHY_PPK "post-quantum preshared keys are not supported yet"
 #define WHY_MEDIATION "the mediation extension is not supported"
@@ -54,7 +53,7 @@ static const struct conn_rule conn_keys[] = {
 	VALUE("remote_tcp_port", scalar_uint, .max = 65535, CONN(remote_tcp_port)),
 	ENTRY("proposals", TREE_LIST, entry_proposals, .offset = offsetof(struct conn, proposals),
 	      .max = PROTOCOL_IKE),
-	REFUSED_LIST("vips", scalar_ip, WHY_VIP),
+	ENTRY("vips", TREE_LIST, entry_vips),
 	REFUSED("aggressive", scalar_bool, 0, WHY_V1),
 	REFUSED("pull", scalar_bool, 1, WHY_V1),
 	VALUE("dscp", scalar_dscp, CONN(dscp)),
@@ -75,7 +74,7 @@ static const struct conn_rule conn_keys[] = {
 	VALUE("rekey_time", scalar_time, CONN(rekey_time)),
 	VALUE("over_time", scalar_time, CONN(over_time)),
 	VALUE("rand_time", scalar_time, CONN(rand_time)),
-	REFUSED_LIST("pools", scalar_text, WHY_VIP),
+	ENTRY("pools", TREE_LIST, entry_pools),
 	ENTRY("if_id_in", TREE_VALUE, entry_if_id, CONN(if_id_in), .needs = CONN_NEEDS_SCOPE),
 	ENTRY("if_id_out", TREE_VALUE, entry_if_id, CONN(if_id_out), .needs = CONN_NEEDS_SCOPE),
 	REFUSED("mediation", scalar_bool, 0, WHY_MEDIATION),

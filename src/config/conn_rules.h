@@ -53,9 +53,10 @@ extern const struct conn_rules conn_rules_conn, conn_rules_round, conn_rules_chi
 #define CONN_UNSET UINT64_MAX
 
 conn_scalar_fn scalar_bool, scalar_uint, scalar_time, scalar_size, scalar_word, scalar_action,
-	scalar_dscp, scalar_tfc, scalar_per_cpu, scalar_ip, scalar_text, scalar_id, scalar_oid;
+	scalar_dscp, scalar_tfc, scalar_per_cpu, scalar_text, scalar_id, scalar_oid;
 conn_entry_fn entry_id, entry_auth, entry_endpoints, entry_selectors, entry_proposals, entry_refused_list, entry_mark,
-	entry_if_id, entry_interface, entry_updown, entry_certs, entry_pubkeys, entry_policies;
+	entry_if_id, entry_interface, entry_updown, entry_certs, entry_pubkeys, entry_policies,
+	entry_vips, entry_pools;
 
 /* ---- conn_round.c */
 /* All rounds of one side, in order of `round`, then of appearance. */

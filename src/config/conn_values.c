@@ -113,14 +113,6 @@ bool scalar_per_cpu(const struct conn_rule *rule, struct bytes text, uint64_t *r
 	return bytes_equal_nocase(text, "encap") || scalar_bool(rule, text, ret);
 }
 
-bool scalar_ip(const struct conn_rule *rule, struct bytes text, uint64_t *ret)
-{
-	struct addr a;
-
-	*ret = 1;
-	return addr_parse(text, &a);
-}
-
 bool scalar_text(const struct conn_rule *rule, struct bytes text, uint64_t *ret)
 {
 	*ret = text.n > 0;
@@ -276,6 +268,40 @@ bool entry_endpoints(struct conn_parse *p, const struct conn_rule *rule, const s
 		return true; /* the default */
 	*(local ? &c->local_addrs : &c->remote_addrs) = list;
 	*(local ? &c->n_local : &c->n_remote) = n;
+	return true;
+}
+
+bool entry_vips(struct conn_parse *p, const struct conn_rule *rule, const struct tree *entry, void *section)
+{
+	struct conn *c = section;
+	struct addr *list = arena_array(p->arena, struct addr, entry->count + 1);
+
+	if (entry->count > LIMIT_VIPS)
+		return conn_fail_value(p, rule->name);
+	TREE_FOREACH(it, entry) {
+		struct addr *a = &list[c->n_vips];
+
+		if (!addr_parse(buf_bytes(&it->value), a) || a->scope)
+			return conn_fail_value(p, rule->name);
+		c->n_vips++;
+	}
+	c->vips = list;
+	return true;
+}
+
+bool entry_pools(struct conn_parse *p, const struct conn_rule *rule, const struct tree *entry, void *section)
+{
+	const char **list = arena_array(p->arena, const char *, entry->count + 1);
+	struct conn *c = section;
+
+	TREE_FOREACH(it, entry) {
+		struct bytes text = buf_bytes(&it->value);
+
+		if (!text.n || !value_is_printable(text))
+			return conn_fail_value(p, rule->name);
+		list[c->n_pools++] = conn_keep_text(p, text);
+	}
+	c->pools = list;
 	return true;
 }
 

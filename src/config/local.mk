@@ -21,6 +21,10 @@ libbewick_la_SOURCES += \
 	src/config/credentials.h \
 	src/config/credentials_set.c \
 	src/config/credentials_set.h \
+	src/config/leases.c \
+	src/config/leases.h \
+	src/config/pools.c \
+	src/config/pools.h \
 	src/config/psk_index.c \
 	src/config/psk_index.h \
 	src/config/settings.c \

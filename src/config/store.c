@@ -32,6 +32,7 @@ struct config_store {
 	size_t n_secrets, cap_secrets;
 	struct chunks secrets; /* likewise */
 	struct creds_set *creds;
+	struct pools_set *pools;
 	uint64_t next_serial;
 	struct config *snapshot; /* of the present state, or NULL */
 };
@@ -157,6 +158,7 @@ void config_unref(const struct config *c)
 	chunks_clear(&mine->conn_chunks);
 	chunks_clear(&mine->secret_chunks);
 	credentials_unref(mine->creds);
+	pools_unref(mine->pools);
 	conn_index_free(atomic_load(&mine->conn_index));
 	psk_index_free(atomic_load(&mine->psk_index));
 	free(mine);
@@ -216,6 +218,7 @@ struct config_store *config_store_new(void)
 	s->conns.ops = &conn_ops;
 	s->secrets.ops = &secret_ops;
 	s->creds = creds_set_new();
+	s->pools = pools_set_new();
 	return s;
 }
 
@@ -236,6 +239,7 @@ void config_store_free(struct config_store *s)
 	config_store_clear_secrets(s);
 	chunks_clear(&s->secrets);
 	creds_set_free(s->creds);
+	pools_set_free(s->pools);
 	hashtab_clear(&s->names);
 	hashtab_clear(&s->secret_ids);
 	free(s->slots);
@@ -246,10 +250,12 @@ void config_store_free(struct config_store *s)
 struct config *config_store_snapshot(struct config_store *s)
 {
 	struct credentials *creds = creds_set_snapshot(s->creds);
+	struct pools *pools = pools_set_snapshot(s->pools);
 	struct config *c = s->snapshot;
 
-	if (c && c->creds == creds) {
+	if (c && c->creds == creds && c->pools == pools) {
 		credentials_unref(creds);
+		pools_unref(pools);
 		return config_ref(c);
 	}
 	store_changed(s);
@@ -260,6 +266,7 @@ struct config *config_store_snapshot(struct config_store *s)
 	c->secret_chunks = chunks_copy(&s->secrets);
 	c->n_secrets = s->n_secrets;
 	c->creds = creds;
+	c->pools = pools;
 	s->snapshot = c;
 	return config_ref(c);
 }
@@ -267,6 +274,11 @@ struct config *config_store_snapshot(struct config_store *s)
 struct creds_set *config_store_creds(struct config_store *s)
 {
 	return s->creds;
+}
+
+struct pools_set *config_store_pools(struct config_store *s)
+{
+	return s->pools;
 }
 
 static uint64_t store_hash(const char *name)

@@ -5,10 +5,11 @@
 #include "config/chunks.h"
 #include "config/conn.h"
 #include "config/credentials.h"
+#include "config/pools.h"
 #include "util/secret.h"
 
 /*
- * Snapshots of what was loaded over VICI: connections in order of first loading, shared secrets in
+ * Snapshots of what was loaded over VICI: connections and pools in order of first loading, shared secrets in
  * order of the last. A snapshot is immutable and counted; the store replaces it as a whole.
  * Workers hold one and get the next as mail: look-ups take no lock. Their cost does not grow with
  * the number of connections and secrets, but for the first one in a snapshot, which makes an index.
@@ -30,6 +31,7 @@ struct config {
 	size_t n_conns, n_secrets;
 	struct chunks conn_chunks, secret_chunks;
 	const struct credentials *creds; /* never NULL */
+	const struct pools *pools;       /* likewise */
 	/* made by the first look-up, by whichever thread */
 	_Atomic(void **) conns, secrets;
 	_Atomic(struct conn_index *) conn_index;
@@ -75,5 +77,7 @@ EXPORT bool config_store_remove_secret(struct config_store *s, const char *uniqu
 EXPORT void config_store_clear_secrets(struct config_store *s);
 /* Certificates and keys; what is changed there is in the next snapshot. */
 EXPORT struct creds_set *config_store_creds(struct config_store *s);
+/* Likewise pools of addresses. */
+EXPORT struct pools_set *config_store_pools(struct config_store *s);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include "control/internal.h"
 
-/* Shared secrets; clear-creds; and what clients ask for pools, of which there are none yet. */
+/* Shared secrets; clear-creds. */
 
 static bool shared_type_parse(struct bytes text, enum shared_type *ret)
 {
@@ -137,17 +137,4 @@ void cmd_clear_creds(struct command *cmd)
 	control_flush_certs(c, VICI_CERT_ANY);
 	control_config_changed(c);
 	command_ok(cmd);
-}
-
-/* ---- what there is not yet ---- */
-
-void cmd_get_pools(struct command *cmd)
-{
-	command_reply(cmd); /* a section per pool */
-	command_end(cmd);
-}
-
-void cmd_no_pools(struct command *cmd)
-{
-	command_fail(cmd, "pools of virtual addresses are not supported yet");
 }

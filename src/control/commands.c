@@ -31,7 +31,7 @@ static const struct command_def commands[] = {
 	{ "load-cert", cmd_load_cert },
 	{ "load-conn", cmd_load_conn },
 	{ "load-key", cmd_load_key },
-	{ "load-pool", cmd_no_pools },
+	{ "load-pool", cmd_load_pool },
 	{ "load-shared", cmd_load_shared },
 	{ "load-token", cmd_load_token },
 	{ "rekey", cmd_rekey },
@@ -44,6 +44,7 @@ static const struct command_def commands[] = {
 	{ "unload-authority", cmd_unload_authority },
 	{ "unload-conn", cmd_unload_conn },
 	{ "unload-key", cmd_unload_key },
+	{ "unload-pool", cmd_unload_pool },
 	{ "unload-shared", cmd_unload_shared },
 	{ "version", cmd_version },
 };

@@ -32,6 +32,10 @@ static void hooks_tell_child(struct control *c, const struct ike_info *info, boo
 		.remote = info->remote,
 		.local_id = info->local_id,
 		.remote_id = info->remote_id,
+		.n_local_vips = info->n_local_vips,
+		.n_remote_vips = info->n_remote_vips,
+		.local_vips = info->local_vips,
+		.remote_vips = info->remote_vips,
 		.n_attributes = info->n_attributes,
 		.attributes = info->attributes,
 	};

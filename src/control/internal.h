@@ -373,7 +373,7 @@ command_fn cmd_load_shared, cmd_unload_shared, cmd_get_shared, cmd_clear_creds;
 command_fn cmd_load_cert, cmd_flush_certs, cmd_list_certs;
 command_fn cmd_load_key, cmd_unload_key, cmd_get_keys, cmd_load_token;
 command_fn cmd_load_authority, cmd_unload_authority, cmd_get_authorities, cmd_list_authorities;
-command_fn cmd_get_pools, cmd_no_pools;
+command_fn cmd_load_pool, cmd_unload_pool, cmd_get_pools;
 command_fn cmd_list_sas;
 command_fn cmd_initiate, cmd_terminate, cmd_rekey, cmd_sync_ids;
 command_fn cmd_install, cmd_uninstall, cmd_list_policies;

@@ -13,6 +13,7 @@ control_sources = \
 	src/control/cmd_keys.c \
 	src/control/cmd_list.c \
 	src/control/cmd_list_certs.c \
+	src/control/cmd_pools.c \
 	src/control/cmd_rekey.c \
 	src/control/cmd_sync.c \
 	src/control/commands.c \

@@ -179,6 +179,16 @@ static const char *message_state(enum ike_state state)
 	return ike_state_name(state == IKE_STATE_CLOSED ? IKE_STATE_DELETING : state);
 }
 
+static void message_vips(struct vici_writer *w, const char *key, const struct addr *vips, size_t n)
+{
+	if (n == 0)
+		return;
+	vici_write_list(w, key);
+	for (size_t i = 0; i < n; i++)
+		vici_write_item_str(w, addr_format(&vips[i]).s);
+	vici_write_list_end(w);
+}
+
 static void message_ike_keys(struct vici_writer *w, const struct ike_info *info)
 {
 	bool nat = info->nat_local || info->nat_remote || info->nat_fake;
@@ -204,6 +214,8 @@ static void message_ike_keys(struct vici_writer *w, const struct ike_info *info)
 		message_until(w, "rekey-time", info->has_rekey, info->rekey_s);
 		message_until(w, "reauth-time", info->has_reauth, info->reauth_s);
 	}
+	message_vips(w, "local-vips", info->local_vips, info->n_local_vips);
+	message_vips(w, "remote-vips", info->remote_vips, info->n_remote_vips);
 	message_tasks(w, "tasks-queued", info->queued, info->n_queued);
 	message_tasks(w, "tasks-active", info->active, info->n_active);
 	message_tasks(w, "tasks-passive", info->passive, info->n_passive);

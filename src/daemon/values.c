@@ -85,6 +85,7 @@ static void values_sa(const struct settings *s, struct sa_options *o)
 	o->reuse_ikesa = settings_bool(s, "reuse_ikesa", true);
 	o->message_id_sync = settings_bool(s, "message_id_sync", true);
 	o->attributes_without_vips = settings_bool(s, "attributes_without_vips", false);
+	o->install_virtual_ip = settings_bool(s, "install_virtual_ip", true);
 	o->qcd = settings_bool(s, "qcd.enabled", true);
 	o->hash_and_url = settings_bool(s, "hash_and_url", false);
 	o->signature_authentication = settings_bool(s, "signature_authentication", true);

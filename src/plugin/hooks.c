@@ -102,6 +102,8 @@ struct hook_child *hook_child_dup(struct arena *a, const struct hook_child *chil
 	c->scope.interface = hook_str(a, child->scope.interface);
 	for (size_t i = 0; i < child->n_attributes; i++)
 		attributes[i].value.p = arena_dup(a, attributes[i].value.p, attributes[i].value.n);
+	c->local_vips = arena_dup(a, child->local_vips, child->n_local_vips * sizeof(*c->local_vips));
+	c->remote_vips = arena_dup(a, child->remote_vips, child->n_remote_vips * sizeof(*c->remote_vips));
 	c->attributes = attributes;
 	return c;
 }

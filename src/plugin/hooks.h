@@ -27,6 +27,8 @@ struct hook_child {
 	const char *local_id, *remote_id;
 	struct ts_list local_ts, remote_ts;
 	struct ipsec_scope scope;
+	size_t n_local_vips, n_remote_vips; /* virtual addresses: ours, the peer's */
+	const struct addr *local_vips, *remote_vips;
 	size_t n_attributes; /* that the gateway gave us */
 	const struct attribute *attributes;
 };

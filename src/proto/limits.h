@@ -18,6 +18,9 @@
 #define LIMIT_DELETE_SPIS 1024        /* SPIs in one Delete payload */
 #define LIMIT_CP_ATTRS 128            /* attributes in one CP payload */
 #define LIMIT_CP_KEPT 32              /* attributes that a gateway gave us, or that we give */
+#define LIMIT_VIPS 8                  /* virtual addresses of one IKE_SA */
+#define LIMIT_LEASES_OFFLINE 131072   /* clients of a pool that are remembered when they have gone */
+#define LIMIT_POOL_SIZE 2147483646    /* addresses of one pool: of larger nets the first ones */
 #define LIMIT_CP_VALUE 255            /* bytes of each that we keep */
 #define LIMIT_NONCE_MIN 16            /* RFC 7296, 3.9 */
 #define LIMIT_NONCE_MAX 256

@@ -6,6 +6,7 @@
 #include "sa/address.h"
 #include "sa/deadline.h"
 #include "sa/scope.h"
+#include "sa/vips.h"
 
 /* The replaced one's; the configured one; the trap's, so that the backend sees what the trap waited for; or a new one. */
 static void child_sa_set_reqid(struct child_sa *c, const struct child_sa *old)
@@ -25,8 +26,8 @@ static void child_sa_set_reqid(struct child_sa *c, const struct child_sa *old)
 static void child_sa_leave_trap(struct child_sa *c)
 {
 	struct sa_ctx *ctx = c->ike->ctx;
-	struct ts_list local = ts_resolve(&ctx->arena, c->conf->local_ts, &c->ike->local, 1);
-	struct ts_list remote = ts_resolve(&ctx->arena, c->conf->remote_ts, &c->ike->remote, 1);
+	struct ts_list local = vips_local_ts(c->ike, c->conf->local_ts);
+	struct ts_list remote = vips_remote_ts(c->ike, c->conf->remote_ts);
 
 	if (ts_list_within(child_sa_local_ts(c), local) && ts_list_within(child_sa_remote_ts(c), remote))
 		return;
@@ -140,6 +141,7 @@ enum kernel_status child_sa_install(struct child_sa *c, struct bytes keymat, con
 	struct ike_sa *ike = c->ike;
 	const struct child_conf *conf = c->conf;
 	struct sa_ctx *ctx = ike->ctx;
+	struct addr vips[LIMIT_VIPS];
 
 	if (c->of_trap)
 		child_sa_leave_trap(c);
@@ -175,6 +177,8 @@ enum kernel_status child_sa_install(struct child_sa *c, struct bytes keymat, con
 		.name = conf->name,
 	};
 
+	k.n_vips = vips_addrs(ike, true, vips);
+	k.vips = vips;
 	if (c->scope)
 		k.scope = *c->scope;
 	/* negotiated is what the RFC has; the peer's kernel cuts it shorter */

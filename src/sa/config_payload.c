@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "sa/vips.h"
+
 void sa_attributes_unref(struct sa_attributes *a)
 {
 	if (a && --a->refs == 0)
@@ -27,17 +29,17 @@ static const struct payload_cp *config_payload_find(const struct payload_list *i
 
 static void config_payload_build_request(struct ike_sa *sa, struct builder *b)
 {
-	struct cp_attribute attrs[LIMIT_CP_KEPT];
+	struct cp_attribute attrs[LIMIT_VIPS + LIMIT_CP_KEPT];
 	uint16_t types[LIMIT_CP_KEPT];
-	size_t n;
+	size_t n = vips_put_request(sa, attrs), n_types;
 
 	sa->cp_asked = false;
-	/* RFC 7296, 2.19: a request asks for an address, too; without one it is sent only where the operator wants that */
-	if (!sa->ctx->options.attributes_without_vips)
+	/* RFC 7296 2.19 MUST: a request asks for an address, too; without one it is sent only where the operator wants that */
+	if (!n && !sa->ctx->options.attributes_without_vips)
 		return;
-	n = attributes_wanted(sa->ctx->attributes, types, ARRAY_LEN(types));
-	for (size_t i = 0; i < n; i++)
-		attrs[i] = (struct cp_attribute){ types[i], BYTES_NONE };
+	n_types = attributes_wanted(sa->ctx->attributes, types, ARRAY_LEN(types));
+	for (size_t i = 0; i < n_types; i++)
+		attrs[n++] = (struct cp_attribute){ types[i], BYTES_NONE };
 	if (n)
 		builder_cp(b, CP_REQUEST, attrs, n);
 	sa->cp_asked = n > 0;
@@ -46,6 +48,10 @@ static void config_payload_build_request(struct ike_sa *sa, struct builder *b)
 /* Whether somebody here wants it. */
 static bool config_payload_keeps(const struct ike_sa *sa, const struct cp_attribute *attr)
 {
+	struct addr a;
+
+	if (vip_parse(attr, &a))
+		return false; /* sa/vips.h has looked at it */
 	if (attr->value.n && attr->value.n <= LIMIT_CP_VALUE && attribute_handler_of(sa->ctx->attributes, attr->type))
 		return true;
 	LOG_SA(&sa->log, CFG, LOG_LEVEL_CONTROL, "handling %s attribute failed: %s", cp_attr_name(attr->type),
@@ -101,48 +107,96 @@ static struct bytes config_payload_supported(struct arena *a, const struct cp_at
 	return writer_done(&w);
 }
 
-/* RFC 7296 3.15.1 MUST: a netmask only with an address, which nobody gives here. */
-static bool config_payload_gives(uint16_t type)
+struct reply {
+	size_t n;
+	struct cp_attribute attrs[LIMIT_VIPS + 2 * LIMIT_CP_KEPT + 1]; /* addresses, those of pools, those of plugins, the types of all */
+};
+
+static bool reply_has(const struct reply *r, uint16_t type)
 {
-	return type != CP_ATTR_INTERNAL_IP4_ADDRESS && type != CP_ATTR_INTERNAL_IP6_ADDRESS &&
-	       type != CP_ATTR_INTERNAL_IP4_NETMASK;
+	for (size_t i = 0; i < r->n; i++)
+		if (r->attrs[i].type == type)
+			return true;
+	return false;
+}
+
+/* Addresses are given by sa/vips.h alone. */
+static void reply_add(struct reply *r, uint16_t type, struct bytes value)
+{
+	if (type == CP_ATTR_INTERNAL_IP4_ADDRESS || type == CP_ATTR_INTERNAL_IP6_ADDRESS)
+		return;
+	/* RFC 7296 3.15.1 MUST: one netmask, only with an address */
+	if (type == CP_ATTR_INTERNAL_IP4_NETMASK && (!reply_has(r, CP_ATTR_INTERNAL_IP4_ADDRESS) || reply_has(r, type)))
+		return;
+	r->attrs[r->n++] = (struct cp_attribute){ type, value };
+}
+
+static bool reply_has_value(const struct reply *r, uint16_t type, struct bytes value)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->attrs[i].type == type && bytes_equal(r->attrs[i].value, value))
+			return true;
+	return false;
+}
+
+/* With an address the client gets the attributes of all its pools, what several of them have once. */
+static void reply_add_pools(struct ike_sa *sa, struct reply *r)
+{
+	size_t most = r->n + LIMIT_CP_KEPT;
+
+	for (size_t i = 0; i < sa->conn->n_pools; i++) {
+		const struct pool *pool = pools_find(sa->ctx->config->pools, sa->conn->pools[i]);
+
+		for (size_t k = 0; pool && k < pool->n_attributes && r->n < most; k++) {
+			struct bytes value = bytes_of(pool->attributes[k].data, pool->attributes[k].n);
+
+			if (!reply_has_value(r, pool->attributes[k].type, value))
+				reply_add(r, pool->attributes[k].type, value);
+		}
+	}
+}
+
+static void reply_add_plugins(struct ike_sa *sa, struct reply *r)
+{
+	struct addr vips[LIMIT_VIPS];
+	const struct attribute_query query = { .conn = sa->log.name, .remote_id = &sa->remote_id, .vips = vips,
+					       .n_vips = vips_addrs(sa, false, vips) };
+	struct attribute given[LIMIT_CP_KEPT];
+	size_t n = attributes_provide(sa->ctx->attributes, &query, given, ARRAY_LEN(given));
+
+	for (size_t i = 0; i < n; i++)
+		reply_add(r, given[i].type, given[i].value);
 }
 
 static void config_payload_build_reply(struct ike_sa *sa, struct builder *b)
 {
-	const struct attribute_query query = { .conn = sa->log.name, .remote_id = &sa->remote_id };
-	struct attribute given[LIMIT_CP_KEPT];
-	struct cp_attribute attrs[LIMIT_CP_KEPT + 1];
-	size_t n_given, n = 0;
+	struct reply r = { .n = 0 };
+	size_t n;
 
 	/* RFC 7296 2.19 MUST NOT: no CFG_REPLY without a CFG_REQUEST */
 	if (!sa->cp_asked)
 		return;
-	n_given = attributes_provide(sa->ctx->attributes, &query, given, ARRAY_LEN(given));
-	for (size_t i = 0; i < n_given; i++)
-		if (config_payload_gives(given[i].type))
-			attrs[n++] = (struct cp_attribute){ given[i].type, given[i].value };
+	r.n = vips_put_reply(sa, r.attrs);
+	if (r.n)
+		reply_add_pools(sa, &r);
+	reply_add_plugins(sa, &r);
+	n = r.n;
 	if (sa->cp_supported) {
-		attrs[n] = (struct cp_attribute){ CP_ATTR_SUPPORTED_ATTRIBUTES,
-						  config_payload_supported(&sa->ctx->arena, attrs, n) };
+		r.attrs[n] = (struct cp_attribute){ CP_ATTR_SUPPORTED_ATTRIBUTES,
+						    config_payload_supported(&sa->ctx->arena, r.attrs, n) };
 		n++;
 	}
 	if (n)
-		builder_cp(b, CP_REPLY, attrs, n);
+		builder_cp(b, CP_REPLY, r.attrs, n);
 }
 
 static void config_payload_take_request(struct ike_sa *sa, const struct payload_cp *cp)
 {
-	bool address = false;
-
 	sa->cp_asked = cp != NULL;
 	sa->cp_supported = false;
-	for (size_t i = 0; cp && i < cp->count; i++) {
+	for (size_t i = 0; cp && i < cp->count; i++)
 		sa->cp_supported |= cp->attrs[i].type == CP_ATTR_SUPPORTED_ATTRIBUTES;
-		address |= cp->attrs[i].type == CP_ATTR_INTERNAL_IP4_ADDRESS || cp->attrs[i].type == CP_ATTR_INTERNAL_IP6_ADDRESS;
-	}
-	if (address)
-		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "the peer asks for a virtual address: this version has none to give");
+	vips_take_request(sa, cp);
 }
 
 /* ---- both ---- */
@@ -159,8 +213,13 @@ void config_payload_take(struct ike_sa *sa, const struct payload_list *in)
 {
 	const struct payload_cp *cp = config_payload_find(in, sa->initiator ? CP_REPLY : CP_REQUEST);
 
-	if (!sa->initiator)
+	if (!sa->initiator) {
 		config_payload_take_request(sa, cp);
-	else if (cp && sa->cp_asked)
+		return;
+	}
+	if (!sa->cp_asked)
+		cp = NULL;
+	if (cp)
 		config_payload_take_reply(sa, cp);
+	vips_take_reply(sa, cp);
 }

@@ -7,8 +7,8 @@
 #include "wire/builder.h"
 
 /*
- * Configuration payloads in IKE_AUTH (RFC 7296, 2.19): a client asks for what its plugins can handle, a gateway answers with what
- * its plugins provide. Virtual addresses are neither asked for nor given.
+ * Configuration payloads in IKE_AUTH (RFC 7296, 2.19): a client asks for virtual addresses (sa/vips.h) and for what its plugins can
+ * handle, a gateway answers with addresses and attributes of its pools and with what its plugins provide.
  */
 
 /* What a gateway gave us: immutable, shared by an IKE_SA and its successors, on one thread. */

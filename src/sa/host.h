@@ -184,6 +184,7 @@ struct sa_options {
 	bool reuse_ikesa;
 	bool make_before_break; /* how IKE_SAs are reauthenticated */
 	bool attributes_without_vips; /* ask gateways for attributes though no virtual address is asked for */
+	bool install_virtual_ip;      /* those that a gateway gives us are put onto an interface */
 	uint32_t retry_initiate_interval; /* s until a name is looked up again that has no address; 0: not */
 	uint8_t segment;
 	bool message_id_sync; /* RFC 6311: announced and answered */

@@ -15,6 +15,7 @@
 #include "sa/stream.h"
 #include "sa/successor.h"
 #include "sa/task.h"
+#include "sa/vips.h"
 
 void sa_options_default(struct sa_options *o)
 {
@@ -31,6 +32,7 @@ void sa_options_default(struct sa_options *o)
 		.delete_rekeyed_delay = 5,
 		.keep_alive = 20,
 		.reuse_ikesa = true,
+		.install_virtual_ip = true,
 		.message_id_sync = true,
 		.qcd = true,
 		.mobike_return_check = true,
@@ -176,6 +178,7 @@ static void ike_sa_strip(struct ike_sa *sa)
 		child_sa_free(sa->children);
 	ike_setup_free(sa->setup);
 	sa->setup = NULL;
+	vips_free(sa); /* no child has them any more */
 	sa_attributes_unref(sa->attributes);
 	sa->attributes = NULL;
 	chains_clear(sa);

@@ -14,6 +14,7 @@ struct fragment_set;
 struct mobike_addrs;
 struct sa_attributes;
 struct sa_chains;
+struct sa_vips;
 struct task;
 
 /* An address of a name in local_addrs. */
@@ -124,6 +125,7 @@ struct ike_sa {
 	struct ike_setup *setup;
 	struct child_sa *children;
 	struct sa_attributes *attributes; /* sa/config_payload.h; NULL none */
+	struct sa_vips *vips; /* sa/vips.h; NULL none */
 	struct sa_chains *chains; /* sa/authentication.h: certificates that the peer is believed for; NULL none */
 	struct task *queued, *active, *passive;
 	/* sa/successor.h */
@@ -194,6 +196,7 @@ struct ike_sa {
 	bool offline : 1;    /* no path to the peer is known: requests wait for one */
 	bool cp_asked : 1;   /* a CFG_REQUEST was sent, or came */
 	bool cp_supported : 1; /* it wants to know what we have */
+	bool vips_asked : 1; /* gateway: for a virtual address */
 };
 
 /* A packet that met a trap: what the CHILD_SA is wanted for (RFC 7296, 2.9). */

@@ -5,6 +5,7 @@
 
 #include "sa/config_payload.h"
 #include "sa/task.h"
+#include "sa/vips.h"
 
 static const char *info_id(struct arena *a, const struct id *id)
 {
@@ -113,6 +114,15 @@ static void info_attributes(struct arena *a, const struct ike_sa *sa, struct ike
 		list[i].value.p = arena_dup(a, list[i].value.p, list[i].value.n);
 }
 
+static size_t info_vips(struct arena *a, const struct ike_sa *sa, bool ours, const struct addr **ret)
+{
+	struct addr vips[LIMIT_VIPS];
+	size_t n = vips_addrs(sa, ours, vips);
+
+	*ret = arena_dup(a, vips, n * sizeof(vips[0]));
+	return n;
+}
+
 struct ike_info *ike_info_new(const struct ike_sa *sa, const struct child_sa *child, bool no_children)
 {
 	struct ike_info *info = xcalloc(1, sizeof(*info));
@@ -144,6 +154,8 @@ struct ike_info *ike_info_new(const struct ike_sa *sa, const struct child_sa *ch
 	info->n_active = info_tasks(a, sa->active, &info->active);
 	info->n_passive = info_tasks(a, sa->passive, &info->passive);
 	info->origin_id = sa->origin_id;
+	info->n_local_vips = info_vips(a, sa, true, &info->local_vips);
+	info->n_remote_vips = info_vips(a, sa, false, &info->remote_vips);
 	info_attributes(a, sa, info);
 	if (!no_children)
 		info_children(sa, child, info);

@@ -51,6 +51,8 @@ struct ike_info {
 	size_t n_children;
 	struct child_info *children;
 	uint32_t origin_id; /* of the first one of its line of rekeyings */
+	size_t n_local_vips, n_remote_vips; /* virtual addresses: given to us, to the peer */
+	const struct addr *local_vips, *remote_vips;
 	size_t n_attributes; /* that the peer gave us (sa/config_payload.h) */
 	const struct attribute *attributes;
 };

@@ -92,5 +92,9 @@ libbewick_la_SOURCES += \
 	src/sa/tasks/ike_rekey_respond.c \
 	src/sa/tasks/tasks.c \
 	src/sa/tasks/tasks.h \
+	src/sa/vips.c \
+	src/sa/vips.h \
+	src/sa/vips_client.c \
+	src/sa/vips_gateway.c \
 	src/sa/window.c \
 	src/sa/window.h

@@ -5,6 +5,7 @@
 
 #include "sa/deadline.h"
 #include "sa/task.h"
+#include "sa/vips.h"
 
 /* ---- children of the old one ---- */
 
@@ -314,6 +315,8 @@ void reauth_ended(struct ike_sa *sa)
 	       sa->log.id);
 	reauth_ask_all(new_sa, sa);
 	reauth_move_queue(new_sa, sa);
+	/* addresses that the gateway gave stay where they are, and are asked for again */
+	vips_pass(sa, new_sa);
 	ike_sa_initiate(new_sa, NULL, (struct sa_request){ 0 });
 }
 

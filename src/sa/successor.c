@@ -98,6 +98,7 @@ static void successor_inherit(struct ike_sa *sa, const struct ike_sa *old)
 	config_payload_inherit(sa, old);
 	chains_inherit(sa, old);
 	sa->origin_id = old->origin_id;
+	sa->vips_asked = old->vips_asked;
 	sa->was_id = old->log.id;
 }
 
@@ -224,7 +225,9 @@ void successor_replace(struct ike_sa *old, struct ike_sa *sa)
 	old->announced = false;
 	ctx->ops->inherited(ctx->host, sa, old);
 	successor_deadlines(old, sa); /* the event tells them */
+	sa->vips = old->vips; /* both are told of with them */
 	ctx->ops->rekeyed(ctx->host, old, NULL, sa, NULL);
+	old->vips = NULL;
 	ike_sa_move(old, IKE_EVENT_REPLACED);
 	successor_link(old, sa);
 	successor_old_deadlines(old);

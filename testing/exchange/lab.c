@@ -994,6 +994,7 @@ void lab_check(struct lab *lab)
 		}
 		ck_assert_uint_eq(e->kernel_children, with_handle);
 		ck_assert_uint_eq(e->kernel_spis, with_spi);
+		lab_check_vips(e);
 	}
 	lab_check_modes(lab);
 }

@@ -24,6 +24,7 @@
 #define LAB_REPLIES 512
 #define LAB_CLAIMS 64
 #define LAB_LOCALS 8
+#define LAB_VIPS 32
 #define LAB_STREAMS 32
 #define LAB_RESERVED 16
 
@@ -97,6 +98,10 @@ struct lab_end {
 	struct addr locals[LAB_LOCALS];
 	size_t n_locals;
 	bool kernel_fail_move;
+	struct addr vips[LAB_VIPS]; /* on interfaces, as often as they were put there */
+	size_t n_vips;
+	unsigned vips_added; /* ever */
+	bool kernel_fail_vip;
 	bool asleep; /* its time stands still */
 	unsigned silent_ends; /* of IKE_SAs whose peer was taken for dead */
 	uint64_t reserved[LAB_RESERVED]; /* SPIs that are proposed for successors */
@@ -187,6 +192,11 @@ void lab_choose(struct lab *lab, size_t i);
 const struct addr *lab_sent_to(const struct child_sa *c);
 /* The end has these addresses from now on, with blanks between them and a plus before virtual ones; its IKE_SAs look at that. */
 void lab_roam(struct lab_end *e, const char *addrs);
+
+/* The virtual addresses that an IKE_SA has, with blanks between them. */
+const char *lab_vips(const struct ike_sa *sa);
+/* "1/2": addresses of the pool of that name that are in use, and that were. */
+const char *lab_pool(const struct lab_end *e, const char *name);
 
 /* Where the backend has a child. */
 const struct kernel_move *lab_place_of(const struct child_sa *c);

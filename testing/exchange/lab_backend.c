@@ -187,6 +187,32 @@ static void lab_kernel_advance(struct kernel *k, struct kernel_handle *h, uint64
 	((struct lab_child *)h)->seq_out += delta;
 }
 
+static bool lab_vip_add(struct kernel *k, const struct kernel_vip *vip, struct errtext *err)
+{
+	struct lab_end *e = (struct lab_end *)k;
+
+	ck_assert(vip->local.family != 0);
+	if (e->kernel_fail_vip) {
+		errtext_set(err, "told to fail");
+		return false;
+	}
+	ck_assert_uint_lt(e->n_vips, LAB_VIPS);
+	e->vips[e->n_vips++] = vip->addr;
+	e->vips_added++;
+	return true;
+}
+
+static void lab_vip_remove(struct kernel *k, const struct kernel_vip *vip)
+{
+	struct lab_end *e = (struct lab_end *)k;
+	size_t i = 0;
+
+	while (i < e->n_vips && !addr_equal(&e->vips[i], &vip->addr))
+		i++;
+	ck_assert_msg(i < e->n_vips, "%s is not there", addr_format(&vip->addr).s);
+	e->vips[i] = e->vips[--e->n_vips];
+}
+
 const struct kernel_ops lab_kernel_ops = {
 	.name = "mock",
 	.spi_alloc = lab_spi_alloc,
@@ -197,6 +223,8 @@ const struct kernel_ops lab_kernel_ops = {
 	.query = lab_query,
 	.update = lab_update,
 	.advance = lab_kernel_advance,
+	.vip_add = lab_vip_add,
+	.vip_remove = lab_vip_remove,
 };
 
 const struct addr *lab_sent_to(const struct child_sa *c)

@@ -22,6 +22,8 @@ struct lab_child {
 extern const struct kernel_ops lab_kernel_ops;
 /* Both ends of a pair of SAs treat packets alike. */
 void lab_check_modes(const struct lab *lab);
+/* Virtual addresses are on interfaces, and out of pools, as long as an IKE_SA has them. */
+void lab_check_vips(const struct lab_end *e);
 struct crypto_registry *lab_registry(void); /* of the process */
 
 void lab_put(struct lab_end *e, const struct addr *local, const struct addr *remote, struct bytes msg);

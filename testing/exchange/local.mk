@@ -11,6 +11,7 @@ test_exchange_SOURCES = testing/lib/corpus.c testing/lib/corpus.h \
 	testing/exchange/lab_seeds.c \
 	testing/exchange/lab_private.h \
 	testing/exchange/lab_unknown.c \
+	testing/exchange/lab_vips.c \
 	testing/exchange/lab.h \
 	testing/exchange/main.c \
 	testing/exchange/suites.h \
@@ -49,6 +50,7 @@ test_exchange_SOURCES = testing/lib/corpus.c testing/lib/corpus.h \
 	testing/exchange/test_storm.c \
 	testing/exchange/test_stream.c \
 	testing/exchange/test_traps.c \
+	testing/exchange/test_vips.c \
 	testing/fuzz/fuzz.h \
 	testing/fuzz/fuzz_sa.c \
 	testing/fuzz/sa_forge.c \

@@ -40,6 +40,7 @@ int main(void)
 	srunner_add_suite(r, fuzz_suite());
 	srunner_add_suite(r, sync_suite());
 	srunner_add_suite(r, traps_suite());
+	srunner_add_suite(r, vips_suite());
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
 	srunner_free(r);

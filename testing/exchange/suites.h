@@ -35,6 +35,7 @@ Suite *storm_suite(void);
 Suite *stream_suite(void);
 Suite *sync_suite(void);
 Suite *traps_suite(void);
+Suite *vips_suite(void);
 Suite *rfc_suite(void);
 Suite *rfc_rekey_suite(void);
 

@@ -66,6 +66,7 @@ fuzz_sa_SOURCES = \
 	testing/exchange/lab_backend.c \
 	testing/exchange/lab_plugins.c \
 	testing/exchange/lab_unknown.c \
+	testing/exchange/lab_vips.c \
 	testing/exchange/lab_private.h \
 	testing/exchange/lab.h \
 	testing/fuzz/check_abort.c \
@@ -92,6 +93,7 @@ fuzz_fragment_SOURCES = \
 	testing/exchange/lab_backend.c \
 	testing/exchange/lab_plugins.c \
 	testing/exchange/lab_unknown.c \
+	testing/exchange/lab_vips.c \
 	testing/exchange/lab_private.h \
 	testing/exchange/lab.h \
 	testing/fuzz/check_abort.c \

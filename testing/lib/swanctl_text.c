@@ -7,7 +7,8 @@
 static void text_make_lists(struct tree *section)
 {
 	static const char *const keys[] = { "local_addrs", "remote_addrs", "proposals", "esp_proposals",
-					    "local_ts", "remote_ts" };
+					    "local_ts", "remote_ts", "vips", "pools", "dns", "subnet", "netmask",
+					    "28672" };
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
 		struct tree *t = tree_find(section, keys[i]);
@@ -44,6 +45,19 @@ static bool text_connections(struct config_store *store, const struct tree *root
 	return true;
 }
 
+static bool text_pools(struct config_store *store, const struct tree *root, struct errtext *err)
+{
+	struct tree *section = tree_find(root, "pools");
+
+	for (struct tree *t = section ? section->first : NULL; t; t = t->next) {
+		struct pool *pool = pool_parse(t, err);
+
+		if (!pool || !pools_set_put(config_store_pools(store), pool, err))
+			return false;
+	}
+	return true;
+}
+
 struct config *swanctl_text_load(const char *text, const char *name, const struct conn_env *env, struct errtext *err)
 {
 	struct config_store *store = config_store_new();
@@ -52,7 +66,7 @@ struct config *swanctl_text_load(const char *text, const char *name, const struc
 
 	if (root) {
 		text_make_lists(root);
-		if (text_connections(store, root, env, err)) {
+		if (text_pools(store, root, err) && text_connections(store, root, env, err)) {
 			secrets = tree_find(root, "secrets");
 			for (struct tree *t = secrets ? secrets->first : NULL; t; t = t->next)
 				config_store_put_secret(store, t->name, SHARED_IKE, NULL, 0,

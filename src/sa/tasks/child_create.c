@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sa/collision.h"
 #include "sa/tasks/child.h"
+#include "sa/vips.h"
 
 /*
  * A new CHILD_SA, in IKE_AUTH or CREATE_CHILD_SA (RFC 7296, 1.2 and 1.3.1). Its failure is never the
@@ -80,6 +81,8 @@ static enum outcome create_prepare(struct ike_sa *sa, struct task *t)
 
 	if (n->child_id)
 		return OUTCOME_DONE; /* asked again: everything is there */
+	if (n->acquired)
+		vips_acquire(sa, &n->acquire);
 	if (create_is_duplicate(sa, n)) {
 		n->failed = true;
 		task_request_done(sa, t, CAUSE_DUPLICATE, "it exists already");
@@ -122,10 +125,12 @@ static const struct child_conf *create_choose(struct ike_sa *sa, struct ts_list 
 
 	for (size_t i = 0; i < sa->conn->n_children; i++) {
 		const struct child_conf *conf = &sa->conn->children[i];
-		struct ts_list local = ts_resolve(a, conf->local_ts, &sa->local, 1);
-		struct ts_list remote = ts_resolve(a, conf->remote_ts, &sa->remote, 1);
+		struct ts_list local = vips_local_ts(sa, conf->local_ts);
+		struct ts_list remote = vips_remote_ts(sa, conf->remote_ts);
 		struct ts_list l = ts_narrow(a, local, tsr), r = ts_narrow(a, remote, tsi);
-		int score = l.count && r.count ? create_score(local, remote, tsi, tsr) : 0;
+		/* who asks for an address cannot name it: that it asks for any says nothing */
+		bool blind = sa->vips && !sa->vips->ours && vips_are_needed(conf->remote_ts);
+		int score = l.count && r.count ? create_score(local, remote, blind ? r : tsi, tsr) : 0;
 
 		if (score <= best_score || child_conf_is_shunt(conf))
 			continue;
@@ -186,6 +191,9 @@ static enum outcome create_process_request(struct ike_sa *sa, struct task *t, co
 		return negotiate_answer_refusal(sa, n, CAUSE_POLICY, why, notify);
 	if (negotiate_check_request(sa, n, in) != OUTCOME_DONE)
 		return OUTCOME_IKE_FATAL;
+	why = vips_refusal(sa, &notify);
+	if (why)
+		return negotiate_answer_refusal(sa, n, CAUSE_POLICY, why, notify);
 	if (negotiate_asks_transport(in))
 		n->conf = create_choose(sa, negotiate_nat_selectors(sa, tsi->ts, false), negotiate_nat_selectors(sa, tsr->ts, true),
 					&local, &remote);

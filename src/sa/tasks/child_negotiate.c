@@ -2,6 +2,7 @@
 #include "sa/address.h"
 #include "sa/deadline.h"
 #include "sa/tasks/child.h"
+#include "sa/vips.h"
 
 /* What both roles of a negotiation share: how it ends, keys and installation, what we offer. */
 
@@ -259,8 +260,8 @@ void negotiate_selectors(struct ike_sa *sa, const struct child_negotiation *n, c
 	struct arena *a = &sa->ctx->arena;
 
 	/* RFC 7296, 2.9: what "dynamic" stands for is known only now */
-	*ret_local = ts_resolve(a, conf->local_ts, &sa->local, 1);
-	*ret_remote = ts_resolve(a, conf->remote_ts, &sa->remote, 1);
+	*ret_local = vips_local_ts(sa, conf->local_ts);
+	*ret_remote = vips_remote_ts(sa, conf->remote_ts);
 	if (n->acquired)
 		negotiate_acquired(a, n, ret_local, ret_remote);
 	/* RFC 7296, 2.9.2 MUST: not narrower than the one it replaces */

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sa/tasks/child.h"
+#include "sa/vips.h"
 
 /* The initiator's side of a negotiation. */
+
+static const char negotiate_no_vip[] = "we asked for a virtual address (vips), which local_ts needs, and the gateway gave none";
 
 enum outcome negotiate_prepare(struct ike_sa *sa, struct child_negotiation *n)
 {
@@ -12,6 +15,8 @@ enum outcome negotiate_prepare(struct ike_sa *sa, struct child_negotiation *n)
 	struct child_sa *c;
 	enum kernel_status status;
 
+	if (vips_are_missing(sa, n->conf))
+		return negotiate_without(sa, n, CAUSE_PEER_ERROR, negotiate_no_vip, negotiate_no_vip);
 	c = child_sa_new(sa, n->conn, n->conf, old);
 	c->mode = (uint8_t)negotiate_mode(sa, n);
 	n->child_id = c->id;
@@ -231,6 +236,11 @@ enum outcome negotiate_process_response(struct ike_sa *sa, struct child_negotiat
 	}
 	if (!negotiate_selectors_fit(c, local, remote))
 		return negotiate_bad_answer(sa, n, CAUSE_SELECTORS, "the peer widened the traffic selectors");
+	if (vips_are_missing(sa, n->conf))
+		return negotiate_bad_answer(sa, n, CAUSE_PEER_ERROR, negotiate_no_vip);
+	local = vips_narrow_answer(sa, n->conf->local_ts, local);
+	if (!local.count)
+		return negotiate_bad_answer(sa, n, CAUSE_SELECTORS, "the peer accepted other traffic selectors than for the virtual address that it gave");
 	why = negotiate_take_mode(sa, n, in);
 	if (why)
 		return negotiate_bad_answer(sa, n, CAUSE_PEER_ERROR, why);

@@ -402,9 +402,6 @@ static const struct {
 	{ { 'c', "proposals", "aes256-sha384-x25519-ke1_mlkem768" },
 	  "unsupported: proposals = aes256-sha384-x25519-ke1_mlkem768 (additional key exchanges are not "
 	  "supported yet)" },
-	{ { 'c', "vips", "0.0.0.0, ::" },
-	  "unsupported: vips = 0.0.0.0 (virtual addresses and pools are not supported yet)" },
-	{ { 'c', "pools", "p" }, "unsupported: pools = p (virtual addresses and pools are not supported yet)" },
 	{ { 'c', "ppk_id", "a" }, "unsupported: ppk_id = a (post-quantum preshared keys are not supported yet)" },
 	{ { 'c', "ppk_required", "yes" },
 	  "unsupported: ppk_required = yes (post-quantum preshared keys are not supported yet)" },

@@ -171,8 +171,6 @@ START_TEST(what_there_is_not_yet_says_so)
 	ck_message("");
 	peer_ask(&p, "list-policies", "trap", "yes", NULL);
 	ck_message("");
-	peer_ask(&p, "load-pool", NULL);
-	peer_failed(&p, "pools of virtual addresses are not supported yet");
 	peer_packet(&p, VICI_CMD_REQUEST, "redirect", NULL);
 	peer_recv(&p, VICI_CMD_UNKNOWN);
 }

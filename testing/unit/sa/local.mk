@@ -8,6 +8,7 @@ test_sa_SOURCES = testing/lib/corpus.c testing/lib/corpus.h \
 	testing/exchange/lab_backend.c \
 	testing/exchange/lab_plugins.c \
 	testing/exchange/lab_unknown.c \
+	testing/exchange/lab_vips.c \
 	testing/exchange/lab_private.h \
 	testing/exchange/lab.h \
 	testing/fuzz/fuzz.h \
