@@ -12,6 +12,7 @@ include testing/unit/net/local.mk
 include testing/unit/kernel/local.mk
 include testing/unit/curl/local.mk
 include testing/unit/netlink/local.mk
+include testing/unit/vips/local.mk
 include testing/unit/auth/local.mk
 include testing/unit/config/local.mk
 include testing/unit/sa/local.mk

@@ -460,7 +460,7 @@ static bool route_may_be_gone(const struct route *route, const struct addr *a, u
 }
 
 /* With an address may go all routes of its device. */
-void routes_forget(void *table, const struct addr *a, unsigned ifindex)
+void routes_forget(void *table, const struct addr *a, bool vip, unsigned ifindex)
 {
 	struct route_table *t = table;
 

@@ -95,7 +95,7 @@ EXPORT int rtnl_monitor_open(struct rtnl *r, enum rtnl_watch what); /* 0 or errn
 EXPORT int rtnl_monitor_fd(const struct rtnl *r);
 /* An address went (with its device), or (none) a device. The kernel drops routes that use it. None and 0: changes were lost, anything
  * may be gone. */
-typedef void rtnl_gone_fn(void *arg, const struct addr *a, unsigned ifindex);
+typedef void rtnl_gone_fn(void *arg, const struct addr *a, bool vip, unsigned ifindex);
 /* Reads all that is there. True: something changed. */
 EXPORT bool rtnl_monitor_read(struct rtnl *r, uint32_t but, rtnl_gone_fn *gone, void *arg);
 

@@ -86,7 +86,7 @@ static void rtnl_see_link(struct rtnl_change_arg *want, const struct nlmsghdr *h
 
 	want->any = true;
 	if (h->nlmsg_type == RTM_DELLINK || !(ifi->ifi_flags & 1 /* IFF_UP */))
-		want->gone(want->arg, &none, (unsigned)ifi->ifi_index);
+		want->gone(want->arg, &none, false, (unsigned)ifi->ifi_index);
 }
 
 static void rtnl_see_route(struct rtnl_change_arg *want, const struct nlmsghdr *h)
@@ -114,7 +114,7 @@ static int rtnl_change_cb(const struct nlmsghdr *h, void *arg)
 	case RTM_DELADDR:
 		want->any = true;
 		if (rtnl_addr_of(h, &a, &vip))
-			want->gone(want->arg, &a, ((const struct ifaddrmsg *)mnl_nlmsg_get_payload(h))->ifa_index);
+			want->gone(want->arg, &a, vip, ((const struct ifaddrmsg *)mnl_nlmsg_get_payload(h))->ifa_index);
 		break;
 	case RTM_NEWLINK:
 	case RTM_DELLINK:
@@ -140,7 +140,7 @@ bool rtnl_monitor_read(struct rtnl *r, uint32_t but, rtnl_gone_fn *gone, void *a
 	while ((n = mnl_socket_recvfrom(r->socket, buffer, RTNL_BUFFER)) != 0) {
 		if (n < 0 && errno == ENOBUFS) {
 			want.any = true;
-			gone(arg, &none, 0);
+			gone(arg, &none, false, 0);
 		} else if (n < 0 && errno != EINTR) {
 			break;
 		} else if (n > 0) {

@@ -77,15 +77,23 @@ static void vip_set_state(struct vip_table *t, struct vip *v, enum vip_state sta
 
 /* ---- where it goes ---- */
 
-/* Where it is it stays; a host whose links are all down has a loopback device. */
+static bool vip_goes_onto_link(const struct vip_table *t, const struct vip *v)
+{
+	return !v->if_id && !t->on && !t->device;
+}
+
+/*
+ * Once on the loopback device it stays there. A link that loses our outer address is left, too: when it gets another one IPv4 would
+ * find ours first, as the source of what asks for none.
+ */
 static bool vip_place_on_link(struct vip_table *t, const struct vip *v, struct vip_place *ret, struct errtext *why)
 {
-	ret->ifindex = v->state == VIP_OURS ? v->ifindex : 0;
-	if (!ret->ifindex)
-		(void)rtnl_addr_find(&t->rtnl, &v->local, &ret->ifindex);
-	if (ret->ifindex && rtnl_link_is_up(&t->rtnl, ret->ifindex))
+	unsigned loopback = if_nametoindex("lo");
+
+	if ((v->state != VIP_OURS || v->ifindex != loopback) && rtnl_addr_find(&t->rtnl, &v->local, &ret->ifindex) &&
+	    rtnl_link_is_up(&t->rtnl, ret->ifindex))
 		return true;
-	ret->ifindex = if_nametoindex("lo");
+	ret->ifindex = loopback;
 	if (ret->ifindex && rtnl_link_is_up(&t->rtnl, ret->ifindex))
 		return true;
 	errtext_set(why, "neither the link of %s nor the loopback device is up", addr_format(&v->local).s);
@@ -101,17 +109,17 @@ static bool vip_find_place(struct vip_table *t, const struct vip *v, struct vip_
 			errtext_set(why, "there is no XFRM interface with id %u", v->if_id);
 			return false;
 		}
+	} else if (vip_goes_onto_link(t, v)) {
+		return vip_place_on_link(t, v, ret, why);
 	} else if (t->on) {
 		ret->ifindex = if_nametoindex(t->on);
 		if (!ret->ifindex) {
 			errtext_set(why, "there is no interface named %s (install_virtual_ip_on)", t->on);
 			return false;
 		}
-	} else if (t->device) {
+	} else {
 		ret->ifindex = t->device;
 		ret->tunnel = true;
-	} else {
-		return vip_place_on_link(t, v, ret, why);
 	}
 	if (rtnl_link_is_up(ret->rtnl, ret->ifindex))
 		return true;
@@ -296,26 +304,34 @@ static void vip_suspect(struct vip_table *t, struct vip *v)
 
 struct vip_gone {
 	struct vip_table *t;
-	unsigned ifindex; /* 0: any */
+	const struct addr *addr; /* not of a virtual one; none: a link */
+	unsigned ifindex;        /* a link's, 0 any */
 };
 
-static void vip_gone_with_link(struct hashnode *node, void *arg)
+static bool vip_depends(const struct vip *v, const struct vip_gone *g)
+{
+	if (g->addr->family)
+		return vip_goes_onto_link(g->t, v) && addr_equal_ip(&v->local, g->addr);
+	return !g->ifindex || v->state == VIP_HOSTS || (v->rtnl == &g->t->rtnl && v->ifindex == g->ifindex);
+}
+
+static void vip_gone_with(struct hashnode *node, void *arg)
 {
 	struct vip *v = container_of(node, struct vip, node);
 	struct vip_gone *g = arg;
 
-	if (!g->ifindex || v->state == VIP_HOSTS || (v->rtnl == &g->t->rtnl && v->ifindex == g->ifindex))
+	if (vip_depends(v, g))
 		vip_suspect(g->t, v);
 }
 
-static void vip_gone(void *table, const struct addr *a, unsigned ifindex)
+static void vip_gone(void *table, const struct addr *a, bool vip, unsigned ifindex)
 {
-	struct vip_gone g = { table, ifindex };
+	struct vip_gone g = { table, a, ifindex };
 
-	if (!a->family) {
-		hashtab_walk(&g.t->all, vip_gone_with_link, &g);
+	if (!vip)
+		hashtab_walk(&g.t->all, vip_gone_with, &g);
+	if (!a->family)
 		return;
-	}
 	for (struct vip *v = vip_first(g.t, a); v; v = vip_after(v))
 		vip_suspect(g.t, v);
 }

@@ -11,7 +11,7 @@
  *
  *	with an interface id  onto the XFRM interface that has it
  *	else                  onto install_virtual_ip_on, or what the backend has chosen (`device`)
- *	else                  onto the link of our outer address; when that goes down or away, onto the loopback device
+ *	else                  onto the link of our outer address; when one of them goes, onto the loopback device
  *
  * It waits while the interface is not there or down, and is put back when it vanishes. What the host had before stays the host's. All have
  * VIP_METRIC, by which the rest of the daemon knows them (net/watch.h) and the next life what a killed one left. One thread's.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <string.h>
 
 #include "config/settings.h"
@@ -31,11 +32,18 @@ static void bench_event(void *arg, const struct kernel_event *ev)
 
 void bench_open(struct bench *b, struct fake_kernel *fake)
 {
+	bench_open_with(b, fake, "install_routes = no");
+}
+
+void bench_open_with(struct bench *b, struct fake_kernel *fake, const char *settings)
+{
 	struct kernel_env env = { .event = bench_event, .event_arg = b };
 	struct errtext err = { "" };
 	struct nl_io io;
+	char text[256];
 
-	*b = (struct bench){ .fake = fake ? fake : fake_new(), .settings = settings_from_text("bewickd { install_routes = no }", &err) };
+	(void)snprintf(text, sizeof(text), "bewickd {\n%s\n}", settings);
+	*b = (struct bench){ .fake = fake ? fake : fake_new(), .settings = settings_from_text(text, &err) };
 	env.settings = b->settings;
 	b->k = backend_new(&env);
 	ck_assert(backend_settings(b->k, b->settings, &err));

@@ -31,6 +31,7 @@ struct bench {
 };
 
 void bench_open(struct bench *b, struct fake_kernel *fake); /* fake NULL: a new one */
+void bench_open_with(struct bench *b, struct fake_kernel *fake, const char *settings);
 void bench_close(struct bench *b);                          /* the fake is freed */
 void bench_turn(struct bench *b);
 struct kernel_done bench_done(struct bench *b);
