@@ -35,6 +35,8 @@ libbewick_la_SOURCES += \
 	src/crypto/signer.c \
 	src/crypto/signer.h \
 	src/crypto/signer_confine.c \
+	src/crypto/signer_keeper.c \
+	src/crypto/signer_keeper.h \
 	src/crypto/signer_process.c \
 	src/crypto/signer_process.h \
 	src/crypto/token.c \

@@ -22,6 +22,11 @@ EXPORT void signer_stop(struct signer *s);
 EXPORT struct private_key *signer_key_parse(struct signer *s, struct bytes data, enum key_type expected, struct errtext *err);
 
 EXPORT pid_t signer_pid(struct signer *s); /* 0: it has ended */
+EXPORT const char *signer_lacks(const struct signer *s); /* what its confinement lacks here; "": nothing */
+/* When it has ended another one is begun, which has no keys: those made before sign no more, and say that they must be loaded again. The
+ * descriptor becomes readable then; signer_look takes notice, and logs. False: it is not to be watched any more. */
+EXPORT int signer_fd(struct signer *s);
+EXPORT bool signer_look(struct signer *s);
 
 struct token_module_conf {
 	const char *name, *path;

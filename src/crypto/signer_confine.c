@@ -15,13 +15,15 @@
 #define CONFINE_ARCH AUDIT_ARCH_X86_64
 #elif defined(__aarch64__)
 #define CONFINE_ARCH AUDIT_ARCH_AARCH64
+#elif defined(__riscv) && __riscv_xlen == 64
+#define CONFINE_ARCH AUDIT_ARCH_RISCV64
 #endif
 
 #ifdef CONFINE_ARCH
 #define ALLOW(name)                                                                                                              \
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##name, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 
-bool signer_confine(void)
+bool signer_confine(const char **ret_lacks)
 {
 	static const struct sock_filter rules[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
@@ -56,13 +58,17 @@ bool signer_confine(void)
 	};
 	struct sock_fprog program = { ARRAY_LEN(rules), (struct sock_filter *)(uintptr_t)rules };
 
+	*ret_lacks = "";
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) == 0)
+		return true;
 	/* A kernel without filters is no reason to keep keys among the packets. */
-	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) == 0 || errno == ENOSYS ||
-	       errno == EINVAL;
+	*ret_lacks = "its system calls are not filtered, for which the kernel lacks seccomp";
+	return errno == ENOSYS || errno == EINVAL;
 }
 #else
-bool signer_confine(void)
+bool signer_confine(const char **ret_lacks)
 {
+	*ret_lacks = "its system calls are not filtered, as their numbers on this machine are not known here";
 	return true;
 }
 #endif

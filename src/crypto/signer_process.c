@@ -253,7 +253,7 @@ static void process_warm_up(void)
 	buf_free(&made);
 }
 
-static const char *process_prepare(const int channels[SIGNER_CHANNELS], pthread_t threads[SIGNER_CHANNELS])
+static const char *process_prepare(const int channels[SIGNER_CHANNELS], pthread_t threads[SIGNER_CHANNELS], const char **ret_lacks)
 {
 	(void)prctl(PR_SET_NAME, "bewick-signer", 0, 0, 0);
 	process_ignore_signals();
@@ -270,7 +270,7 @@ static const char *process_prepare(const int channels[SIGNER_CHANNELS], pthread_
 	(void)pthread_barrier_wait(&threads_begun);
 	if (!process_limit())
 		return "setting limits";
-	return signer_confine() ? NULL : "filtering system calls";
+	return signer_confine(ret_lacks) ? NULL : "filtering system calls";
 }
 
 void signer_process(const int channels[SIGNER_CHANNELS])
@@ -279,11 +279,12 @@ void signer_process(const int channels[SIGNER_CHANNELS])
 	struct buf ready = { NULL, 0, 0 };
 	struct errtext err = { "" };
 	uint8_t *request = xmalloc(SIGNER_REQUEST);
-	const char *failed = process_prepare(channels, threads);
+	const char *lacks = "", *failed = process_prepare(channels, threads, &lacks);
 
 	if (failed)
 		errtext_set(&err, "the process that signs cannot be confined: %s: %s", failed, strerror(errno));
 	buf_add_u8(&ready, 1);
+	buf_add_str(&ready, lacks);
 	answer_send(SIGNER_FIRST_FD, &ready, !failed, &err);
 	if (failed)
 		_exit(1);

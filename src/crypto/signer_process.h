@@ -19,9 +19,11 @@ enum signer_op {
 	SIGNER_DROP,    /* u64 number: has no answer */
 };
 
-/* The process, after fork: does not return. Its first message, on the first channel, is an answer: whether it is ready. */
+/* The process, after fork: does not return. Its first message, on the first channel, is an answer: whether it is ready, and
+ * what its confinement lacks. */
 _Noreturn void signer_process(const int channels[SIGNER_CHANNELS]);
-/* System calls that computing with keys needs, and no others, from now on for all threads. False: errno tells. */
-bool signer_confine(void);
+/* System calls that computing with keys needs, and no others, from now on for all threads. False: errno tells. *ret_lacks: what is not
+ * possible here, as the end of a sentence, or "". */
+bool signer_confine(const char **ret_lacks);
 
 #endif

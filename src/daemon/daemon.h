@@ -31,6 +31,7 @@ struct daemon {
 	struct loggers *loggers;
 
 	struct signer *signer; /* the process that signs, or NULL */
+	struct loop_fd *signer_watch;
 	struct loop *loop;
 	int signal_fd;
 	int wake_fd; /* other threads set a flag below, then write to it */

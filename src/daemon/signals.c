@@ -44,6 +44,17 @@ static void signals_woken(void *arg, uint32_t events)
 		daemon_reload(d);
 }
 
+static void signals_signer(void *arg, uint32_t events)
+{
+	struct daemon *d = arg;
+
+	(void)events;
+	if (signer_look(d->signer))
+		return;
+	loop_remove(d->signer_watch);
+	d->signer_watch = NULL;
+}
+
 void daemon_wake(struct daemon *d)
 {
 	(void)eventfd_write(d->wake_fd, 1);
@@ -64,7 +75,8 @@ bool daemon_open_loop(struct daemon *d, struct errtext *err)
 	d->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (d->loop && d->signal_fd >= 0 && d->wake_fd >= 0 &&
 	    loop_add(d->loop, d->signal_fd, EPOLLIN, signals_read, d) &&
-	    loop_add(d->loop, d->wake_fd, EPOLLIN, signals_woken, d))
+	    loop_add(d->loop, d->wake_fd, EPOLLIN, signals_woken, d) &&
+	    (!d->signer || (d->signer_watch = loop_add(d->loop, signer_fd(d->signer), EPOLLIN, signals_signer, d))))
 		return true;
 	errtext_set(err, "cannot make the main loop: %s", strerror(errno));
 	return false;

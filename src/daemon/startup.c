@@ -30,7 +30,8 @@ static bool start_logging(struct daemon *d, struct errtext *err)
 	LOG(DMN, LOG_LEVEL_CONTROL, "bewickd %s, settings %s%s", PACKAGE_VERSION,
 	    d->settings_file ? "from " : "at their defaults", d->settings_file ? d->settings_file : "");
 	if (values_key_process(d->settings) && d->signer) /* a complaint about it was too early to be logged */
-		LOG(DMN, LOG_LEVEL_CONTROL, "private keys are kept by a process of their own, %d", (int)signer_pid(d->signer));
+		LOG(DMN, LOG_LEVEL_CONTROL, "private keys are kept by a process of their own, %d%s%s", (int)signer_pid(d->signer),
+		    *signer_lacks(d->signer) ? "; " : "", signer_lacks(d->signer));
 	settings_warn_unknown(d->settings);
 	daemon_set_modules(d);
 	if (settings_str(d->settings, "user", NULL) || settings_str(d->settings, "group", NULL))

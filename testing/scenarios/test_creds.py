@@ -4,6 +4,7 @@ import glob
 import os
 import re
 import shutil
+import signal
 import subprocess
 
 import pytest
@@ -170,6 +171,26 @@ def test_keys_in_a_process_of_their_own(lab, pki):
     assert re.search(r"loading '.*/private/moon.pem' failed: parsing ANY private key failed: .+", done.stderr)
     assert len(keys_of(gateway)) == 3
 
+
+def test_the_process_of_keys_crashes(lab, pki):
+    """It is said; the keys are loaded again, and tunnels come up again, without a restart."""
+    made = {}
+    for side, name in (("moon", "moon"), ("sun", "sun")):
+        other = {"moon": "sun", "sun": "moon"}[side]
+        connection = conf.connection(side, {"net-net": conf.net_child(side)}, local={"auth": "pubkey", "certs": name + ".pem", "id": None},
+                                     remote={"auth": "pubkey", "id": "O=Bewick, CN=" + other})
+        made[side] = lab.gateway(side, {"connections": {"net": connection}}, {"private_key_process": "yes"} if side == "moon" else None)
+        put(made[side], pki, x509=name + ".pem", x509ca="root.pem ca.pem", private=name + ".key")
+        made[side].start()
+    moon = made["moon"]
+    moon.initiate("net-net")
+    moon.terminate(ike="net")
+    os.kill(int(moon.wait_log(r"private keys are kept by a process of their own, (\d+)").group(1)), signal.SIGKILL)
+    moon.wait_log(r"the process that signs has ended \(signal 9\): the private keys in it are lost. Another one runs, \d+: load them again")
+    assert moon.initiate("net-net", check=False).returncode != 0
+    moon.wait_log(r"signing with our ECDSA key failed: the process that signs was begun anew, and does not have this key")
+    moon.swanctl("--load-creds", "--noprompt")
+    moon.initiate("net-net")
 
 @pytest.mark.skipif(not os.path.exists(softhsm.MODULE), reason="softhsm2 is not installed")
 @pytest.mark.parametrize("program", [OURS, DEBIAN])
