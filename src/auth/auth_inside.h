@@ -4,9 +4,11 @@
 
 #include <pthread.h>
 
+#include "auth/acerts.h"
 #include "auth/auth_service.h"
 #include "auth/revocation.h"
 #include "loop/loop.h"
+#include "proto/limits.h"
 
 /*
  * Inside the service. A job is one request on its way: it is run till it is done, must wait for something from outside, or has
@@ -56,7 +58,8 @@ struct auth_got {
 	struct public_key *keys[AUTH_KEYS_MAX];
 };
 
-enum auth_step { AUTH_STEP_START, AUTH_STEP_CERTS, AUTH_STEP_KEYS, AUTH_STEP_TRUST, AUTH_STEP_REVOCATION, AUTH_STEP_STAPLE };
+enum auth_step { AUTH_STEP_START, AUTH_STEP_CERTS, AUTH_STEP_KEYS, AUTH_STEP_TRUST, AUTH_STEP_REVOCATION, AUTH_STEP_GROUPS,
+		 AUTH_STEP_STAPLE };
 
 struct auth_job {
 	struct helper_job helper; /* first; its mail is for the service's box, too */
@@ -87,7 +90,13 @@ struct auth_job {
 	const char *first_why;   /* of the first connection, in the arena */
 	struct public_key *raw; /* of a CERT payload */
 	struct trust_chain *chain;
-	struct revocation_run revocation;
+	struct revocation_run revocation; /* of chain, then of the grants */
+	size_t n_acerts; /* that came, if groups are wanted */
+	struct acert *acerts[LIMIT_ACERTS];
+	size_t n_grants, grant_at; /* what puts the peer into a group */
+	struct acert_grant grants[ACERT_GRANTS];
+	struct errtext groups_ignored; /* what was wrong with attribute certificates that came, */
+	struct errtext groups_why;     /* and with those that the connection at hand could do with */
 	struct errtext ignored; /* what was wrong with CERT payloads */
 	bool first_ignored;     /* the first of them is among these */
 
@@ -145,6 +154,16 @@ void auth_service_new_crl(struct auth_service *s, const struct crl *crl);
 enum auth_next auth_sign_run(struct auth_job *job);
 enum auth_next auth_verify_run(struct auth_job *job);
 void auth_got_clear(struct auth_got *got);
+/* Whether one of the chain was revoked; on FETCH job->want is what has to be waited for. Remembers in job->revocation where it is. */
+enum revocation_next auth_verify_chain(struct auth_job *job, const struct trust_chain *chain, struct errtext *err);
+
+/* auth_groups.c */
+bool auth_groups_wanted(const struct auth_job *job); /* by one of the connections */
+void auth_groups_reset(struct auth_job *job); /* for another connection */
+void auth_groups_take(struct auth_job *job, struct bytes data); /* an attribute certificate that came */
+/* When job->chain is there: whether something puts the peer into one of the groups, but for revocation. */
+MUST_CHECK bool auth_groups_find(struct auth_job *job, const struct trust_input *trust, struct errtext *err);
+enum auth_next auth_groups_run(struct auth_job *job); /* COMPUTE: go on */
 
 /* auth_wait.c: the service's thread */
 void auth_wait_for(struct auth_job *job); /* goes on with it when it has come, or has not */

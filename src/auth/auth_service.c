@@ -43,6 +43,9 @@ static void job_free(struct auth_job *job)
 		cert_unref(job->certs[i]);
 	if (job->raw)
 		public_key_unref(job->raw);
+	for (size_t i = 0; i < job->n_acerts; i++)
+		acert_unref(job->acerts[i]);
+	acert_grants_clear(job->grants, job->n_grants);
 	if (job->chain)
 		trust_chain_unref(job->chain);
 	if (job->proof_key)
@@ -182,7 +185,7 @@ bool auth_submit(struct auth_service *s, struct auth_request *r)
 	r->ok = false;
 	r->why = r->how = (struct errtext){ "" };
 	r->notice = NULL;
-	r->chain = NULL;
+	r->chain = r->group_chain = NULL;
 	auth_job_go(job, AUTH_AT_ASKER);
 	return true;
 }
@@ -385,8 +388,9 @@ void auth_request_clear(struct auth_request *r)
 		config_unref(r->config);
 	if (r->chain)
 		trust_chain_unref(r->chain);
+	trust_chain_unref(r->group_chain);
 	r->conn = NULL;
 	r->config = NULL;
-	r->chain = NULL;
+	r->chain = r->group_chain = NULL;
 	arena_free(&r->arena);
 }

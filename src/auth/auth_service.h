@@ -69,7 +69,9 @@ struct auth_request {
 	struct errtext how;
 	const char *notice;             /* another sentence for the log, in the arena, or NULL; VERIFY: which other connections did not
 					 * take the peer, and why */
+	struct errtext group_how;       /* VERIFY: by what it is in one of the groups that were asked for; or empty */
 	struct trust_chain *chain;      /* VERIFY: a reference; NULL: a raw key. What the IKE_SA keeps for re-checks */
+	struct trust_chain *group_chain; /* VERIFY: the same of the attribute certificate that put it into a group; NULL: none */
 };
 
 /* Borrowed strings and registries live as long as the service. */

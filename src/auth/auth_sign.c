@@ -248,16 +248,35 @@ static bool sign_sends_cert(const struct auth_request *r)
 	return r->conn->send_cert == SEND_CERT_ALWAYS || (r->conn->send_cert == SEND_CERT_IFASKED && r->certreq_seen);
 }
 
+/* What puts us into groups, for a peer that asks for them: attribute certificates of ours that are valid. */
+static void sign_acerts(struct auth_job *job, struct auth_cert *list, const struct cert *cert)
+{
+	struct auth_request *r = job->r;
+	const struct acert *mine[ACERTS_LOADED];
+	size_t n = credentials_acerts(r->config->creds, cert, mine, ACERTS_LOADED), sent = 0;
+
+	for (size_t i = 0; i < n && sent < LIMIT_ACERTS; i++) {
+		const struct acert *ac = mine[i];
+
+		if (ac->not_before - job->o.clock_skew > job->now || ac->not_after + job->o.clock_skew < job->now)
+			continue;
+		list[job->n_send].encoding = CERT_X509_ATTRIBUTE;
+		list[job->n_send++].data = bytes_of(arena_dup(&r->arena, ac->der.p, ac->der.n), ac->der.n);
+		sent++;
+	}
+}
+
 static void sign_certs(struct auth_job *job, const struct sign_choice *c)
 {
 	struct auth_cert *list;
 
 	if (!sign_sends_cert(job->r))
 		return;
-	list = arena_array(&job->r->arena, struct auth_cert, TRUST_CHAIN_MAX + 2); /* end entity, CAs, OCSP */
+	list = arena_array(&job->r->arena, struct auth_cert, TRUST_CHAIN_MAX + 2 + LIMIT_ACERTS); /* end entity, CAs, OCSP */
 	sign_add_cert(job, list, c->cert, c->issuer);
 	for (size_t i = 0; i < c->n_chain; i++)
 		sign_add_cert(job, list, c->chain[i], sign_issuer(job->r->config->creds, c->chain[i]));
+	sign_acerts(job, list, c->cert);
 	job->r->ret_certs = list;
 }
 

@@ -139,6 +139,9 @@ static enum auth_next verify_collect(struct auth_job *job)
 			break;
 		case CERT_OCSP_CONTENT: /* when the chain is known */
 			break;
+		case CERT_X509_ATTRIBUTE:
+			auth_groups_take(job, c->data);
+			break;
 		default:
 			verify_ignore(job, cert_encoding_name(c->encoding));
 		}
@@ -217,7 +220,7 @@ static bool verify_may_ask_keys(const struct auth_job *job)
 	const struct auth_request *r = job->r;
 
 	return r->id.type == ID_TYPE_FQDN && job->n_certs == 0 && r->round->n_pubkeys == 0 && r->round->n_certs == 0 &&
-	       r->round->n_cacerts == 0 && fetch_has_key_source(job->o.fetchers);
+	       r->round->n_cacerts == 0 && r->round->n_groups == 0 && fetch_has_key_source(job->o.fetchers);
 }
 
 /* Keys by DNS. */
@@ -312,6 +315,8 @@ static enum auth_next verify_trust(struct auth_job *job)
 		return auth_job_fail(job, "its certificate is not to be had%s; of what came with it: %s", job->ignored.s, err.s);
 	if (!job->chain || !verify_signature(job, job->chain->certs[0]->key, &err))
 		return auth_job_fail(job, "%s%s", err.s, job->ignored.s);
+	if (!auth_groups_find(job, &in, &err))
+		return auth_job_fail(job, "%s", err.s);
 	verify_take_stapled(job);
 	job->step = AUTH_STEP_REVOCATION;
 	return AUTH_NEXT_COMPUTE; /* that is: goes on */
@@ -337,12 +342,12 @@ static enum auth_next verify_done(struct auth_job *job)
 	return AUTH_NEXT_DONE;
 }
 
-static enum auth_next verify_revocation(struct auth_job *job)
+enum revocation_next auth_verify_chain(struct auth_job *job, const struct trust_chain *chain, struct errtext *err)
 {
 	struct revocation_env env = {
 		.cache = job->s->cache,
 		.creds = job->r->config->creds,
-		.chain = job->chain,
+		.chain = chain,
 		.policy = job->r->round->revocation,
 		.ocsp = !job->o.no_ocsp,
 		.crl = !job->o.no_crl,
@@ -352,20 +357,35 @@ static enum auth_next verify_revocation(struct auth_job *job)
 	const char *failed = job->waited && !job->got.ok ? job->got.why.s : NULL;
 	struct revocation_source source;
 	const struct cert *cert, *issuer;
-	struct errtext err;
+	enum revocation_next next;
 
 	job->waited = false;
-	switch (revocation_step(&job->revocation, &env, failed, &source, &cert, &issuer, &err)) {
-	case REVOCATION_OK:
-		return verify_done(job);
-	case REVOCATION_REFUSED:
-		return auth_job_fail(job, "%s", err.s);
-	case REVOCATION_FETCH:
-		break;
+	next = revocation_step(&job->revocation, &env, failed, &source, &cert, &issuer, err);
+	if (next == REVOCATION_FETCH)
+		job->want = (struct auth_want){ .kind = source.ocsp ? AUTH_WANT_OCSP : AUTH_WANT_CRL, .url = source.url,
+						.cert = cert, .issuer = issuer };
+	return next;
+}
+
+static enum auth_next verify_revocation(struct auth_job *job)
+{
+	enum auth_next next;
+	struct errtext err;
+
+	if (job->step == AUTH_STEP_REVOCATION) {
+		switch (auth_verify_chain(job, job->chain, &err)) {
+		case REVOCATION_OK:
+			break;
+		case REVOCATION_REFUSED:
+			return auth_job_fail(job, "%s", err.s);
+		case REVOCATION_FETCH:
+			return AUTH_NEXT_WAIT;
+		}
+		job->revocation = (struct revocation_run){ 0 };
+		job->step = AUTH_STEP_GROUPS;
 	}
-	job->want = (struct auth_want){ .kind = source.ocsp ? AUTH_WANT_OCSP : AUTH_WANT_CRL, .url = source.url, .cert = cert,
-					.issuer = issuer };
-	return AUTH_NEXT_WAIT;
+	next = auth_groups_run(job);
+	return next == AUTH_NEXT_COMPUTE ? verify_done(job) : next;
 }
 
 /* ---- the order ---- */
@@ -401,7 +421,7 @@ static enum auth_next verify_run(struct auth_job *job)
 		job->step = AUTH_STEP_CERTS;
 		if (job->waited)
 			verify_take_fetched(job);
-		if (!auth_job_may_compute(job))
+		if (!auth_job_may_compute(job) || (job->place == AUTH_AT_ASKER && auth_groups_wanted(job)))
 			return AUTH_NEXT_COMPUTE;
 		next = verify_collect(job);
 		if (next == AUTH_NEXT_WAIT)
@@ -456,6 +476,7 @@ static bool verify_next_conn(struct auth_job *job)
 		trust_chain_unref(job->chain);
 	job->chain = NULL;
 	job->revocation = (struct revocation_run){ 0 };
+	auth_groups_reset(job);
 	while (job->n_certs > job->n_sent)
 		cert_unref(job->certs[--job->n_certs]);
 	job->waited = false;

@@ -1,4 +1,7 @@
 libbewick_la_SOURCES += \
+	src/auth/acerts.c \
+	src/auth/acerts.h \
+	src/auth/auth_groups.c \
 	src/auth/auth_inside.h \
 	src/auth/auth_methods.c \
 	src/auth/auth_methods.h \
@@ -13,6 +16,8 @@ libbewick_la_SOURCES += \
 	src/auth/cert_url.h \
 	src/auth/fetch.c \
 	src/auth/fetch.h \
+	src/auth/groups.c \
+	src/auth/groups.h \
 	src/auth/psk.c \
 	src/auth/psk.h \
 	src/auth/revocation.c \

@@ -31,16 +31,16 @@ void trust_chain_unref(const struct trust_chain *c)
 	free(mine);
 }
 
-static struct trust_chain *chain_of(const struct trust_search *s)
+struct trust_chain *trust_chain_of(const struct cert *const *path, size_t n)
 {
 	struct trust_chain *chain = xcalloc(1, sizeof(*chain));
 
 	atomic_init(&chain->refs, 1);
 	chain->valid_until = INT64_MAX;
-	for (size_t i = 0; i < s->n; i++) {
-		chain->certs[chain->n++] = cert_ref(s->path[i]);
-		if (s->path[i]->not_after < chain->valid_until)
-			chain->valid_until = s->path[i]->not_after;
+	for (size_t i = 0; i < n; i++) {
+		chain->certs[chain->n++] = cert_ref(path[i]);
+		if (path[i]->not_after < chain->valid_until)
+			chain->valid_until = path[i]->not_after;
 	}
 	return chain;
 }
@@ -119,11 +119,11 @@ static struct trust_chain *end_entity_try(struct trust_search *s, const struct c
 	s->path[0] = c;
 	s->n = 1;
 	if (trust_path_find(s))
-		return chain_of(s);
+		return trust_chain_of(s->path, s->n);
 	if (!certs_have(r->certs, r->n_certs, c) && !end_entity_is_loaded(s->in, c))
 		return NULL;
 	s->n = 1;
-	return trust_path_is_good(s) ? chain_of(s) : NULL;
+	return trust_path_is_good(s) ? trust_chain_of(s->path, s->n) : NULL;
 }
 
 /* RFC 7296, 3.6: the first one is the end entity's; in doubt others are tried. */
@@ -168,9 +168,7 @@ struct trust_chain *trust_check(const struct trust_input *in, struct errtext *er
 	struct trust_search s = { .in = in, .steps = TRUST_STEPS, .checks = TRUST_CHECKS };
 	struct trust_chain *chain = NULL;
 
-	if (in->round->n_groups)
-		trust_fail(&s, TRUST_RANK_RULES, "the connection asks for a group, and certificates give none");
-	else if (in->n_certs)
+	if (in->n_certs)
 		chain = peer_certs_try(&s);
 	else
 		chain = loaded_certs_try(&s);

@@ -13,7 +13,7 @@
 
 struct trust_input {
 	const struct credentials *creds;
-	const struct conn_round *round; /* id, certs, cacerts, ca_id, cert_policy, auth_rules */
+	const struct conn_round *round; /* id, certs, cacerts, ca_id, cert_policy, auth_rules; groups: acerts.h */
 	const struct id *id;            /* what the peer says it is */
 	struct cert *const *certs;      /* of the peer: end entity first, in doubt all are tried */
 	size_t n_certs;

@@ -40,5 +40,14 @@ bool trust_same_ca(const struct cert *a, const struct cert *b);
 MUST_CHECK bool trust_path_is_good(struct trust_search *s);
 /* What concerns the end entity alone. */
 MUST_CHECK bool trust_end_entity_is_good(struct trust_search *s, const struct cert *c);
+/* The same of an attribute authority's certificate. */
+MUST_CHECK bool trust_aa_is_good(struct trust_search *s, const struct cert *c);
+/* Of certificates, end entity first, at most TRUST_CHAIN_MAX. */
+struct trust_chain *trust_chain_of(const struct cert *const *path, size_t n);
+
+struct trust_date {
+	char s[32];
+};
+struct trust_date trust_date(int64_t t);
 
 #endif

@@ -13,13 +13,9 @@
 
 /* ---- what is ours to check: time, strength, the connection's wishes */
 
-struct date {
-	char s[32];
-};
-
-static struct date date_text(int64_t t)
+struct trust_date trust_date(int64_t t)
 {
-	struct date d = { "?" };
+	struct trust_date d = { "?" };
 	time_t time = t;
 	struct tm tm;
 
@@ -34,12 +30,12 @@ static bool validity_is_good(struct trust_search *s, const struct cert *c)
 
 	if (c->not_before > in->now && c->not_before - in->now > in->skew) {
 		trust_fail(s, TRUST_RANK_PATH, "certificate %s is not valid before %s: now it is %s", cert_text(c).s,
-			   date_text(c->not_before).s, date_text(in->now).s);
+			   trust_date(c->not_before).s, trust_date(in->now).s);
 		return false;
 	}
 	if (c->not_after < in->now && in->now - c->not_after > in->skew) {
 		trust_fail(s, TRUST_RANK_PATH, "certificate %s has expired at %s: now it is %s", cert_text(c).s,
-			   date_text(c->not_after).s, date_text(in->now).s);
+			   trust_date(c->not_after).s, trust_date(in->now).s);
 		return false;
 	}
 	return true;
@@ -102,6 +98,17 @@ bool trust_end_entity_is_good(struct trust_search *s, const struct cert *c)
 		trust_fail(s, TRUST_RANK_PATH,
 			   "certificate %s is not for IKE: its extended key usage has none of any, ipsecIKE, serverAuth, clientAuth",
 			   cert_text(c).s);
+		return false;
+	}
+	return validity_is_good(s, c) && key_is_good(s, c);
+}
+
+/* RFC 5755, 4.5: it is no CA's, and its key may sign. */
+bool trust_aa_is_good(struct trust_search *s, const struct cert *c)
+{
+	if (c->ca || !c->may_sign) {
+		trust_fail(s, TRUST_RANK_PATH, "certificate %s cannot be an attribute authority's: %s", cert_text(c).s,
+			   c->ca ? "it is a CA's" : "its key usage has neither digitalSignature nor nonRepudiation");
 		return false;
 	}
 	return validity_is_good(s, c) && key_is_good(s, c);

@@ -15,6 +15,7 @@
 #define WHY_EAP "EAP is not supported yet"
 #define WHY_REMOTE "it is for remote sections: what the peer has to prove"
 #define WHY_PSK "a pre-shared key does not prove that"
+#define WHY_RAW "attribute certificates say it of certificates, not of raw public keys (pubkeys)"
 
 struct conn_object {
 	struct conn_object *next;
@@ -266,6 +267,22 @@ bool entry_policies(struct conn_parse *p, const struct conn_rule *rule, const st
 	return true;
 }
 
+bool entry_groups(struct conn_parse *p, const struct conn_rule *rule, const struct tree *entry, void *section)
+{
+	struct conn_round *round = section;
+	const char **list = arena_array(p->arena, const char *, entry->count);
+	size_t n = 0;
+
+	TREE_FOREACH(it, entry) {
+		if (!it->value.n || !value_is_printable(buf_bytes(&it->value)))
+			return conn_fail_value(p, rule->name);
+		list[n++] = conn_keep_text(p, buf_bytes(&it->value));
+	}
+	round->groups = list;
+	round->n_groups = n;
+	return true;
+}
+
 /* ---- rounds */
 
 /* A demand on the peer that nothing would look at must not be taken. */
@@ -280,6 +297,7 @@ static bool round_check(struct conn_parse *p, const struct conn_round *r)
 		{ "pubkeys", r->n_pubkeys, false },
 		{ "ca_id", !id_is_any(&r->ca_id), true },
 		{ "cert_policy", r->n_policies, true },
+		{ "groups", r->n_groups, true },
 		{ "revocation", r->revocation != REVOCATION_RELAXED, true },
 	};
 
@@ -291,6 +309,8 @@ static bool round_check(struct conn_parse *p, const struct conn_round *r)
 		if (!p->local && r->auth == CONN_AUTH_PSK)
 			return conn_fail_unsupported(p, demands[i].key, bytes_str("..."), WHY_PSK);
 	}
+	if (r->n_groups && r->n_pubkeys)
+		return conn_fail_unsupported(p, "groups", bytes_str("..."), WHY_RAW);
 	return true;
 }
 

@@ -93,7 +93,7 @@ static const struct conn_rule round_keys[] = {
 	REFUSED("eap_id", scalar_id, 0, WHY_EAP),
 	REFUSED("aaa_id", scalar_id, 0, WHY_EAP),
 	REFUSED("xauth_id", scalar_id, 0, WHY_V1),
-	REFUSED_LIST("groups", scalar_text, "memberships are not looked up: they come with EAP and RADIUS, which are not supported yet"),
+	ENTRY("groups", TREE_LIST, entry_groups),
 	ENTRY("cert_policy", TREE_LIST, entry_policies, .scalar = scalar_oid),
 	VALUE("revocation", scalar_word, .words = words_revocation, ROUND(revocation)),
 };

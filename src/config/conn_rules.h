@@ -57,6 +57,7 @@ conn_scalar_fn scalar_bool, scalar_uint, scalar_time, scalar_size, scalar_word, 
 conn_entry_fn entry_id, entry_auth, entry_endpoints, entry_selectors, entry_proposals, entry_refused_list, entry_mark,
 	entry_if_id, entry_interface, entry_updown, entry_certs, entry_pubkeys, entry_policies,
 	entry_vips, entry_pools;
+conn_entry_fn entry_groups;
 
 /* ---- conn_round.c */
 /* All rounds of one side, in order of `round`, then of appearance. */

@@ -16,6 +16,7 @@ struct row {
 struct creds_index {
 	struct row *subjects; /* of the certificates, by hash, then position */
 	struct row *keys;     /* of the private keys */
+	struct row *holders;  /* of the attribute certificates */
 };
 
 struct creds_own {
@@ -42,6 +43,7 @@ static void index_free(struct creds_index *x)
 		return;
 	free(x->subjects);
 	free(x->keys);
+	free(x->holders);
 	free(x);
 }
 
@@ -70,11 +72,14 @@ void credentials_unref(const struct credentials *c)
 		private_key_unref(mine->keys[i]);
 	for (size_t i = 0; i < mine->n_crls; i++)
 		crl_unref(mine->crls[i]);
+	for (size_t i = 0; i < mine->n_acerts; i++)
+		acert_unref(mine->acerts[i]);
 	own_free(mine->own, mine->n_authorities);
 	free((void *)mine->certs);
 	free((void *)mine->pubkeys);
 	free((void *)mine->keys);
 	free((void *)mine->crls);
+	free((void *)mine->acerts);
 	free((void *)mine->authorities);
 	free(mine);
 }
@@ -111,6 +116,30 @@ static uint64_t key_hash(const uint8_t key_id[KEY_ID_LEN])
 	return hash_bytes(&creds_key, bytes_of(key_id, KEY_ID_LEN));
 }
 
+static uint64_t name_hash(const struct id *name)
+{
+	struct buf normal = { 0 };
+	uint64_t hash;
+
+	(void)id_hash_bytes(name, &normal);
+	hash = hash_bytes(&creds_key, buf_bytes(&normal));
+	buf_free(&normal);
+	return hash;
+}
+
+static uint64_t serial_hash(uint64_t issuer_hash, struct bytes serial)
+{
+	return issuer_hash ^ hash_bytes(&creds_key, serial);
+}
+
+/* What a certificate surely has if it is the holder's. */
+static uint64_t holder_hash(const struct acert *ac)
+{
+	if (!id_is_any(&ac->holder_issuer))
+		return serial_hash(ac->holder_issuer_hash, ac->holder_serial);
+	return name_hash(&ac->holder_names[0]);
+}
+
 static struct creds_index *index_new(const struct credentials *c)
 {
 	struct creds_index *x = xcalloc(1, sizeof(*x));
@@ -123,6 +152,10 @@ static struct creds_index *index_new(const struct credentials *c)
 	for (size_t i = 0; i < c->n_keys; i++)
 		x->keys[i] = (struct row){ key_hash(c->keys[i]->public->id), i };
 	qsort(x->keys, c->n_keys, sizeof(*x->keys), row_compare);
+	x->holders = xcalloc(c->n_acerts + 1, sizeof(*x->holders));
+	for (size_t i = 0; i < c->n_acerts; i++)
+		x->holders[i] = (struct row){ holder_hash(c->acerts[i]), i };
+	qsort(x->holders, c->n_acerts, sizeof(*x->holders), row_compare);
 	return x;
 }
 
@@ -192,6 +225,48 @@ const struct loaded_cert *credentials_by_subject(const struct credentials *c, co
 const struct loaded_cert *credentials_issuer(const struct credentials *c, const struct cert *cert, size_t at)
 {
 	return credentials_by_name(c, &cert->issuer, cert->issuer_hash, at);
+}
+
+const struct loaded_cert *credentials_aa(const struct credentials *c, const struct acert *ac, size_t at)
+{
+	const struct loaded_cert *lc;
+
+	for (size_t i = 0; (lc = credentials_by_name(c, &ac->issuer, ac->issuer_hash, i)); i++) {
+		if (lc->flag == CERT_FLAG_AA && at-- == 0)
+			return lc;
+	}
+	return NULL;
+}
+
+/* Those under one hash that are the holder's, and are not there yet. */
+static size_t acerts_collect(const struct credentials *c, uint64_t hash, const struct cert *holder, const struct acert **ret,
+			     size_t n, size_t max)
+{
+	const struct row *rows = credentials_index(c)->holders;
+
+	for (size_t i = rows_find(rows, c->n_acerts, hash); i < c->n_acerts && rows[i].hash == hash && n < max; i++) {
+		const struct acert *ac = c->acerts[rows[i].at];
+		size_t seen = 0;
+
+		while (seen < n && ret[seen] != ac)
+			seen++;
+		if (seen == n && acert_is_of(ac, holder))
+			ret[n++] = ac;
+	}
+	return n;
+}
+
+size_t credentials_acerts(const struct credentials *c, const struct cert *holder, const struct acert **ret, size_t max)
+{
+	size_t n;
+
+	if (!c->n_acerts)
+		return 0;
+	n = acerts_collect(c, serial_hash(holder->issuer_hash, holder->serial), holder, ret, 0, max);
+	n = acerts_collect(c, name_hash(&holder->subject), holder, ret, n, max);
+	for (size_t i = 0; i < holder->n_names; i++)
+		n = acerts_collect(c, name_hash(&holder->names[i]), holder, ret, n, max);
+	return n;
 }
 
 const struct authority *credentials_authority(const struct credentials *c, const struct cert *ca)

@@ -2,7 +2,7 @@
 #ifndef BEWICK_CONFIG_CREDENTIALS_H
 #define BEWICK_CONFIG_CREDENTIALS_H
 
-#include "crypto/cert.h"
+#include "crypto/acert.h"
 
 /*
  * Certificates, keys, CRLs and authorities as loaded: an immutable counted snapshot (of a creds_set), part of struct config. What was
@@ -26,11 +26,12 @@ struct authority {
 
 struct credentials {
 	atomic_uint refs;
-	size_t n_certs, n_pubkeys, n_keys, n_crls, n_authorities;
+	size_t n_certs, n_pubkeys, n_keys, n_crls, n_acerts, n_authorities;
 	const struct loaded_cert *certs;       /* the authorities' CAs, too. Trust anchors are those of flag CA */
 	struct public_key *const *pubkeys;
 	struct private_key *const *keys;
 	struct crl *const *crls;
+	struct acert *const *acerts;
 	const struct authority *authorities;
 	void *own; /* credentials.c's indexes */
 };
@@ -43,6 +44,10 @@ EXPORT const struct private_key *credentials_key(const struct credentials *c, co
 EXPORT const struct loaded_cert *credentials_by_subject(const struct credentials *c, const struct cert *cert, size_t at);
 /* Those whose subject is the name of its issuer. */
 EXPORT const struct loaded_cert *credentials_issuer(const struct credentials *c, const struct cert *cert, size_t at);
+/* The attribute authorities (flag AA) of the name of its issuer. */
+EXPORT const struct loaded_cert *credentials_aa(const struct credentials *c, const struct acert *ac, size_t at);
+/* Attribute certificates of that holder, of which at most `max` are put into ret, borrowed; returns how many. */
+EXPORT size_t credentials_acerts(const struct credentials *c, const struct cert *holder, const struct acert **ret, size_t max);
 /* The authority of that CA; NULL: nothing is said of it. */
 EXPORT const struct authority *credentials_authority(const struct credentials *c, const struct cert *ca);
 
@@ -63,6 +68,7 @@ EXPORT bool creds_set_add_key(struct creds_set *s, struct private_key *key);
 EXPORT bool creds_set_remove_key(struct creds_set *s, const uint8_t key_id[KEY_ID_LEN]);
 /* One that is newer replaces that of the same issuer and key; false: it is not newer. */
 EXPORT bool creds_set_add_crl(struct creds_set *s, struct crl *crl);
+EXPORT bool creds_set_add_acert(struct creds_set *s, struct acert *ac);
 /* Copies the texts, takes a reference of its own to cacert. Replaces one of the same name. */
 EXPORT void creds_set_put_authority(struct creds_set *s, const struct authority *a);
 EXPORT bool creds_set_remove_authority(struct creds_set *s, const char *name);

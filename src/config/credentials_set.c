@@ -20,7 +20,7 @@ struct items {
 };
 
 struct creds_set {
-	struct items certs, pubkeys, keys, crls, authorities;
+	struct items certs, pubkeys, keys, crls, acerts, authorities;
 	struct credentials *snapshot; /* of the present state, or NULL */
 };
 
@@ -69,7 +69,9 @@ void creds_set_clear(struct creds_set *s)
 		private_key_unref(s->keys.v[i].p);
 	for (size_t i = 0; i < s->crls.n; i++)
 		crl_unref(s->crls.v[i].p);
-	s->certs.n = s->pubkeys.n = s->keys.n = s->crls.n = 0;
+	for (size_t i = 0; i < s->acerts.n; i++)
+		acert_unref(s->acerts.v[i].p);
+	s->certs.n = s->pubkeys.n = s->keys.n = s->crls.n = s->acerts.n = 0;
 }
 
 void creds_set_free(struct creds_set *s)
@@ -83,6 +85,7 @@ void creds_set_free(struct creds_set *s)
 	free(s->pubkeys.v);
 	free(s->keys.v);
 	free(s->crls.v);
+	free(s->acerts.v);
 	free(s->authorities.v);
 	free(s);
 }
@@ -200,6 +203,23 @@ bool creds_set_add_crl(struct creds_set *s, struct crl *crl)
 	return true;
 }
 
+/* ---- attribute certificates */
+
+bool creds_set_add_acert(struct creds_set *s, struct acert *ac)
+{
+	uint64_t hash = item_hash(ac->der);
+
+	for (size_t i = 0; i < s->acerts.n; i++) {
+		if (s->acerts.v[i].hash == hash && acert_equal(s->acerts.v[i].p, ac)) {
+			acert_unref(ac);
+			return false;
+		}
+	}
+	set_changed(s);
+	items_add(&s->acerts, ac, hash, 0);
+	return true;
+}
+
 /* ---- authorities */
 
 void shared_authority_unref(struct shared_authority *a)
@@ -300,6 +320,7 @@ struct credentials *creds_set_snapshot(struct creds_set *s)
 	struct public_key **pubkeys;
 	struct private_key **keys;
 	struct crl **crls;
+	struct acert **acerts;
 	struct shared_authority **authorities;
 	struct credentials c = { 0 };
 
@@ -315,6 +336,9 @@ struct credentials *creds_set_snapshot(struct creds_set *s)
 	c.crls = crls = xcalloc(s->crls.n + 1, sizeof(struct crl *));
 	for (; c.n_crls < s->crls.n; c.n_crls++)
 		crls[c.n_crls] = crl_ref(s->crls.v[c.n_crls].p);
+	c.acerts = acerts = xcalloc(s->acerts.n + 1, sizeof(struct acert *));
+	for (; c.n_acerts < s->acerts.n; c.n_acerts++)
+		acerts[c.n_acerts] = acert_ref(s->acerts.v[c.n_acerts].p);
 	authorities = xcalloc(s->authorities.n + 1, sizeof(struct shared_authority *));
 	for (; c.n_authorities < s->authorities.n; c.n_authorities++) {
 		authorities[c.n_authorities] = s->authorities.v[c.n_authorities].p;

@@ -72,6 +72,22 @@ static void load_crl(struct command *cmd, struct bytes data)
 	command_ok(cmd);
 }
 
+static void load_acert(struct command *cmd, struct bytes data)
+{
+	struct errtext why;
+	struct acert *ac = acert_parse(data, &why);
+
+	if (!ac) {
+		LOG(CFG, 1, "parsing X509_AC certificate failed: %s", why.s);
+		command_fail(cmd, "parsing X509_AC certificate failed: %s", why.s);
+		return;
+	}
+	LOG(CFG, 1, "loaded attribute certificate %s", acert_text(ac).s);
+	if (creds_set_add_acert(certs_set(cmd), ac))
+		control_config_changed(cmd->control);
+	command_ok(cmd);
+}
+
 void cmd_load_cert(struct command *cmd)
 {
 	struct bytes message = command_request(cmd), type, flag, data;
@@ -98,7 +114,7 @@ void cmd_load_cert(struct command *cmd)
 			load_crl(cmd, data);
 			break;
 		case VICI_CERT_AC:
-			command_fail(cmd, "attribute certificates are not supported");
+			load_acert(cmd, data);
 			break;
 		case VICI_CERT_OCSP:
 		case VICI_CERT_ANY:

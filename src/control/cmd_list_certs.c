@@ -190,6 +190,16 @@ static void list_certs(struct cert_list *l, const struct config *config, const s
 	}
 }
 
+static void list_acert(struct cert_list *l, const struct acert *ac)
+{
+	bool is = id_is_any(&l->subject);
+
+	for (size_t i = 0; i < ac->n_holder_names && !is; i++)
+		is = id_match(&ac->holder_names[i], &l->subject) != ID_MATCH_NONE;
+	if (is && list_is_new(l, ac->der))
+		list_event(l, "X509_AC", NULL, false, ac->der);
+}
+
 static void list_crl(struct cert_list *l, const struct crl *crl)
 {
 	if ((id_is_any(&l->subject) || id_match(&crl->issuer, &l->subject)) && list_is_new(l, crl->der))
@@ -207,6 +217,8 @@ static void list_all(struct cert_list *l)
 		list_pubkeys(l, config);
 	if (list_wants(l, VICI_CERT_X509))
 		list_certs(l, config, &h);
+	for (size_t i = 0; list_wants(l, VICI_CERT_AC) && i < l->creds->n_acerts; i++)
+		list_acert(l, l->creds->acerts[i]);
 	for (size_t i = 0; list_wants(l, VICI_CERT_CRL) && i < l->creds->n_crls; i++)
 		list_crl(l, l->creds->crls[i]);
 	for (size_t i = 0; list_wants(l, VICI_CERT_CRL) && i < h.n_crls; i++)

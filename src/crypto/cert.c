@@ -203,6 +203,26 @@ struct cert *cert_parse(struct bytes data, struct errtext *err)
 	return NULL;
 }
 
+struct cert *cert_stand_in(X509 *x, const char *text)
+{
+	struct cert *c = xcalloc(1, sizeof(*c));
+	struct cert_own *own = xcalloc(1, sizeof(*own));
+
+	atomic_init(&c->refs, 1);
+	c->own = own;
+	c->x509 = x;
+	c->attributes = true;
+	c->issuer = x509_name(&own->arena, X509_get_issuer_name(x));
+	c->issuer_hash = x509_name_hash(&c->issuer);
+	c->serial = x509_integer(&own->arena, X509_get0_serialNumber(x));
+	own->text = arena_dup(&own->arena, text, strlen(text) + 1);
+	c->subject_text = own->text;
+	if (!cert_fields_uris(&own->arena, x, c))
+		return c;
+	cert_free(c);
+	return NULL;
+}
+
 /* ---- comparing */
 
 bool cert_equal(const struct cert *a, const struct cert *b)

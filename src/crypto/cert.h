@@ -26,6 +26,7 @@ struct cert {
 	bool for_ike;              /* so does extended key usage (RFC 4945, 5.1.3.12) */
 	bool ocsp_signer;          /* extended key usage */
 	bool ocsp_nocheck;         /* RFC 6960, 4.2.2.2.1 */
+	bool attributes;           /* it stands for an attribute certificate (crypto/acert.h) and is no certificate */
 	bool crl_indirect;         /* some distribution point has another CRL issuer, or a CRL of some reasons only */
 	size_t n_crl_uris, n_delta_uris, n_ocsp_uris, n_policies;
 	/* URIs of any scheme: fetch_start knows which it can. CRLs: of distribution points without reasons or indirect issuers; delta:
@@ -78,7 +79,8 @@ struct crl {
 	int64_t this_update, next_update; /* next 0: not said */
 	struct bytes idp; /* value of the IssuingDistributionPoint; empty: none. CRLs of different ones are different lists */
 	struct sig_scheme signature;
-	bool indirect;  /* IssuingDistributionPoint says so, or it is of some reasons, attribute or only one kind of certificates */
+	bool indirect;  /* IssuingDistributionPoint says so, or it is of some reasons or only one kind of certificates */
+	bool attributes; /* it is of attribute certificates only */
 	void *x509_crl; /* X509_CRL */
 };
 EXPORT struct crl *crl_parse(struct bytes data, struct errtext *err);

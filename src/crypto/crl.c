@@ -91,8 +91,8 @@ static bool crl_idp(struct arena *a, X509_CRL *x, struct crl *c)
 	ISSUING_DIST_POINT *idp = idp_decode(x, &bad);
 
 	if (idp) {
-		c->indirect = idp->indirectCRL > 0 || idp->onlyattr > 0 || idp->onlyuser > 0 || idp->onlyCA > 0 ||
-			      idp->onlysomereasons;
+		c->indirect = idp->indirectCRL > 0 || idp->onlyuser > 0 || idp->onlyCA > 0 || idp->onlysomereasons;
+		c->attributes = idp->onlyattr > 0;
 		c->idp = x509_octets(a, X509_EXTENSION_get_data(X509_CRL_get_ext(x, at)));
 		ISSUING_DIST_POINT_free(idp);
 	}
@@ -202,7 +202,7 @@ bool crl_covers(const struct crl *c, const struct cert *cert)
 	ISSUING_DIST_POINT *idp;
 	bool bad, covers;
 
-	if (c->indirect || !id_equal(&c->issuer, &cert->issuer))
+	if (c->indirect || (c->attributes && !cert->attributes) || !id_equal(&c->issuer, &cert->issuer))
 		return false;
 	if (!c->idp.n)
 		return true;

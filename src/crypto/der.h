@@ -6,12 +6,16 @@
 
 /* The little of DER (X.690) that keys and signatures are made of: strict, by the bounded reader. */
 enum der_tag {
+	DER_BOOLEAN = 0x01,
 	DER_INTEGER = 0x02,
 	DER_BIT_STRING = 0x03,
 	DER_OCTET_STRING = 0x04,
 	DER_NULL = 0x05,
 	DER_OID = 0x06,
+	DER_UTF8_STRING = 0x0c,
+	DER_GENERALIZED_TIME = 0x18,
 	DER_SEQUENCE = 0x30,
+	DER_SET = 0x31,
 };
 #define DER_CONTEXT(n) (0xa0u | (n))   /* constructed */
 #define DER_CONTEXT_P(n) (0x80u | (n)) /* primitive */

@@ -1,4 +1,9 @@
 libbewick_la_SOURCES += \
+	src/crypto/acert.c \
+	src/crypto/acert.h \
+	src/crypto/acert_fields.c \
+	src/crypto/acert_fields.h \
+	src/crypto/acert_text.c \
 	src/crypto/cert.c \
 	src/crypto/cert.h \
 	src/crypto/cert_cache.c \

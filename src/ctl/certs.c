@@ -73,8 +73,8 @@ static void put_kind(const struct cert_style *style, const struct kind *kind, st
 		put_crl(style, der);
 	else if (strcmp(kind->type, "OCSP_RESPONSE") == 0)
 		put_ocsp(style, der);
-	else
-		puts("  (only shown with --pem)");
+	else if (strcmp(kind->type, "X509_AC") == 0)
+		put_acert(style, der);
 }
 
 static struct listing listing;

@@ -23,6 +23,9 @@ void put_pubkey(const struct cert_style *style, struct bytes der, const struct c
 void put_crl(const struct cert_style *style, struct bytes der);
 void put_ocsp(const struct cert_style *style, struct bytes der);
 
+/* ---- certs_attributes.c */
+void put_acert(const struct cert_style *style, struct bytes der);
+
 /* ---- certs_fields.c */
 /* X509_NAME, ASN1_TIME and so on are OpenSSL's. */
 void put_dn(const char *label, const void *x509_name);

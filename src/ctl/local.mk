@@ -3,6 +3,7 @@ swanctl_SOURCES = \
 	src/ctl/call.c \
 	src/ctl/certs.c \
 	src/ctl/certs.h \
+	src/ctl/certs_attributes.c \
 	src/ctl/certs_fields.c \
 	src/ctl/certs_status.c \
 	src/ctl/certs_text.c \

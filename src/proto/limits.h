@@ -35,6 +35,11 @@
 #define LIMIT_CERT_POLICIES 64
 #define LIMIT_URI 1024                /* bytes of one */
 #define LIMIT_CRL (64u << 20)         /* bytes of one, DER */
+#define LIMIT_ACERT 16384             /* bytes of an attribute certificate, DER */
+#define LIMIT_ACERT_ATTRIBUTES 64     /* of one */
+#define LIMIT_ACERT_GROUPS 256        /* of one */
+#define LIMIT_ACERT_NAMES 16          /* of its holder; as many servers that it is for */
+#define LIMIT_ACERTS 8                /* of one certificate: that are sent, looked at of a peer's, and of those that are loaded */
 
 /* TCP (RFC 9329) */
 #define LIMIT_STREAMS 4096               /* connections that peers hold open */

@@ -40,7 +40,7 @@ MUST_CHECK bool authentication_submit(struct ike_sa *sa, struct sa_authenticatio
 
 /* ---- chains of the peer ---- */
 
-#define SA_CHAINS 4 /* rounds with certificates */
+#define SA_CHAINS 8 /* of rounds with certificates, and of what put the peer into a group */
 
 /* Immutable after IKE_AUTH, shared by an IKE_SA and its successors, on one thread. */
 struct sa_chains {

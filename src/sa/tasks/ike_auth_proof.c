@@ -281,9 +281,12 @@ enum outcome ike_auth_checked(struct ike_sa *sa, struct task_ike_auth *t, struct
 	if (r->notice)
 		check_switch(sa, t, r);
 	chains_add(sa, r->chain);
-	r->chain = NULL;
+	chains_add(sa, r->group_chain);
+	r->chain = r->group_chain = NULL;
 	if (r->how.s[0])
 		LOG_SA(&sa->log, CFG, LOG_LEVEL_CONTROL, "%s", r->how.s);
+	if (r->group_how.s[0])
+		LOG_SA(&sa->log, CFG, LOG_LEVEL_CONTROL, "'%s' is %s", id_text(&t->id_in).s, r->group_how.s);
 	proof_log_signature(sa, &t->id_in, false, r->method, r->auth);
 	return OUTCOME_DONE;
 }

@@ -7,6 +7,9 @@
 #include "auth/trust.h"
 #include "pki.h"
 
+Suite *suite_acert(void);
+Suite *suite_acerts(void);
+Suite *suite_auth_groups(void);
 Suite *suite_cert(void);
 Suite *suite_crl(void);
 Suite *suite_revocation(void);

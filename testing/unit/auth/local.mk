@@ -6,9 +6,14 @@ test_auth_SOURCES = testing/lib/corpus.c testing/lib/corpus.h \
 	testing/fuzz/fuzz_cert.c \
 	testing/unit/auth/auth_test.h \
 	testing/unit/auth/pki.c \
+	testing/unit/auth/pki_acert.c \
+	testing/unit/auth/pki_acert.h \
 	testing/unit/auth/pki.h \
 	testing/unit/auth/pki_ocsp.c \
 	testing/unit/auth/pki_ocsp.h \
+	testing/unit/auth/test_acert.c \
+	testing/unit/auth/test_acerts.c \
+	testing/unit/auth/test_auth_groups.c \
 	testing/unit/auth/test_auth_others.c \
 	testing/unit/auth/test_auth_service.c \
 	testing/unit/auth/test_cert.c \

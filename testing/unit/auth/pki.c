@@ -103,6 +103,28 @@ static void extensions_add(X509 *x, X509 *issuer, const char *const *texts, cons
 	NCONF_free(conf);
 }
 
+struct buf pki_extensions_der(const struct pki_cert *issuer, const char *const *texts, const char *conf_text)
+{
+	CONF *conf = conf_of(conf_text);
+	struct buf out = { 0 };
+	X509V3_CTX ctx;
+
+	X509V3_set_ctx(&ctx, issuer->x509, NULL, NULL, NULL, 0);
+	X509V3_set_nconf(&ctx, conf);
+	for (size_t i = 0; texts && texts[i]; i++) {
+		X509_EXTENSION *e = extension_of(conf, &ctx, texts[i]);
+		unsigned char *der = NULL;
+		int n = i2d_X509_EXTENSION(e, &der);
+
+		require(n > 0, texts[i]);
+		buf_add(&out, der, (size_t)n);
+		OPENSSL_free(der);
+		X509_EXTENSION_free(e);
+	}
+	NCONF_free(conf);
+	return out;
+}
+
 static const EVP_MD *md_for(EVP_PKEY *key, const EVP_MD *md)
 {
 	if (EVP_PKEY_get_id(key) == EVP_PKEY_ED25519)

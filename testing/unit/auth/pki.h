@@ -48,6 +48,9 @@ EVP_PKEY *pki_key_new(enum pki_key_type type);
 struct pki_cert *pki_ca(const struct pki_cert *issuer, const char *subject);
 struct pki_cert *pki_leaf(const struct pki_cert *issuer, const char *subject, const char *names);
 
+/* Texts as in pki_spec, as DER of each Extension, one behind the other. */
+struct buf pki_extensions_der(const struct pki_cert *issuer, const char *const *extensions, const char *conf);
+
 struct pki_crl_spec {
 	const struct pki_cert *issuer;
 	const struct pki_cert *signer; /* NULL: the issuer */

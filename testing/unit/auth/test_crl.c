@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "auth_test.h"
+#include "pki_acert.h"
 #include "util/mem.h"
 
 static struct pki_cert *root, *moon, *sun;
@@ -130,8 +131,7 @@ END_TEST
 
 START_TEST(test_indirect)
 {
-	static const char *const confs[] = { "[idp]\nindirectCRL=TRUE\n", "[idp]\nonlyAA=TRUE\n", "[idp]\nonlyuser=TRUE\n",
-					     "[idp]\nonlyCA=TRUE\n", "[idp]\nonlysomereasons=keyCompromise\n" };
+	static const char *const confs[] = { "[idp]\nindirectCRL=TRUE\n", "[idp]\nonlyuser=TRUE\n", "[idp]\nonlyCA=TRUE\n", "[idp]\nonlysomereasons=keyCompromise\n" };
 	static const char *const extensions[] = { "issuingDistributionPoint=critical,@idp", NULL };
 
 	for (size_t i = 0; i < ARRAY_LEN(confs); i++) {
@@ -140,6 +140,24 @@ START_TEST(test_indirect)
 		ck_assert_msg(c->indirect && !crl_covers(c, moon->cert), "%s", confs[i]);
 		crl_unref(c);
 	}
+}
+END_TEST
+
+/* One of attribute certificates only says nothing of others; those of all kinds say it of them, too. */
+START_TEST(test_attributes_only)
+{
+	static const char *const extensions[] = { "issuingDistributionPoint=critical,@idp", NULL };
+	struct crl *only = pki_crl_new(&(struct pki_crl_spec){ .issuer = root, .extensions = extensions,
+							       .conf = "[idp]\nonlyAA=TRUE\n" });
+	struct crl *all = pki_crl_new(&(struct pki_crl_spec){ .issuer = root });
+	struct acert *ac = pki_acert_new(&(struct pki_acert_spec){ .holder = moon, .issuer = root });
+
+	ck_assert(only->attributes && !only->indirect && !all->attributes);
+	ck_assert(!crl_covers(only, moon->cert) && crl_covers(only, ac->revocable));
+	ck_assert(crl_covers(all, moon->cert) && crl_covers(all, ac->revocable));
+	acert_unref(ac);
+	crl_unref(only);
+	crl_unref(all);
 }
 END_TEST
 
@@ -184,6 +202,7 @@ END_TEST
 Suite *suite_crl(void)
 {
 	const TTest *const tests[] = { test_fields, test_signature, test_delta, test_newer, test_distribution_point, test_indirect,
+					test_attributes_only,
 				       test_malformed, test_truncated };
 	Suite *s = suite_create("crl");
 	TCase *tc = tcase_create("crl");

@@ -6,6 +6,9 @@ int main(void)
 	SRunner *r = srunner_create(suite_cert());
 	int failed;
 
+	srunner_add_suite(r, suite_acert());
+	srunner_add_suite(r, suite_acerts());
+	srunner_add_suite(r, suite_auth_groups());
 	srunner_add_suite(r, suite_crl());
 	srunner_add_suite(r, suite_revocation());
 	srunner_add_suite(r, suite_auth_service());

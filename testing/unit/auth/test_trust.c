@@ -581,17 +581,6 @@ START_TEST(test_ca_id)
 }
 END_TEST
 
-START_TEST(test_groups)
-{
-	static const char *const groups[] = { "sales" };
-
-	usual();
-	t.round.groups = groups;
-	t.round.n_groups = 1;
-	trust_test_bad(&t, "group");
-}
-END_TEST
-
 /* ---- certificates that are trusted by themselves */
 
 START_TEST(test_pinned)
@@ -674,7 +663,7 @@ Suite *suite_trust(void)
 		test_order_of_certificates, test_nothing_sent,	test_key_usage,	     test_extended_key_usage, test_issuer_is_no_ca,
 		test_issuer_usage,    test_critical_extension,	test_weak_hash,	     test_md5,		     test_root_with_sha1,
 		test_weak_keys,	      test_edwards,		test_cacerts,	     test_cacerts_are_anchors, test_ca_id,
-		test_groups,	      test_pinned,		test_only_pinned,    test_loaded_peer,	     test_self_signed_ca,
+		test_pinned,		test_only_pinned,    test_loaded_peer,	     test_self_signed_ca,
 	};
 	Suite *s = suite_create("trust");
 	TCase *tc = tcase_create("trust");
