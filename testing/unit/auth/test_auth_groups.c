@@ -125,6 +125,37 @@ START_TEST(test_after_signature)
 }
 END_TEST
 
+/* Which connection it is depends on its groups; what came is looked at, though the first one asks for none that it is in. */
+START_TEST(test_connections)
+{
+	static const char *const others[] = { "board" };
+	static struct conn second, third;
+	struct conn_round second_round = lab.remote, third_round = lab.remote;
+	struct acert *ac = made(NULL);
+	struct auth_request *r;
+
+	lab.remote.groups = others;
+	for (int asks = 0; asks < 2; asks++) {
+		r = asked_with(ac);
+		lab.remote.n_groups = 1;
+		second_round.n_groups = 1;
+		second_round.groups = asks ? others : wanted;
+		lab.conn.name = "first";
+		second = (struct conn){ .name = "second", .n_remote_rounds = 1, .remote_rounds = &second_round, .refs = 1 };
+		third = (struct conn){ .name = "third", .n_remote_rounds = 1, .remote_rounds = &third_round, .refs = 1 };
+		r->others[r->n_others++] = (struct auth_other){ conn_ref(&second), &second_round };
+		r->others[r->n_others++] = (struct auth_other){ conn_ref(&third), &third_round };
+		auth_lab_do(&lab, r);
+		ck_assert_msg(r->ok, "%s", r->why.s);
+		ck_assert_str_eq(r->conn->name, asks ? "third" : "second");
+		ck_assert_msg(strstr(r->notice, "connection 'first': the peer has to be in one of the groups 'board'"), "%s", r->notice);
+		ck_assert(r->group_chain && strstr(r->group_how.s, "'sales'"));
+		auth_lab_free(r);
+	}
+	acert_unref(ac);
+}
+END_TEST
+
 /* ---- revocation ---- */
 
 static struct buf crl_of(const struct pki_cert *issuer, const struct acert *revoked)
@@ -287,7 +318,7 @@ Suite *suite_auth_groups(void)
 {
 	Suite *s = suite_create("auth/groups");
 	TCase *t = tcase_create("groups");
-	const TTest *const tests[] = { test_sent, test_loaded, test_not_asked, test_malformed, test_too_many, test_after_signature,
+	const TTest *const tests[] = { test_sent, test_loaded, test_not_asked, test_malformed, test_too_many, test_after_signature, test_connections,
 				       test_strict, test_not_known, test_revoked, test_authority_revoked, test_later_crl, test_sign,
 				       test_sign_many };
 

@@ -90,13 +90,13 @@ END_TEST
 /* Nobody: the reason of the first one, and those of the others beside it. */
 START_TEST(test_nobody)
 {
+	static const char *const groups[] = { "sales" };
 	struct auth_request *r = ask_all();
 
 	wants_other_ca(&lab.remote);
 	second_remote.ca_id = other_ca->cert->subject;
+	third_remote.groups = groups;
 	third_remote.n_groups = 1;
-	third_remote.rules.n_ike = 1;
-	third_remote.rules.ike[0] = (struct key_rule){ .type = KEY_RSA };
 	auth_lab_do(&lab, r);
 	ck_assert(!r->ok && !r->chain);
 	ck_assert_msg(strstr(r->why.s, "cacerts"), "%s", r->why.s);
