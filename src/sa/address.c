@@ -68,6 +68,7 @@ void ike_sa_move_to(struct ike_sa *sa, const struct addr *local, const struct ad
 		sa->ctx->ops->moving(sa->ctx->host, sa, local, remote);
 	sa->local = *local;
 	sa->remote = *remote;
+	sa->path_size = 0; /* another path, perhaps a wider one */
 	stream_hold(sa);
 	sa->place++;
 	sa->ctx->ops->moved(sa->ctx->host, sa);

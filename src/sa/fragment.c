@@ -23,7 +23,17 @@ size_t fragment_size(const struct ike_sa *sa, const struct addr *remote)
 {
 	const struct sa_options *o = &sa->ctx->options;
 
-	return remote->family == AF_INET6 ? o->fragment_size_v6 : o->fragment_size_v4;
+	size_t size = remote->family == AF_INET6 ? o->fragment_size_v6 : o->fragment_size_v4;
+
+	/* RFC 7383, 2.5.2: exchanges begin with what the last one ended with */
+	return sa->path_size && sa->path_size < size ? sa->path_size : size;
+}
+
+/* All of a datagram that is not the IKE message. */
+size_t fragment_headers(const struct ike_sa *sa, const struct addr *local, const struct addr *remote)
+{
+	return UDP_HEADER_LEN + (remote->family == AF_INET6 ? IPV6_HEADER_LEN : IPV4_HEADER_LEN) +
+	       (local->port == sa->ctx->options.port_nat_t ? NATT_MARKER_LEN : 0);
 }
 
 /* What is left of the datagram for the IKE message. */
@@ -31,11 +41,8 @@ static size_t fragment_message_size(const struct ike_sa *sa)
 {
 	const struct incoming *i = sa->incoming;
 	const struct addr *local = i ? &i->local : &sa->local, *remote = i ? &i->remote : &sa->remote;
-	size_t size = fragment_size(sa, remote), headers = UDP_HEADER_LEN;
+	size_t size = fragment_size(sa, remote), headers = fragment_headers(sa, local, remote);
 
-	headers += remote->family == AF_INET6 ? IPV6_HEADER_LEN : IPV4_HEADER_LEN;
-	if (local->port == sa->ctx->options.port_nat_t)
-		headers += NATT_MARKER_LEN;
 	/* RFC 7383, 2.5.1: the peer may know the path better: its fragments say what passes */
 	if (i && i->fragment && i->fragment + headers < size)
 		size = i->fragment + headers;
@@ -44,17 +51,14 @@ static size_t fragment_message_size(const struct ike_sa *sa)
 	return size - headers;
 }
 
-struct bytes fragment_seal(struct ike_sa *sa, const struct ike_header *h, uint8_t first, struct bytes inner, uint8_t *out, size_t cap)
+/* Cuts into IKE messages of `size` bytes, if it is at least `least` of them. */
+static struct bytes fragment_cut(struct ike_sa *sa, const struct ike_header *h, uint8_t first, struct bytes inner, size_t size,
+				 size_t least, uint8_t *out, size_t cap)
 {
-	size_t size = fragment_message_size(sa), room, total, done = 0;
-	const struct addr *to = sa->incoming ? &sa->incoming->remote : &sa->remote;
+	size_t room = seal_room(&sa->protect, size, true), total, done = 0;
 
-	/* RFC 9329 7.5 SHOULD NOT: fragments over TCP */
-	if (to->stream || !fragment_wanted(sa) || inner.n <= seal_room(&sa->protect, size, false))
-		return seal_message(sa, h, first, inner, out, cap);
-	room = seal_room(&sa->protect, size, true);
 	total = room ? (inner.n + room - 1) / room : SIZE_MAX;
-	if (total > LIMIT_FRAGMENTS)
+	if (total < least || total > LIMIT_FRAGMENTS)
 		return BYTES_NONE;
 	for (size_t i = 0; i < total; i++) {
 		struct payload_skf f = { .number = (uint16_t)(i + 1), .total = (uint16_t)total };
@@ -67,6 +71,79 @@ struct bytes fragment_seal(struct ike_sa *sa, const struct ike_header *h, uint8_
 		done += one.n;
 	}
 	return bytes_of(out, done);
+}
+
+struct bytes fragment_seal(struct ike_sa *sa, const struct ike_header *h, uint8_t first, struct bytes inner, uint8_t *out, size_t cap)
+{
+	const struct addr *to = sa->incoming ? &sa->incoming->remote : &sa->remote;
+	size_t size = fragment_message_size(sa);
+
+	/* RFC 9329 7.5 SHOULD NOT: fragments over TCP */
+	if (to->stream || !fragment_wanted(sa) || inner.n <= seal_room(&sa->protect, size, false))
+		return seal_message(sa, h, first, inner, out, cap);
+	return fragment_cut(sa, h, first, inner, size, 0, out, cap);
+}
+
+/* What is in messages of ours, put together at their place; how many they are, 0 on failure. */
+static size_t fragment_reopen(struct ike_sa *sa, uint8_t *p, size_t n, struct bytes *ret_inner, uint8_t *ret_first)
+{
+	struct bytes msgs = bytes_of(p, n), one, part;
+	struct seal_place place;
+	size_t count = 0, done = 0;
+
+	while (fragment_next(&msgs, &one)) {
+		if (!seal_reopen(sa, p + (one.p - p), one.n, &place, &part))
+			return 0;
+		memmove(p + done, part.p, part.n);
+		done += part.n;
+		if (count++ == 0)
+			*ret_first = place.first;
+	}
+	*ret_inner = bytes_of(p, done);
+	return count;
+}
+
+bool fragment_again(struct ike_sa *sa, const struct addr *local, const struct addr *remote, struct buf *msgs, size_t size)
+{
+	size_t headers = fragment_headers(sa, local, remote), n, len = msgs->n;
+	struct bytes again = BYTES_NONE, inner, one, rest = buf_bytes(msgs);
+	uint8_t *text, *out, first;
+	struct ike_header h;
+
+	if (remote->stream || !fragment_wanted(sa) || size < LIMIT_FRAGMENT_SIZE_MIN || !fragment_next(&rest, &one) ||
+	    one.n + headers <= size || !result_is_ok(header_parse(one, &h)))
+		return false;
+	text = xmemdup(msgs->p, len);
+	out = xmalloc(SA_PACKET_MAX);
+	n = fragment_reopen(sa, text, len, &inner, &first);
+	/* RFC 7383 2.5.2 MUST: more than before, so that the sets can be told apart */
+	if (n)
+		again = fragment_cut(sa, &h, first, inner, size - headers, n + 1, out, SA_PACKET_MAX);
+	if (again.n) {
+		buf_reset(msgs);
+		buf_add_bytes(msgs, again);
+	}
+	secret_wipe(text, len);
+	free(text);
+	free(out);
+	return again.n;
+}
+
+static const uint16_t fragment_sizes[] = { 1280, 576 };
+
+bool fragment_smaller(struct ike_sa *sa, struct buf *msgs)
+{
+	size_t size = fragment_size(sa, &sa->remote);
+
+	for (size_t i = 0; i < ARRAY_LEN(fragment_sizes); i++) {
+		if (fragment_sizes[i] >= size || !fragment_again(sa, &sa->local, &sa->remote, msgs, fragment_sizes[i]))
+			continue;
+		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "no answer: IP datagrams of up to %u bytes are tried, instead of %zu",
+		       fragment_sizes[i], size);
+		sa->path_size = fragment_sizes[i];
+		return true;
+	}
+	return false;
 }
 
 bool fragment_next(struct bytes *msgs, struct bytes *ret_one)

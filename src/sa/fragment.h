@@ -22,8 +22,18 @@ EXPORT struct bytes fragment_seal(struct ike_sa *sa, const struct ike_header *h,
 EXPORT bool fragment_next(struct bytes *msgs, struct bytes *ret_one);
 /* Sends them all; the log says so at `level`. */
 void fragment_send(struct ike_sa *sa, const struct addr *local, const struct addr *remote, struct bytes msgs, int level);
-/* Largest IP datagram that is sent to this peer in one piece, by the settings. */
+/*
+ * Cuts what fragment_seal made, and what is still kept for repeats, into smaller pieces, for IP datagrams of up to `size` bytes between these
+ * addresses; with new IVs. False, and it stays as it is: it is not larger, or must not be cut.
+ */
+EXPORT bool fragment_again(struct ike_sa *sa, const struct addr *local, const struct addr *remote, struct buf *msgs, size_t size);
+/* A request that gets no answer: cut for the next smaller of a few sizes (RFC 7383, 2.5.2), which the IKE_SA keeps to from then on.
+ * False: none helps. */
+bool fragment_smaller(struct ike_sa *sa, struct buf *msgs);
+/* Largest IP datagram that is sent to this peer in one piece, by the settings and what was found out. */
 size_t fragment_size(const struct ike_sa *sa, const struct addr *remote);
+/* All of an IP datagram between these addresses that is not the IKE message, in bytes. */
+size_t fragment_headers(const struct ike_sa *sa, const struct addr *local, const struct addr *remote);
 /* Whether we cut what is too large. */
 bool fragment_wanted(const struct ike_sa *sa);
 

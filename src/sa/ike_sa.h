@@ -76,7 +76,8 @@ struct outstanding {
 	struct buf data; /* the message */
 	uint32_t message_id;
 	uint8_t exchange;
-	uint8_t tries; /* retransmissions made */
+	uint8_t tries; /* retransmissions made, of this size */
+	uint8_t cuts;  /* how often it was cut smaller because of silence */
 	uint64_t since_ms; /* when it was sent first, on this path */
 	bool probed;   /* it went out on other paths, too (sa/mobike.h) */
 };
@@ -168,6 +169,7 @@ struct ike_sa {
 	uint8_t rekey_failures; /* in a row */
 	uint8_t place;          /* sa/address.h: changes when the SA moves; children know the one they are at */
 	uint16_t fatal_data;   /* 2 bytes of notify data if not 0 */
+	uint16_t path_size;    /* sa/fragment.h: bytes of the largest IP datagram that is tried on this path; 0: as the settings say */
 	const char *why;       /* constant sentence: why it ends */
 	bool initiator : 1;
 	bool half_open : 1;

@@ -8,6 +8,8 @@
 
 /* Retransmits after which the path is suspected, and others are tried. */
 #define OUTSTANDING_OTHER_PATHS 2
+/* After which large messages are suspected, and smaller ones are tried (RFC 7383, 2.5.2: a few within some seconds). */
+#define OUTSTANDING_SMALLER 1
 
 /* n-th wait of a request in ms: timeout * base^n, capped, less a random part (RFC 7296, 2.4). */
 static uint64_t outstanding_wait(struct ike_sa *sa, unsigned n)
@@ -78,7 +80,10 @@ static void outstanding_timer(struct timer *t)
 	}
 	if (stream_falls_back(sa))
 		return;
-	if (o->tries < sa->ctx->options.retransmit_tries) {
+	if (o->tries >= OUTSTANDING_SMALLER && o->exchange != EXCHANGE_IKE_SA_INIT && fragment_smaller(sa, &o->data)) {
+		o->tries = 0; /* RFC 7383 2.5.2 MUST: the timers start over */
+		o->cuts++;
+	} else if (o->tries < sa->ctx->options.retransmit_tries) {
 		o->tries++;
 	} else if (!mobike_is_patient(sa)) {
 		outstanding_silent(sa);
@@ -87,9 +92,10 @@ static void outstanding_timer(struct timer *t)
 	/* RFC 9329 6.2 SHOULD NOT: TCP repeats, and a new connection gets it again (sa/stream.h); only the time runs */
 	if (!sa->remote.stream) {
 		sa->ctx->counters[SA_COUNTER_RETRANSMIT]++;
-		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "retransmit %u of request with message ID %u", o->tries, o->message_id);
+		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "retransmit %u of request with message ID %u", o->tries + o->cuts,
+		       o->message_id);
 		fragment_send(sa, &sa->local, &sa->remote, buf_bytes(&o->data), LOG_LEVEL_CONTROL);
-		if (sa->mobike && o->tries >= OUTSTANDING_OTHER_PATHS)
+		if (sa->mobike && o->tries + o->cuts >= OUTSTANDING_OTHER_PATHS)
 			mobike_try_paths(sa);
 	}
 	timer_start(sa->ctx->wheel, &o->timer, sa_now(sa->ctx) + outstanding_wait(sa, o->tries), outstanding_timer);

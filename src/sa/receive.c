@@ -179,6 +179,22 @@ static bool receive_asked_again(struct ike_sa *sa, const struct stored_reply *re
 	       result_is_ok(seal_open_at(sa, msg, n, &place, &inner));
 }
 
+/*
+ * RFC 7383, 2.5.1: who asks again in smaller fragments has found that larger ones do not pass: neither will those of our answer. The
+ * request was verified, and a first fragment is as large as any.
+ */
+static void receive_fit_reply(struct ike_sa *sa, const struct ike_header *h, const struct addr *local, const struct addr *remote,
+			      const uint8_t *msg, size_t n)
+{
+	struct buf *data = window_in_data(&sa->in, h->message_id);
+	size_t size = n + fragment_headers(sa, local, remote);
+	struct seal_place place;
+
+	if (h->exchange == EXCHANGE_IKE_SA_INIT || !seal_find(bytes_of(msg, n), &place) || place.fragment.total < 2)
+		return;
+	(void)fragment_again(sa, local, remote, data, size < LIMIT_FRAGMENT_SIZE_MIN ? LIMIT_FRAGMENT_SIZE_MIN : size);
+}
+
 /* A repeat is known by its bytes, so that a forged one earns nothing and a true one costs no decryption. */
 static void receive_repeat(struct ike_sa *sa, const struct ike_header *h, const struct addr *local,
 			   const struct addr *remote, uint8_t *msg, size_t n)
@@ -193,6 +209,7 @@ static void receive_repeat(struct ike_sa *sa, const struct ike_header *h, const 
 	sa->ctx->counters[SA_COUNTER_REPEAT]++;
 	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "received retransmit of request with ID %u, retransmitting response",
 	       h->message_id);
+	receive_fit_reply(sa, h, local, remote, msg, n);
 	fragment_send(sa, local, remote, buf_bytes(&reply->data), LOG_LEVEL_DETAIL);
 }
 

@@ -109,23 +109,46 @@ static void seal_write_iv(struct ike_sa *sa, uint8_t *iv)
 	}
 }
 
-bool seal_renumber(struct ike_sa *sa, uint8_t *msg, size_t n, uint32_t message_id)
+/* Of our own message: where its payload is, and the length of the text in it; opened in place. */
+static bool seal_open_own(struct ike_sa *sa, uint8_t *msg, size_t n, struct seal_place *place, size_t *text_len)
 {
 	const struct protect *p = &sa->protect;
-	const uint8_t *encr = seal_encr_key(sa, sa->initiator), *integ = seal_integ_key(sa, sa->initiator);
+
+	if (!p->cipher || n < IKE_HEADER_LEN || !seal_find(bytes_of(msg, n), place) ||
+	    n - place->aad_len <= (size_t)p->cipher->iv_len + protect_icv_len(p))
+		return false;
+	*text_len = n - place->aad_len - p->cipher->iv_len - protect_icv_len(p);
+	return result_is_ok(protect_open(sa->ctx->crypto, p, seal_encr_key(sa, sa->initiator), seal_integ_key(sa, sa->initiator),
+					 msg, place->aad_len, *text_len));
+}
+
+bool seal_reopen(struct ike_sa *sa, uint8_t *msg, size_t n, struct seal_place *ret_place, struct bytes *ret_inner)
+{
+	size_t text_len, pad;
+	uint8_t *text;
+
+	if (!seal_open_own(sa, msg, n, ret_place, &text_len))
+		return false;
+	text = msg + ret_place->aad_len + sa->protect.cipher->iv_len;
+	pad = text[text_len - 1] + 1u;
+	if (pad > text_len)
+		return false;
+	*ret_inner = bytes_of(text, text_len - pad);
+	return true;
+}
+
+bool seal_renumber(struct ike_sa *sa, uint8_t *msg, size_t n, uint32_t message_id)
+{
 	struct writer id = writer_of(msg + 20, 4);
 	struct seal_place place;
 	size_t text_len;
 
-	if (!p->cipher || n < IKE_HEADER_LEN || !seal_find(bytes_of(msg, n), &place) ||
-	    n - place.aad_len <= (size_t)p->cipher->iv_len + protect_icv_len(p))
-		return false;
-	text_len = n - place.aad_len - p->cipher->iv_len - protect_icv_len(p);
-	if (!result_is_ok(protect_open(sa->ctx->crypto, p, encr, integ, msg, place.aad_len, text_len)))
+	if (!seal_open_own(sa, msg, n, &place, &text_len))
 		return false;
 	writer_u32(&id, message_id);
 	seal_write_iv(sa, msg + place.aad_len);
-	return result_is_ok(protect_seal(sa->ctx->crypto, p, encr, integ, msg, place.aad_len, text_len));
+	return result_is_ok(protect_seal(sa->ctx->crypto, &sa->protect, seal_encr_key(sa, sa->initiator),
+					 seal_integ_key(sa, sa->initiator), msg, place.aad_len, text_len));
 }
 
 struct bytes seal_fragment(struct ike_sa *sa, const struct ike_header *h, const struct payload_skf *fragment, uint8_t first,

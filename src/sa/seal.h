@@ -40,6 +40,8 @@ EXPORT struct bytes seal_fragment(struct ike_sa *sa, const struct ike_header *h,
 /* How many bytes of payloads fit into an IKE message of `size` bytes; 0 if none do. */
 EXPORT size_t seal_room(const struct protect *p, size_t size, bool fragment);
 
+/* Opens a message of our own (or a fragment of one) again; msg is changed in place. False: it is not ours, or crypto failed. */
+EXPORT bool seal_reopen(struct ike_sa *sa, uint8_t *msg, size_t n, struct seal_place *ret_place, struct bytes *ret_inner);
 /*
  * A message of our own (or a fragment of one) under another message id: opened, and sealed again with a new IV in place. False: it
  * is not ours, or crypto failed; its content is then undefined.

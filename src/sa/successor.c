@@ -91,6 +91,7 @@ static void successor_inherit(struct ike_sa *sa, const struct ike_sa *old)
 	sa->last_out_ms = old->last_out_ms;
 	sa->childless = old->childless;
 	sa->fragmentation = old->fragmentation;
+	sa->path_size = old->path_size;
 	sync_inherit(sa, old);
 	sa->if_id_in = old->if_id_in;
 	sa->if_id_out = old->if_id_out;

@@ -39,6 +39,11 @@ const struct stored_reply *window_in_reply(const struct window_in *w, uint32_t m
 	return r->data.n && r->message_id == message_id ? r : NULL;
 }
 
+struct buf *window_in_data(struct window_in *w, uint32_t message_id)
+{
+	return &w->reply[message_id % LIMIT_WINDOW].data;
+}
+
 void window_in_clear(struct window_in *w)
 {
 	for (unsigned i = 0; i < LIMIT_WINDOW; i++)

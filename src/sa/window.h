@@ -39,6 +39,7 @@ EXPORT void window_in_accept(struct window_in *w, uint32_t message_id);
 /* Keeps a copy of the reply, in place of the oldest. */
 EXPORT void window_in_store(struct window_in *w, uint32_t message_id, uint64_t request_hash, struct bytes reply);
 EXPORT const struct stored_reply *window_in_reply(const struct window_in *w, uint32_t message_id);
+struct buf *window_in_data(struct window_in *w, uint32_t message_id); /* of a reply that is there, to give it another form */
 EXPORT void window_in_clear(struct window_in *w);
 
 #endif

@@ -131,6 +131,8 @@ struct lab {
 	/* What is between: may change the addresses of a packet, or lose it (false). NULL: nothing. `out`: it comes from a. */
 	bool (*path)(struct lab *lab, bool out, struct addr *src, struct addr *dst);
 	struct addr nat; /* for path functions */
+	/* IP datagrams that are larger are lost, 0 none; from a, from b */
+	size_t narrow[2];
 };
 
 /* conf: text of swanctl.conf with sections connections and secrets. a is 192.0.2.1, b 192.0.2.2. */

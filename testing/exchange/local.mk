@@ -40,6 +40,7 @@ test_exchange_SOURCES = testing/lib/corpus.c testing/lib/corpus.h \
 	testing/exchange/test_nat.c \
 	testing/exchange/test_modes.c \
 	testing/exchange/test_odd.c \
+	testing/exchange/test_path_size.c \
 	testing/exchange/test_peer.c \
 	testing/exchange/test_qcd.c \
 	testing/exchange/test_random.c \

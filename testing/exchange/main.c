@@ -12,6 +12,7 @@ int main(void)
 	srunner_add_suite(r, config_payload_suite());
 	srunner_add_suite(r, crossing_suite());
 	srunner_add_suite(r, fragments_suite());
+	srunner_add_suite(r, path_size_suite());
 	srunner_add_suite(r, ike_rekey_suite());
 	srunner_add_suite(r, addrs_suite());
 	srunner_add_suite(r, mobike_suite());

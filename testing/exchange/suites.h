@@ -9,6 +9,7 @@ Suite *config_payload_suite(void);
 Suite *children_suite(void);
 Suite *crossing_suite(void);
 Suite *fragments_suite(void);
+Suite *path_size_suite(void);
 Suite *fuzz_suite(void);
 Suite *ike_rekey_suite(void);
 Suite *addrs_suite(void);

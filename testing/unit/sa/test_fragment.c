@@ -187,6 +187,44 @@ START_TEST(no_messages)
 }
 END_TEST
 
+/* RFC 7383, 2.5.2: what was sealed is cut again, with new IVs; more pieces than before, or it stays as it is. */
+START_TEST(cut_again)
+{
+	static const struct {
+		size_t n, from, to;
+		bool possible;
+	} cuts[] = {
+		{ 5000, 1280, 576, true }, { 5000, 65535, 1280, true }, { 1240, 65535, 1200, true }, { 1300, 1280, 1270, false },
+		{ 5000, 576, 1280, false }, { 400, 65535, 576, false },
+	};
+	struct ends e;
+
+	ends_begin(&e, _i);
+	for (size_t i = 0; i < ARRAY_LEN(cuts); i++) {
+		struct buf msgs = { 0 }, before = { 0 };
+		unsigned was;
+
+		e.a->ctx->options.fragment_size_v4 = (uint16_t)cuts[i].from;
+		buf_add_bytes(&msgs, fragment_seal(e.a, &e.h, PAYLOAD_VENDOR, bytes_of(inner, cuts[i].n), out, sizeof(out)));
+		buf_add_bytes(&before, buf_bytes(&msgs));
+		was = ends_open(&e, buf_bytes(&msgs), cuts[i].n, SIZE_MAX);
+		ck_assert_int_eq(fragment_again(e.a, &e.a->local, &e.a->remote, &msgs, cuts[i].to), cuts[i].possible);
+		if (cuts[i].possible) {
+			struct bytes rest = buf_bytes(&msgs), one;
+
+			ck_assert_uint_gt(ends_open(&e, rest, cuts[i].n, cuts[i].to - 28), was);
+			while (fragment_next(&rest, &one))
+				ck_assert_ptr_null(memmem(before.p, before.n, one.p + 36, 8));
+		} else {
+			ck_assert(bytes_equal(buf_bytes(&msgs), buf_bytes(&before)));
+		}
+		buf_free(&msgs);
+		buf_free(&before);
+	}
+	lab_free(e.lab);
+}
+END_TEST
+
 TCase *test_fragment(void)
 {
 	TCase *t = tcase_create("fragment");
@@ -195,6 +233,7 @@ TCase *test_fragment(void)
 	tcase_add_loop_test(t, lengths, 0, PROPOSALS);
 	tcase_add_loop_test(t, headers, 0, 4);
 	tcase_add_loop_test(t, largest, 0, PROPOSALS);
+	tcase_add_loop_test(t, cut_again, 0, PROPOSALS);
 	tcase_add_test(t, no_messages);
 	return t;
 }
