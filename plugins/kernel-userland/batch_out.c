@@ -36,6 +36,8 @@ struct batch_out {
 	struct out_group groups[TUN_PACKETS_MAX];
 	size_t n_groups;
 	struct out_group *last; /* of the packet before */
+	struct flow flow;       /* likewise */
+	struct kernel_handle *flow_of; /* its SA's, NULL if it had none; valid under the gate */
 	uint64_t batch;
 	struct group_slot slots[GROUP_SLOTS];
 	const struct out_group *order[TUN_PACKETS_MAX];
@@ -185,36 +187,48 @@ static void out_group_add(struct batch_out *b, struct out_group *g, bool df)
 	g->last[df] = i;
 }
 
-/* Finds a packet's SA, under the gate. */
-static enum drop out_packet(struct dataplane *dp, struct batch_out *b, uint8_t *packet, size_t n, uint64_t now_ms)
+/* A packet for an SA joins what the batch has for it. */
+static enum drop out_join(struct dataplane *dp, struct batch_out *b, struct kernel_handle *c, uint8_t *packet, const struct flow *f,
+			  uint64_t now_ms)
 {
 	struct out_item *item = &b->items[b->n_items];
-	struct kernel_handle *c;
-	enum drop drop;
-	struct flow f;
-	size_t len;
+	size_t len = f->len;
 	bool df;
+	enum drop drop = out_check_size(b, c, packet, f, now_ms, &df);
 
-	if (!flow_parse(bytes_of(packet, n), &f))
+	if (drop != DROP_NONE)
+		return drop;
+	if (len < c->out.tfc)
+		packet = out_pad(dp, b, c, packet, &len, now_ms);
+	*item = (struct out_item){ .inner = packet, .n = (uint32_t)len, .tos = esp_outer_tos(&c->out, f->tos) };
+	out_group_add(b, out_group_of(b, c), df);
+	return DROP_NONE;
+}
+
+/* Finds a packet's SA, under the gate. */
+static enum drop out_packet(struct dataplane *dp, struct batch_out *b, const struct tun_packet *p, uint64_t now_ms)
+{
+	struct flow *f = &b->flow;
+	struct kernel_handle *c;
+
+	if (p->again && b->flow_of) {
+		f->len = (uint32_t)p->n;
+		return out_join(dp, b, b->flow_of, p->p, f, now_ms);
+	}
+	b->flow_of = NULL;
+	if (!flow_parse(bytes_of(p->p, p->n), f))
 		return DROP_BAD_INNER;
-	frag_cache_find(&b->frags, &f);
-	c = policy_find(dp->policies, &f);
+	frag_cache_find(&b->frags, f);
+	c = policy_find(dp->policies, f);
 	if (!c)
 		return DROP_NO_POLICY;
 	if (child_is_shunt(c))
 		return c->mode == IPSEC_MODE_DROP ? DROP_SHUNT : DROP_PASS;
 	if (c->out.spi == 0)
-		return out_acquire(dp, b, c, &f, bytes_of(packet, f.len), now_ms);
-	drop = out_check_size(b, c, packet, &f, now_ms, &df);
-	if (drop != DROP_NONE)
-		return drop;
-	len = f.len;
-	if (len < c->out.tfc)
-		packet = out_pad(dp, b, c, packet, &len, now_ms);
-	frag_cache_keep(&b->frags, &f);
-	*item = (struct out_item){ .inner = packet, .n = (uint32_t)len, .tos = esp_outer_tos(&c->out, f.tos) };
-	out_group_add(b, out_group_of(b, c), df);
-	return DROP_NONE;
+		return out_acquire(dp, b, c, f, bytes_of(p->p, f->len), now_ms);
+	frag_cache_keep(&b->frags, f);
+	b->flow_of = c;
+	return out_join(dp, b, c, p->p, f, now_ms);
 }
 
 /* ---- sealing and sending ---- */
@@ -307,12 +321,13 @@ static void batch_out_carry(struct batch_out *b, bool held)
 
 	b->n_items = b->n_replies = b->n_groups = 0;
 	b->last = NULL;
+	b->flow_of = NULL;
 	b->batch++;
 	pthread_mutex_lock(&b->lane->gate_out);
 	if (held)
 		batch_out_take_held(dp, b, now_ms);
 	for (size_t i = 0; i < b->in.n; i++) {
-		enum drop drop = out_packet(dp, b, b->in.packets[i].p, b->in.packets[i].n, now_ms);
+		enum drop drop = out_packet(dp, b, &b->in.packets[i], now_ms);
 
 		if (drop != DROP_NONE)
 			drop_count(&dp->drops, drop);

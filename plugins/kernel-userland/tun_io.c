@@ -34,7 +34,7 @@ static bool tun_cut(struct tun_reader *r, const struct virtio_net_hdr *h, struct
 
 		if (!n)
 			return false;
-		r->packets[r->n++] = (struct tun_packet){ p, n };
+		r->packets[r->n++] = (struct tun_packet){ p, n, i > 0 };
 		r->n_cut += PACKET_HEADROOM + n + PACKET_TAILROOM;
 	}
 	return true;
@@ -49,13 +49,14 @@ static bool tun_take(struct tun_reader *r, const struct virtio_net_hdr *h, uint8
 		return tun_cut(r, h, piece, count);
 	if (count != 1 || !offload_checksum(h, packet, n))
 		return false;
-	r->packets[r->n++] = (struct tun_packet){ packet, n };
+	r->packets[r->n++] = (struct tun_packet){ packet, n, false };
+	r->n_buffers++;
 	return true;
 }
 
 void tun_reader_reset(struct tun_reader *r)
 {
-	r->n = r->n_cut = 0;
+	r->n = r->n_cut = r->n_buffers = 0;
 }
 
 bool tun_reader_put(struct tun_reader *r, struct bytes packet)
@@ -65,17 +66,18 @@ bool tun_reader_put(struct tun_reader *r, struct bytes packet)
 	if (r->n == TUN_BATCH || packet.n > OFFLOAD_PACKET_MAX)
 		return false;
 	memcpy(p, packet.p, packet.n);
-	r->packets[r->n++] = (struct tun_packet){ p, packet.n };
+	r->packets[r->n++] = (struct tun_packet){ p, packet.n, false };
 	return true;
 }
 
 size_t tun_read(struct tun_reader *r, int fd, bool vnet, struct drop_counters *drops)
 {
-	size_t reads = 0;
+	size_t reads = 0, bytes = 0;
 
 	tun_reader_reset(r);
-	while (reads < TUN_BATCH && r->n < TUN_PACKETS_ENOUGH && r->n_cut + CUT_PIECE <= CUT_MAX) {
-		uint8_t *p = r->buffers + reads * STRIDE + PACKET_HEADROOM;
+	while (reads < TUN_BATCH && r->n < TUN_PACKETS_ENOUGH && bytes < TUN_BYTES_ENOUGH && r->n_cut + CUT_PIECE <= CUT_MAX) {
+		/* what a piece was in can be used again: it is cut */
+		uint8_t *p = r->buffers + r->n_buffers * STRIDE + PACKET_HEADROOM;
 		struct virtio_net_hdr h = { 0 };
 		struct iovec iov[2] = { { &h, sizeof(h) }, { p, OFFLOAD_PACKET_MAX } };
 		ssize_t n = readv(fd, vnet ? iov : iov + 1, vnet ? 2 : 1);
@@ -85,6 +87,7 @@ size_t tun_read(struct tun_reader *r, int fd, bool vnet, struct drop_counters *d
 		if (n <= 0)
 			break;
 		reads++;
+		bytes += (size_t)n;
 		if ((vnet && (size_t)n <= sizeof(h)) || !tun_take(r, &h, p, (size_t)n - (vnet ? sizeof(h) : 0)))
 			drop_count(drops, DROP_BAD_INNER);
 	}

@@ -11,17 +11,21 @@
  * inbound TCP segments is written as one.
  */
 #define TUN_BATCH 64                    /* reads at a time */
-#define TUN_PACKETS_ENOUGH 256          /* no more reads when there are so many: they stay in the cache */
+/* No more reads when there are so many packets, or bytes: they stay in the cache. */
+#define TUN_PACKETS_ENOUGH 256
+#define TUN_BYTES_ENOUGH (256 * 1024)
 #define TUN_PACKETS_MAX (TUN_PACKETS_ENOUGH + OFFLOAD_SEGMENTS_MAX)
 
 struct tun_packet {
 	uint8_t *p; /* PACKET_HEADROOM before it, PACKET_TAILROOM behind it are free */
 	size_t n;
+	bool again; /* like the one before but for its length and what no selector sees: of one piece */
 };
 
 /* One thread's. */
 struct tun_reader {
 	uint8_t *buffers; /* TUN_BATCH, to read into */
+	size_t n_buffers; /* that have packets */
 	uint8_t *cut;     /* where packets of pieces are put */
 	size_t n_cut;
 	size_t n;

@@ -24,8 +24,8 @@ bench_crypto_LDADD = libbewick.la
 
 EXTRA_PROGRAMS += bench_esp
 bench_esp_SOURCES = testing/bench/bench_esp.c
-bench_esp_CFLAGS = $(AM_CFLAGS) -I$(srcdir)/plugins/kernel-userland
-bench_esp_LDADD = libkernel-userland.la libbewick.la $(MNL_LIBS)
+bench_esp_CFLAGS = $(AM_CFLAGS) $(OPENSSL_CFLAGS) -I$(srcdir)/plugins/kernel-userland
+bench_esp_LDADD = libkernel-userland.la libbewick.la $(MNL_LIBS) $(OPENSSL_LIBS)
 
 EXTRA_PROGRAMS += bench_xfrm
 bench_xfrm_SOURCES = testing/bench/bench_xfrm.c

@@ -12,6 +12,7 @@ test_kernel_SOURCES = testing/lib/corpus.c testing/lib/corpus.h \
 	testing/unit/kernel/test_lanes.c \
 	testing/unit/kernel/test_main.c \
 	testing/unit/kernel/test_offload.c \
+	testing/unit/kernel/test_pieces.c \
 	testing/unit/kernel/test_policy.c \
 	testing/unit/kernel/test_registry.c \
 	testing/unit/kernel/test_replay.c \

@@ -18,6 +18,7 @@ TCase *tcase_offload(void);
 TCase *tcase_dataplane(void);
 TCase *tcase_vip(void);
 TCase *tcase_lanes(void);
+TCase *tcase_pieces(void);
 TCase *tcase_corpus(void);
 
 /* Numbers that depend on the seed only. */

@@ -21,6 +21,7 @@ int main(void)
 	suite_add_tcase(suite, tcase_dataplane());
 	suite_add_tcase(suite, tcase_vip());
 	suite_add_tcase(suite, tcase_lanes());
+	suite_add_tcase(suite, tcase_pieces());
 	suite_add_tcase(suite, tcase_corpus());
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
