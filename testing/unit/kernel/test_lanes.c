@@ -185,6 +185,63 @@ START_TEST(lanes_share_an_sa)
 }
 END_TEST
 
+static struct {
+	_Atomic unsigned calls, inside, most, packets;
+	uint32_t last; /* sequence number */
+	_Atomic bool disorder;
+} streams;
+
+static size_t stream_send(void *arg, uint32_t stream, const struct bytes *packets, size_t n)
+{
+	struct pollfd waiting = { sides[0].dp.lanes[1].tun_fd, POLLIN, 0 };
+	unsigned inside = atomic_fetch_add(&streams.inside, 1) + 1;
+
+	if (inside > atomic_load(&streams.most))
+		atomic_store(&streams.most, inside);
+	if (atomic_fetch_add(&streams.calls, 1) == 0) {
+		/* here the first lane stays until the second has read what it has to send, and a moment longer */
+		while (atomic_load(&streams.packets) < 1 || poll(&waiting, 1, 0) > 0)
+			poll(NULL, 0, 1);
+		poll(NULL, 0, 30);
+	}
+	for (size_t i = 0; i < n; i++) {
+		uint32_t seq = (uint32_t)field(packets[i].p, 4) << 16 | field(packets[i].p, 6);
+
+		if (seq != streams.last + 1)
+			atomic_store(&streams.disorder, true);
+		streams.last = seq;
+	}
+	atomic_fetch_sub(&streams.inside, 1);
+	return n;
+}
+
+/* What is sealed first is sent first, whatever comes between. */
+START_TEST(one_lane_sends_at_a_time)
+{
+	struct kernel_handle *h = child(0, 0, 0, 32);
+	struct addr local = test_addr("127.0.0.1", 4500), remote = test_addr("127.0.0.1", 1234);
+	uint8_t p[2048];
+
+	memset(&streams, 0, sizeof(streams));
+	sides[0].dp.stream_send = stream_send;
+	remote.stream = 7;
+	dataplane_move(&sides[0].dp, h, &local, &remote);
+	start(0);
+	push(0, p, packet_of(p, 0, 1, 0));
+	while (!atomic_load(&streams.calls))
+		poll(NULL, 0, 1);
+	push(1, p, packet_of(p, 0, 2, 0));
+	atomic_store(&streams.packets, 1);
+	while (atomic_load(&streams.calls) < 2 || atomic_load(&streams.inside))
+		poll(NULL, 0, 1);
+	dataplane_stop(&sides[0].dp);
+	ck_assert_uint_eq(streams.most, 1);
+	ck_assert_uint_eq(streams.last, 2);
+	ck_assert(!streams.disorder);
+	child_end(0, h);
+}
+END_TEST
+
 /* What comes to a lane goes out by its queue: SAs of different peers are carried side by side, while others come and go. */
 START_TEST(lanes_have_their_peers)
 {
@@ -332,6 +389,7 @@ TCase *tcase_lanes(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, lanes_share_an_sa);
+	tcase_add_test(tc, one_lane_sends_at_a_time);
 	tcase_add_test(tc, lanes_have_their_peers);
 	tcase_add_test(tc, lanes_share_a_window);
 	tcase_add_loop_test(tc, batch_is_in_order, 0, 2);
