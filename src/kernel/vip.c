@@ -3,11 +3,14 @@
 
 #include <errno.h>
 #include <net/if.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "proto/ipsec.h"
 #include "util/log.h"
+
+#define RIPEN_MS 1000 /* it takes one or two */
 
 enum vip_state {
 	VIP_WAITS,  /* there is nothing to put it onto */
@@ -22,6 +25,7 @@ struct vip {
 	unsigned refs;
 	enum vip_state state;
 	bool suspect;       /* it may be gone */
+	bool young;         /* IPv6, added, but perhaps not in force */
 	struct rtnl *rtnl;  /* VIP_OURS: where it is */
 	unsigned ifindex;
 	struct errtext why; /* VIP_WAITS, and was said */
@@ -206,6 +210,7 @@ static void vip_put(struct vip_table *t, struct vip *v, const struct vip_place *
 	v->rtnl = p->rtnl;
 	v->ifindex = p->ifindex;
 	v->why.s[0] = 0;
+	v->young = v->addr.family == AF_INET6;
 	if (t->routes && !v->if_id)
 		routes_know_vip(t->routes, &v->addr);
 	LOG(KNL, was ? LOG_LEVEL_CONTROL : LOG_LEVEL_DETAIL, "virtual address %s is on %s%s", addr_format(&v->addr).s,
@@ -279,11 +284,23 @@ void vip_table_remove(struct vip_table *t, const struct kernel_vip *vip)
 		vip_end(&v->node, t);
 }
 
-bool vip_table_has_all(const struct vip_table *t, const struct addr *list, size_t n, struct errtext *err)
+/* The kernel makes an IPv6 address one of the host's on a thread of its own, after it said yes: what came for it at once would be lost. */
+static void vip_ripen(struct vip_table *t, struct vip *v)
+{
+	unsigned ifindex;
+
+	for (unsigned i = 0; v->young && i < RIPEN_MS && !rtnl_addr_find(&t->rtnl, &v->addr, &ifindex); i++)
+		(void)poll(NULL, 0, 1);
+	v->young = false;
+}
+
+bool vip_table_has_all(struct vip_table *t, const struct addr *list, size_t n, struct errtext *err)
 {
 	for (size_t i = 0; i < n; i++) {
-		const struct vip *v = vip_find(t, &list[i], 0);
+		struct vip *v = vip_find(t, &list[i], 0);
 
+		if (v)
+			vip_ripen(t, v);
 		if (!v || v->state != VIP_WAITS)
 			continue;
 		errtext_set(err, "virtual address %s is on no interface: %s", addr_format(&v->addr).s, v->why.s);

@@ -39,8 +39,8 @@ EXPORT void vip_table_close(struct vip_table *t); /* removes all */
 EXPORT bool vip_is_possible(const struct kernel_vip *vip, struct errtext *err);
 EXPORT void vip_table_add(struct vip_table *t, const struct kernel_vip *vip);
 EXPORT void vip_table_remove(struct vip_table *t, const struct kernel_vip *vip); /* of one that was added; by address and interface id */
-/* False: one of them was added and is on no interface, err says why. */
-EXPORT bool vip_table_has_all(const struct vip_table *t, const struct addr *list, size_t n, struct errtext *err);
+/* False: one of them was added and is on no interface, err says why. Else those that were added are in force. */
+EXPORT bool vip_table_has_all(struct vip_table *t, const struct addr *list, size_t n, struct errtext *err);
 EXPORT int vip_table_fd(const struct vip_table *t); /* when it is readable: */
 EXPORT void vip_table_follow(struct vip_table *t);
 

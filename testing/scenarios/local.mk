@@ -28,6 +28,7 @@ EXTRA_DIST += \
 	testing/kernel/test_policies.py \
 	testing/kernel/test_sas.py \
 	testing/kernel/test_tunnels.py \
+	testing/kernel/test_vips.py \
 	testing/lib/guest_job.py \
 	testing/peers/conftest.py \
 	testing/peers/peers.py \
@@ -49,6 +50,7 @@ EXTRA_DIST += \
 	testing/scenarios/lab/nat.py \
 	testing/scenarios/lab/net.py \
 	testing/scenarios/lab/pki.py \
+	testing/scenarios/lab/roadwarrior.py \
 	testing/scenarios/lab/run.py \
 	testing/scenarios/lab/softhsm.py \
 	testing/scenarios/lab/states.py \
@@ -67,6 +69,7 @@ EXTRA_DIST += \
 	testing/scenarios/test_creds.py \
 	testing/scenarios/test_dns.py \
 	testing/scenarios/test_updown.py \
+	testing/scenarios/test_vip_routes.py \
 	testing/scenarios/test_failures.py \
 	testing/scenarios/test_fragments.py \
 	testing/scenarios/test_ike_rekey.py \
