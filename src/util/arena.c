@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "util/mem.h"
 #include "util/secret.h"
@@ -14,7 +15,6 @@
 #define ARENA_HEADER_SIZE ARENA_ROUND(sizeof(struct arena_chunk))
 #define ARENA_ROUND(n)	  (((n) + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1))
 
-/* The unused rest of a chunk is always zero, so allocating need not clear it. */
 struct arena_chunk {
 	struct arena_chunk *next;
 	size_t used; /* with the header */
@@ -23,8 +23,9 @@ struct arena_chunk {
 
 static struct arena_chunk *arena_chunk_new(size_t size)
 {
-	struct arena_chunk *c = xcalloc(size, 1);
+	struct arena_chunk *c = xmalloc(size);
 
+	c->next = NULL;
 	c->size = size;
 	c->used = ARENA_HEADER_SIZE;
 	return c;
@@ -49,7 +50,8 @@ static void arena_grow(struct arena *a, size_t n)
 	a->current = a->current->next;
 }
 
-void *arena_alloc(struct arena *a, size_t n)
+/* Not zeroed. */
+static void *arena_take(struct arena *a, size_t n)
 {
 	struct arena_chunk *c;
 	void *p;
@@ -66,6 +68,12 @@ void *arena_alloc(struct arena *a, size_t n)
 	return p;
 }
 
+/* What is used is cleared, not whole chunks: most of a chunk never is. */
+void *arena_alloc(struct arena *a, size_t n)
+{
+	return memset(arena_take(a, n), 0, n);
+}
+
 void *arena_calloc(struct arena *a, size_t count, size_t n)
 {
 	size_t total;
@@ -77,7 +85,7 @@ void *arena_calloc(struct arena *a, size_t count, size_t n)
 
 void *arena_dup(struct arena *a, const void *p, size_t n)
 {
-	void *copy = arena_alloc(a, n);
+	void *copy = arena_take(a, n);
 
 	if (n)
 		memcpy(copy, p, n);

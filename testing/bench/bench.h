@@ -35,6 +35,15 @@ struct bench {
 
 /* Brings up `count` more, `parallel` at a time; CPU time of the gateway for one, in microseconds. */
 double bench_setups(struct bench *b, size_t count, unsigned parallel);
+/*
+ * The same beside a floor: in many slices, each measured just after its floor, so that what else this machine does meets both. The
+ * tenth percentile of the slices, as other work only adds.
+ */
+typedef double bench_floor_fn(const void *arg, unsigned rounds);
+struct bench_ratio {
+	double us, floor_us, ratio;
+};
+struct bench_ratio bench_beside(struct bench *b, size_t count, unsigned parallel, bench_floor_fn *fn, const void *arg);
 /* Set-ups with certificates of this kind of key: both sides sign and verify. */
 void bench_certificates(struct bench *b, const char *key, size_t count);
 /* Peers with secrets while `stuck` peers wait for a server of CRLs that does not answer. */

@@ -6,10 +6,15 @@
 #include <string.h>
 #include <time.h>
 
+#include <openssl/x509v3.h>
+
 #include "auth/psk.h"
+#include "auth/signed_octets.h"
 
 /* Bytes of plaintext in the messages that carry a proposal, a nonce and a key. */
 #define FLOOR_CREATE 200
+/* ... and a certificate and its signature. */
+#define FLOOR_SIGNED 900
 /* Of a Delete, and of nothing. */
 #define FLOOR_DELETE 12
 #define FLOOR_EMPTY 1
@@ -20,7 +25,12 @@ struct floor {
 	struct protect protect;
 	const struct ke_impl *ke;
 	void *peer_key;
-	uint8_t peer[64], own[64], nonce[64], msg[512], key[64], d[32];
+	uint8_t peer[64], own[64], nonce[64], msg[1024], key[64], d[32];
+	/* of signed set-ups */
+	const struct private_key *signer;
+	bool new_cert;
+	struct sig_scheme scheme;
+	struct buf cert_signature;
 };
 
 typedef bool floor_fn(struct floor *f);
@@ -33,14 +43,14 @@ static double floor_cpu(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-static double floor_run(struct crypto_registry *crypto, unsigned rounds, floor_fn *fn)
+static double floor_run_with(struct floor f, struct crypto_registry *crypto, unsigned rounds, floor_fn *fn)
 {
-	struct floor f = { .c = crypto_ctx_new(crypto),
-			   .suite = { .protocol = PROTOCOL_IKE, .encr = ENCR_AES_GCM_16, .encr_bits = 128,
-				      .prf = PRF_HMAC_SHA2_256, .ke = KE_CURVE_25519 },
-			   .key = { 1 } };
 	double start;
 
+	f.c = crypto_ctx_new(crypto);
+	f.suite = (struct suite){ .protocol = PROTOCOL_IKE, .encr = ENCR_AES_GCM_16, .encr_bits = 128, .prf = PRF_HMAC_SHA2_256,
+				  .ke = KE_CURVE_25519 };
+	f.key[0] = 1;
 	f.ke = crypto_ke(crypto, f.suite.ke);
 	f.peer_key = f.ke->initiate(f.ke, f.peer);
 	crypto_random(f.c, f.nonce, sizeof(f.nonce));
@@ -57,6 +67,11 @@ static double floor_run(struct crypto_registry *crypto, unsigned rounds, floor_f
 	f.ke->key_free(f.peer_key);
 	crypto_ctx_free(f.c);
 	return start / rounds * 1e6;
+}
+
+static double floor_run(struct crypto_registry *crypto, unsigned rounds, floor_fn *fn)
+{
+	return floor_run_with((struct floor){ 0 }, crypto, rounds, fn);
 }
 
 static bool floor_seal_open(struct floor *f, size_t n)
@@ -87,25 +102,72 @@ static bool floor_child_keys(struct floor *f, struct bytes d, struct bytes share
 	return ok;
 }
 
-/* One X25519 pair and agreement, SKEYSEED and seven keys, two AUTHs, child keys, four NAT hashes, one message opened and one
- * sealed. */
+/* Four NAT hashes, child keys, one message opened and one sealed. */
+static bool floor_setup_rest(struct floor *f, const struct ike_keys *keys, size_t bytes)
+{
+	struct bytes part = bytes_of(f->nonce, 22);
+	uint8_t hash[64];
+	bool ok = floor_child_keys(f, bytes_of(ike_keys_d(keys), keys->d_len), BYTES_NONE);
+
+	for (unsigned k = 0; ok && k < 4; k++)
+		ok = result_is_ok(crypto_hash(f->c, HASH_SHA1, &part, 1, hash));
+	return ok && floor_seal_open(f, bytes);
+}
+
+static struct psk_octets floor_octets(const struct floor *f)
+{
+	return (struct psk_octets){ bytes_of(f->msg, 200), bytes_of(f->nonce, 32), bytes_of(f->nonce, 32) };
+}
+
+static const struct id floor_id = { ID_TYPE_FQDN, { (const uint8_t *)"gw.load", 7 } };
+
+/* One X25519 pair and agreement, SKEYSEED and seven keys, two AUTHs, and the rest. */
 static bool floor_setup_round(struct floor *f)
 {
-	struct id id = { ID_TYPE_FQDN, bytes_of("gw.load", 7) };
-	struct psk_octets octets = { bytes_of(f->msg, 200), bytes_of(f->nonce, 32), bytes_of(f->nonce, 32) };
-	struct bytes part = bytes_of(f->nonce, 22);
+	struct psk_octets octets = floor_octets(f);
 	struct ike_keys keys = { 0 };
-	uint8_t auth[64], hash[64];
+	uint8_t auth[64];
 	size_t n;
 	bool ok = floor_ike_keys(f, BYTES_NONE, &keys);
 
 	for (unsigned k = 0; ok && k < 2; k++)
-		ok = result_is_ok(psk_auth(f->c, f->suite.prf, bytes_str("load"), &octets, &id, auth, &n));
-	ok = ok && floor_child_keys(f, bytes_of(ike_keys_d(&keys), keys.d_len), BYTES_NONE);
-	for (unsigned k = 0; ok && k < 4; k++)
-		ok = result_is_ok(crypto_hash(f->c, HASH_SHA1, &part, 1, hash));
+		ok = result_is_ok(psk_auth(f->c, f->suite.prf, bytes_str("load"), &octets, &floor_id, auth, &n));
+	ok = ok && floor_setup_rest(f, &keys, FLOOR_CREATE);
 	secret_clear(&keys.all);
-	return ok && floor_seal_open(f, FLOOR_CREATE);
+	return ok;
+}
+
+static bool floor_verify(struct floor *f, struct bytes part, struct bytes signature)
+{
+	return result_is_ok(public_key_verify(f->signer->public, &f->scheme, &part, 1, signature));
+}
+
+/* What both sides authenticate, a signature, and one or two that are verified. */
+static bool floor_sign(struct floor *f)
+{
+	struct psk_octets octets = floor_octets(f);
+	struct arena arena = { 0 };
+	struct buf signature = { 0 };
+	struct bytes own = { 0 }, peers = { 0 };
+	struct errtext err;
+	bool ok = result_is_ok(signed_octets(f->c, f->suite.prf, &octets, &floor_id, &arena, &own)) &&
+		  result_is_ok(signed_octets(f->c, f->suite.prf, &octets, &floor_id, &arena, &peers)) &&
+		  private_key_sign(f->signer, &f->scheme, &own, 1, &signature, &err) &&
+		  floor_verify(f, peers, buf_bytes(&signature)) &&
+		  (!f->new_cert || floor_verify(f, bytes_of(f->d, sizeof(f->d)), buf_bytes(&f->cert_signature)));
+
+	buf_free(&signature);
+	arena_free(&arena);
+	return ok;
+}
+
+static bool floor_signed_round(struct floor *f)
+{
+	struct ike_keys keys = { 0 };
+	bool ok = floor_ike_keys(f, BYTES_NONE, &keys) && floor_sign(f) && floor_setup_rest(f, &keys, FLOOR_SIGNED);
+
+	secret_clear(&keys.all);
+	return ok;
 }
 
 /* One empty INFORMATIONAL opened, one sealed. */
@@ -139,26 +201,33 @@ static bool floor_ike_rekey_round(struct floor *f)
 	return ok && floor_seal_open(f, FLOOR_CREATE) && floor_seal_open(f, FLOOR_DELETE);
 }
 
-double floor_signatures(const struct private_key *key, unsigned rounds)
+double floor_signed_setup(struct crypto_registry *crypto, const struct private_key *key, bool new_cert, unsigned rounds)
 {
-	uint8_t octets[600] = { 1 };
-	struct bytes part = bytes_of(octets, sizeof(octets));
-	struct sig_scheme scheme;
+	struct floor f = { .signer = key, .new_cert = new_cert };
+	struct bytes part = bytes_of(f.d, sizeof(f.d));
 	struct errtext err;
 	unsigned method;
+	double us;
+
+	if (!sig_scheme_choose(key->public, SIG_HASHES, 0, false, &f.scheme, &method) ||
+	    !private_key_sign(key, &f.scheme, &part, 1, &f.cert_signature, &err))
+		exit(1);
+	us = floor_run_with(f, crypto, rounds, floor_signed_round);
+	buf_free(&f.cert_signature);
+	return us;
+}
+
+double floor_decode(struct bytes der, unsigned rounds)
+{
 	double start = floor_cpu();
 
-	if (!sig_scheme_choose(key->public, SIG_HASHES, 0, false, &scheme, &method))
-		exit(1);
 	for (unsigned i = 0; i < rounds; i++) {
-		struct buf signature = { 0 };
+		const unsigned char *p = der.p;
+		X509 *x = d2i_X509(NULL, &p, (long)der.n);
 
-		if (!private_key_sign(key, &scheme, &part, 1, &signature, &err))
+		if (!x || X509_check_purpose(x, -1, 0) != 1 || !X509_get0_pubkey(x))
 			exit(1);
-		for (unsigned k = 0; k < 2; k++)
-			if (!result_is_ok(public_key_verify(key->public, &scheme, &part, 1, buf_bytes(&signature))))
-				exit(1);
-		buf_free(&signature);
+		X509_free(x);
 	}
 	return (floor_cpu() - start) / rounds * 1e6;
 }

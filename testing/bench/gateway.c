@@ -16,22 +16,14 @@
 
 double gateway_cpu(const struct gateway *g)
 {
-	char path[64], line[1024], *p;
-	unsigned long long utime, stime;
-	FILE *f;
+	struct timespec ts;
+	clockid_t clock;
 
-	/* the sum over all threads, in ticks of 10 ms: the spans measured are seconds */
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)g->daemon);
-	f = fopen(path, "r");
-	if (!f || !fgets(line, sizeof(line), f)) {
+	if (clock_getcpuclockid(g->daemon, &clock) != 0 || clock_gettime(clock, &ts) != 0) {
 		fprintf(stderr, "bewickd has died\n");
 		exit(1);
 	}
-	fclose(f);
-	p = strrchr(line, ')');
-	if (!p || sscanf(p + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &utime, &stime) != 2)
-		exit(1);
-	return (double)(utime + stime) / (double)sysconf(_SC_CLK_TCK);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
 double gateway_rss_kib(const struct gateway *g)

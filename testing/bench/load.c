@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "load.h"
+#include "load_inside.h"
 
 #include <arpa/inet.h>
 #include <poll.h>
@@ -7,9 +7,7 @@
 #include <stdlib.h>
 
 #include "loop/loop.h"
-#include "sa/authentication.h"
 #include "testing/lib/swanctl_text.h"
-#include "util/file.h"
 
 #define LOAD_BATCH 64 /* datagrams, as a turn of a worker sends them */
 
@@ -122,6 +120,7 @@ static void load_finished(void *host, struct ike_sa *sa)
 	struct load *l = host;
 
 	hashtab_remove(&l->by_spi, &sa->by_spi);
+	load_forget(l, sa);
 	if (l->n_dead == l->cap_dead) {
 		l->cap_dead = l->cap_dead ? 2 * l->cap_dead : 1024;
 		l->dead = xrealloc(l->dead, l->cap_dead * sizeof(*l->dead));
@@ -210,16 +209,6 @@ static uint32_t load_trap_reqid(void *host, const struct conn *conn, const struc
 	(void)conn;
 	(void)child;
 	return 0;
-}
-
-static bool load_authenticate(void *host, struct ike_sa *sa, struct auth_request *r)
-{
-	struct load *l = host;
-
-	/* the SA is looked up by its number among those that are being set up */
-	((struct sa_authentication *)r)->ike_id = sa->log.id;
-	r->reply_to = l->box;
-	return l->auth && auth_submit(l->auth, r);
 }
 
 static const struct sa_host_ops load_host_ops = {
@@ -351,65 +340,6 @@ struct load *load_new(struct crypto_registry *crypto, const char *conf)
 	return l;
 }
 
-static bool load_read(const char *path, struct buf *ret)
-{
-	if (file_read(path, LIMIT_CERT, ret) == 0)
-		return true;
-	perror(path);
-	return false;
-}
-
-bool load_certificates(struct load *l, const char *cert, const char *key, const char *ca)
-{
-	struct auth_options options = { .threads = 1 };
-	struct buf data[3] = { { 0 } };
-	struct creds_set *set = creds_set_new();
-	struct errtext err = { "" };
-	struct cert *own, *root;
-	struct private_key *k;
-	bool ok = load_read(cert, &data[0]) && load_read(key, &data[1]) && load_read(ca, &data[2]);
-
-	own = ok ? cert_parse(buf_bytes(&data[0]), &err) : NULL;
-	k = own ? private_key_parse(buf_bytes(&data[1]), KEY_ANY, &err) : NULL;
-	root = k ? cert_parse(buf_bytes(&data[2]), &err) : NULL;
-	ok = root != NULL;
-	if (ok) {
-		creds_set_add_cert(set, own, CERT_FLAG_NONE);
-		creds_set_add_key(set, k);
-		creds_set_add_cert(set, root, CERT_FLAG_CA);
-		credentials_unref(l->ctx.config->creds);
-		l->ctx.config->creds = creds_set_snapshot(set);
-		l->box = mailbox_new();
-		l->auth = auth_service_new(&options, &err);
-	}
-	for (size_t i = 0; i < 3; i++)
-		buf_free(&data[i]);
-	creds_set_free(set);
-	if (!l->auth)
-		fprintf(stderr, "the generator's certificates: %s\n", err.s);
-	return l->auth != NULL;
-}
-
-/* Answers of the service; SAs are found by their number. */
-static void load_answers(struct load *l)
-{
-	struct mail *next;
-
-	for (struct mail *m = mailbox_take(l->box); m; m = next) {
-		struct sa_authentication *a = container_of(m, struct sa_authentication, r.mail);
-		struct ike_sa *found = NULL;
-
-		next = m->next;
-		for (size_t i = 0; !found && i < l->by_spi.size; i++)
-			for (struct hashnode *n = l->by_spi.buckets[i]; n && !found; n = n->next)
-				if (container_of(n, struct ike_sa, by_spi)->log.id == a->ike_id)
-					found = container_of(n, struct ike_sa, by_spi);
-		if (found)
-			ike_sa_authenticated(found, &a->r);
-		authentication_free(a);
-	}
-}
-
 static void load_bury(struct load *l)
 {
 	for (size_t i = 0; i < l->n_dead; i++)
@@ -423,11 +353,7 @@ void load_free(struct load *l)
 		if (!l->sas[i]->finished)
 			ike_sa_finish(l->sas[i], IKE_EVENT_DESTROY, CAUSE_NONE, NULL);
 	load_bury(l);
-	if (l->auth) {
-		auth_service_close(l->auth);
-		auth_service_free(l->auth);
-		mailbox_free(l->box);
-	}
+	load_free_certificates(l);
 	config_unref(l->ctx.config);
 	wheel_free(l->ctx.wheel);
 	crypto_ctx_free(l->ctx.crypto);

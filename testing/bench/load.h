@@ -6,6 +6,8 @@
 #include "net/net.h"
 #include "sa/ike_sa.h"
 
+#define LOAD_ASKING 1024 /* set-ups at a time, at most */
+
 /*
  * Thousands of initiators in one process: real IKE_SAs over one pair of UDP sockets, each from a loopback
  * address of its own (127.64.0.0/10), with no data plane behind them.
@@ -29,15 +31,20 @@ struct load {
 	uint64_t wakeups;   /* looks at the traffic */
 	uint64_t keepalives;
 	const struct conn *conn;
-	/* with certificates */
+	/* with certificates (load_certs.c) */
 	struct auth_service *auth;
 	struct mailbox *box;
+	struct ike_sa *asking[LOAD_ASKING]; /* by their numbers */
+	struct config **owns; /* each with another certificate of ours */
+	size_t n_owns, next_own;
 };
 
 /* conf: swanctl.conf text with a connection "load". NULL: why is on stderr. */
 struct load *load_new(struct crypto_registry *crypto, const char *conf);
 /* Certificates are checked and signatures made: own certificate and key, the CA that signed both sides' (paths of PEM files). */
 bool load_certificates(struct load *l, const char *cert, const char *key, const char *ca);
+/* From now on each of `count` set-ups has a certificate of its own, with the names and the key of the first and another serial number. */
+bool load_many_certificates(struct load *l, const char *ca_key, size_t count);
 void load_free(struct load *l);
 /* Receives, runs timers, sends; waits up to ms for something to come. */
 void load_turn(struct load *l, int ms);

@@ -11,6 +11,8 @@ bench_ike_SOURCES = \
 	testing/bench/gateway.h \
 	testing/bench/load.c \
 	testing/bench/load.h \
+	testing/bench/load_certs.c \
+	testing/bench/load_inside.h \
 	testing/bench/load_time.c \
 	testing/lib/swanctl_text.c \
 	testing/lib/swanctl_text.h
