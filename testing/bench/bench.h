@@ -39,6 +39,7 @@ double bench_setups(struct bench *b, size_t count, unsigned parallel);
  * The same beside a floor: in many slices, each measured just after its floor, so that what else this machine does meets both. The
  * tenth percentile of the slices, as other work only adds.
  */
+#define BENCH_SLICES 40
 typedef double bench_floor_fn(const void *arg, unsigned rounds);
 struct bench_ratio {
 	double us, floor_us, ratio;

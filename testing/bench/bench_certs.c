@@ -42,12 +42,16 @@ static void certs_run(struct bench *b, const char *name, const struct private_ke
 {
 	struct certs_floor floor = { b->crypto, key, new_cert };
 	struct bench_ratio r;
+	double kib;
 
 	(void)bench_setups(b, 200, 8);
+	kib = gateway_rss_kib(&b->gw);
 	r = bench_beside(b, count, 8, certs_floor, &floor);
+	kib = (gateway_rss_kib(&b->gw) - kib) / (double)(count / BENCH_SLICES * BENCH_SLICES);
 	printf("set-up with %s certificates, %s: %.1f us = %.2f x its floor of %.1f us (one signature made, %s verified)\n", name,
 	       new_cert ? "each peer with its own" : "the peer's was seen before", r.us, r.ratio, r.floor_us,
 	       new_cert ? "AUTH and certificate" : "AUTH");
+	printf("memory per IKE_SA + CHILD_SA: %.2f KiB\n", kib);
 }
 
 static double certs_decode(const struct load *l)

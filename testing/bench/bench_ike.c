@@ -28,7 +28,6 @@ double bench_setups(struct bench *b, size_t count, unsigned parallel)
 	return (gateway_cpu(&b->gw) - cpu) / (double)count * 1e6;
 }
 
-#define BENCH_SLICES 40
 #define BENCH_FLOOR_ROUNDS 100
 
 static int bench_compare(const void *a, const void *b)
