@@ -70,7 +70,7 @@ struct auth_request {
 	const char *notice;             /* another sentence for the log, in the arena, or NULL; VERIFY: which other connections did not
 					 * take the peer, and why */
 	struct errtext group_how;       /* VERIFY: by what it is in one of the groups that were asked for; or empty */
-	struct trust_chain *chain;      /* VERIFY: a reference; NULL: a raw key. What the IKE_SA keeps for re-checks */
+	struct trust_chain *chain;      /* VERIFY: a reference; NULL: a raw key. IKE_SAs keep a struct kept_chain of it */
 	struct trust_chain *group_chain; /* VERIFY: the same of the attribute certificate that put it into a group; NULL: none */
 };
 
@@ -100,8 +100,6 @@ EXPORT void auth_service_set_options(struct auth_service *s, const struct auth_o
 /* The keys that CERTREQ asks for on behalf of a connection's remote rounds: hashes of 20 bytes of its CAs (round->cacerts, else all),
  * appended. Pure. */
 EXPORT void auth_certreq(const struct config *config, const struct conn *conn, struct buf *ret);
-/* Whether a CRL revokes a certificate of the chain (its issuer's signature is checked). */
-EXPORT bool trust_chain_revoked_by(const struct trust_chain *chain, const struct crl *crl);
 /* What is cached (not loaded): calls fn with each, on the calling thread; and drops them. Any thread. */
 EXPORT void auth_service_each_crl(struct auth_service *s, void (*fn)(void *arg, const struct crl *crl), void *arg);
 EXPORT void auth_service_each_cert(struct auth_service *s, void (*fn)(void *arg, const struct cert *cert), void *arg);

@@ -18,6 +18,8 @@ libbewick_la_SOURCES += \
 	src/auth/fetch.h \
 	src/auth/groups.c \
 	src/auth/groups.h \
+	src/auth/kept_chain.c \
+	src/auth/kept_chain.h \
 	src/auth/psk.c \
 	src/auth/psk.h \
 	src/auth/revocation.c \

@@ -46,6 +46,8 @@ EXPORT void revocation_cache_flush(struct revocation_cache *c, unsigned what);
 /* Whether it is the issuer's (name, cRLSign, signature), and one that we can judge by: not indirect, no weak hash. False: err says
  * why. Computes. */
 EXPORT MUST_CHECK bool crl_check(const struct crl *crl, const struct cert *issuer, struct errtext *err);
+/* Whether it is a CRL of that issuer's that counts and on which the certificate is. */
+bool crl_says_revoked(const struct crl *crl, const struct cert *cert, const struct cert *issuer);
 /* By CRLs that crl_check and crl_covers (crypto/cert.h) accept; deltas among them count with their base. GOOD takes one that is not
  * stale. text says why it is revoked, or what is wrong. ret_delta: one counted; may be NULL. */
 EXPORT enum cert_status crls_status(const struct cert *cert, struct crl *const *crls, size_t n, int64_t now, int64_t skew,

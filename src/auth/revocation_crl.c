@@ -160,13 +160,10 @@ enum cert_status crls_status(const struct cert *cert, struct crl *const *crls, s
 	return status;
 }
 
-bool trust_chain_revoked_by(const struct trust_chain *chain, const struct crl *crl)
+bool crl_says_revoked(const struct crl *crl, const struct cert *cert, const struct cert *issuer)
 {
 	struct errtext ignored;
 
-	for (size_t i = 0; i + 1 < chain->n; i++)
-		if (id_equal(&chain->certs[i + 1]->subject, &crl->issuer) && crl_covers(crl, chain->certs[i]) &&
-		    crl_ask(crl, chain->certs[i], &ignored) == CRL_REVOKES && crl_check(crl, chain->certs[i + 1], &ignored))
-			return true;
-	return false;
+	return id_equal(&issuer->subject, &crl->issuer) && crl_covers(crl, cert) && crl_ask(crl, cert, &ignored) == CRL_REVOKES &&
+	       crl_check(crl, issuer, &ignored);
 }

@@ -91,6 +91,8 @@ EXPORT MUST_CHECK bool crl_is_signed_by(const struct crl *c, const struct cert *
 /* Whether it is the list that the certificate would be on: of its issuer's name, not indirect, and of its distribution point, if the
  * CRL is of one (RFC 5280, 6.3.3; RFC 4945, 5.1.3.13). */
 EXPORT bool crl_covers(const struct crl *c, const struct cert *cert);
+/* Whether it has an entry with that serial number, an INTEGER in DER: of whatever kind, and for whichever distribution point. */
+EXPORT bool crl_has_entry(const struct crl *c, struct bytes serial);
 /* Whether the certificate is on it (on a delta: and not as removed). Nothing else is checked. */
 EXPORT bool crl_revokes(const struct crl *c, const struct cert *cert);
 /* Later number, else later thisUpdate, of the same issuer, key and distribution point; both are deltas, or none. */

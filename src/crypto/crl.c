@@ -216,6 +216,17 @@ bool crl_covers(const struct crl *c, const struct cert *cert)
 	return covers;
 }
 
+bool crl_has_entry(const struct crl *c, struct bytes serial)
+{
+	const unsigned char *p = serial.p;
+	ASN1_INTEGER *number = serial.n ? d2i_ASN1_INTEGER(NULL, &p, (long)serial.n) : NULL;
+	X509_REVOKED *entry = NULL;
+	bool has = number && X509_CRL_get0_by_serial(c->x509_crl, &entry, number) != 0;
+
+	ASN1_INTEGER_free(number);
+	return has;
+}
+
 bool crl_revokes(const struct crl *c, const struct cert *cert)
 {
 	X509_REVOKED *entry = NULL;

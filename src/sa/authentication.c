@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "auth/kept_chain.h"
 #include "auth/signed_octets.h"
 #include "sa/init_variant.h"
 
@@ -75,7 +76,7 @@ bool authentication_submit(struct ike_sa *sa, struct sa_authentication *a, const
 
 /* ---- chains of the peer ---- */
 
-void chains_add(struct ike_sa *sa, struct trust_chain *chain)
+void chains_add(struct ike_sa *sa, const struct trust_chain *chain)
 {
 	if (!chain)
 		return;
@@ -84,9 +85,7 @@ void chains_add(struct ike_sa *sa, struct trust_chain *chain)
 		sa->chains->refs = 1;
 	}
 	if (sa->chains->count < SA_CHAINS)
-		sa->chains->chains[sa->chains->count++] = chain;
-	else
-		trust_chain_unref(chain);
+		sa->chains->chains[sa->chains->count++] = kept_chain_new(chain);
 }
 
 void chains_inherit(struct ike_sa *sa, const struct ike_sa *old)
@@ -104,7 +103,7 @@ void chains_clear(struct ike_sa *sa)
 	if (!c || --c->refs)
 		return;
 	for (unsigned i = 0; i < c->count; i++)
-		trust_chain_unref(c->chains[i]);
+		kept_chain_free(c->chains[i]);
 	free(c);
 }
 
@@ -116,11 +115,11 @@ void ike_sa_recheck_crl(struct ike_sa *sa, const struct crl *crl)
 	    (sa->state != IKE_STATE_ESTABLISHED && sa->state != IKE_STATE_REKEYING))
 		return;
 	for (unsigned i = 0; i < c->count; i++) {
-		if (!trust_chain_revoked_by(c->chains[i], crl))
+		if (!kept_chain_revoked_by(c->chains[i], crl))
 			continue;
 		LOG_SA(&sa->log, CFG, LOG_LEVEL_AUDIT,
 		       "a CRL of '%s' revokes a certificate of '%s', %s or of one of its CAs: IKE_SA %s[%u] is closed",
-		       id_text(&crl->issuer).s, id_text(&sa->remote_id).s, cert_text(c->chains[i]->certs[0]).s, sa->log.name,
+		       id_text(&crl->issuer).s, id_text(&sa->remote_id).s, kept_chain_text(c->chains[i]).s, sa->log.name,
 		       sa->log.id);
 		ike_sa_terminate(sa, false, (struct sa_request){ 0 });
 		return;

@@ -43,13 +43,14 @@ MUST_CHECK bool authentication_submit(struct ike_sa *sa, struct sa_authenticatio
 #define SA_CHAINS 8 /* of rounds with certificates, and of what put the peer into a group */
 
 /* Immutable after IKE_AUTH, shared by an IKE_SA and its successors, on one thread. */
+struct kept_chain;
 struct sa_chains {
 	unsigned refs, count;
-	struct trust_chain *chains[SA_CHAINS];
+	struct kept_chain *chains[SA_CHAINS];
 };
 
-/* The reference passes. */
-void chains_add(struct ike_sa *sa, struct trust_chain *chain);
+/* NULL: there is none. The chain stays the caller's. */
+void chains_add(struct ike_sa *sa, const struct trust_chain *chain);
 void chains_inherit(struct ike_sa *sa, const struct ike_sa *old);
 void chains_clear(struct ike_sa *sa);
 /* A CRL has come: an IKE_SA whose peer's certificate it revokes is closed. */

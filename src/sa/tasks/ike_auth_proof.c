@@ -282,7 +282,6 @@ enum outcome ike_auth_checked(struct ike_sa *sa, struct task_ike_auth *t, struct
 		check_switch(sa, t, r);
 	chains_add(sa, r->chain);
 	chains_add(sa, r->group_chain);
-	r->chain = r->group_chain = NULL;
 	if (r->how.s[0])
 		LOG_SA(&sa->log, CFG, LOG_LEVEL_CONTROL, "%s", r->how.s);
 	if (r->group_how.s[0])

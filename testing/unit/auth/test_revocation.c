@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <openssl/x509v3.h>
 
-#include "auth/revocation.h"
 #include "auth/auth_service.h"
+#include "auth/kept_chain.h"
+#include "auth/revocation.h"
 #include "auth_test.h"
 #include "pki_ocsp.h"
 
@@ -190,20 +191,42 @@ START_TEST(test_crl_covers)
 }
 END_TEST
 
+/* Of what an IKE_SA keeps: only a CRL of the issuer's that has the certificate on it counts, of the peer's and of CAs. */
 START_TEST(test_chain_revoked)
 {
-	const struct pki_cert *const revoked[] = { leaf, NULL };
-	struct trust_chain chain = { .n = 2, .certs = { leaf->cert, ca->cert } };
-	struct crl *yes = pki_crl_new(&(struct pki_crl_spec){ .issuer = ca, .revoked = revoked });
-	struct crl *no = pki_crl_new(&(struct pki_crl_spec){ .issuer = ca });
-	struct crl *forged = pki_crl_new(&(struct pki_crl_spec){ .issuer = ca, .signer = other, .revoked = revoked });
+	struct pki_cert *root = pki_ca(NULL, "CN=root"), *mid = pki_ca(root, "CN=CA");
+	struct pki_cert *peer = pki_leaf(mid, "CN=peer", "DNS:peer.test");
+	const struct pki_cert *const revoked[] = { peer, NULL }, *const ca_revoked[] = { mid, NULL };
+	struct trust_chain chain = { .n = 3, .certs = { peer->cert, mid->cert, root->cert } };
+	struct trust_chain loaded = { .n = 1, .certs = { peer->cert } };
+	struct kept_chain *kept = kept_chain_new(&chain), *alone = kept_chain_new(&loaded);
+	struct crl *yes = pki_crl_new(&(struct pki_crl_spec){ .issuer = mid, .revoked = revoked });
+	struct crl *no = pki_crl_new(&(struct pki_crl_spec){ .issuer = mid });
+	struct crl *forged = pki_crl_new(&(struct pki_crl_spec){ .issuer = mid, .signer = other, .revoked = revoked });
+	struct crl *another = pki_crl_new(&(struct pki_crl_spec){ .issuer = other, .revoked = revoked });
+	struct crl *of_ca = pki_crl_new(&(struct pki_crl_spec){ .issuer = root, .revoked = ca_revoked });
+	struct crl *released = pki_crl_new(&(struct pki_crl_spec){ .issuer = mid, .revoked = revoked, .reason = 8, .number = 2, .base = 1 });
 
-	ck_assert(trust_chain_revoked_by(&chain, yes));
-	ck_assert(!trust_chain_revoked_by(&chain, no));
-	ck_assert(!trust_chain_revoked_by(&chain, forged));
+	ck_assert(kept_chain_revoked_by(kept, yes));
+	ck_assert(!kept_chain_revoked_by(kept, no));
+	ck_assert(!kept_chain_revoked_by(kept, forged));
+	ck_assert(!kept_chain_revoked_by(kept, another));
+	ck_assert(kept_chain_revoked_by(kept, of_ca));
+	ck_assert(!kept_chain_revoked_by(kept, released)); /* removeFromCRL */
+	ck_assert(!kept_chain_revoked_by(alone, yes)); /* the operator's own word */
+	ck_assert_str_eq(kept_chain_text(kept).s, cert_text(peer->cert).s);
+	ck_assert_str_eq(kept_chain_text(alone).s, cert_text(peer->cert).s);
+	kept_chain_free(kept);
+	kept_chain_free(alone);
 	crl_unref(yes);
 	crl_unref(no);
 	crl_unref(forged);
+	crl_unref(another);
+	crl_unref(of_ca);
+	crl_unref(released);
+	pki_cert_free(peer);
+	pki_cert_free(mid);
+	pki_cert_free(root);
 }
 END_TEST
 
