@@ -83,6 +83,11 @@ bool kept_chain_revoked_by(const struct kept_chain *k, const struct crl *crl)
 	return kept_cert_revoked_by(k, crl);
 }
 
+size_t kept_chain_length(const struct kept_chain *k)
+{
+	return k->n_cas + (k->der_n > 0);
+}
+
 struct cert_text kept_chain_text(const struct kept_chain *k)
 {
 	struct cert *cert = kept_cert(k);

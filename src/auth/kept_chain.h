@@ -13,6 +13,8 @@ EXPORT struct kept_chain *kept_chain_new(const struct trust_chain *c); /* c stay
 EXPORT void kept_chain_free(struct kept_chain *k);
 /* Whether the CRL revokes a certificate of the chain (its issuer's signature is checked). */
 EXPORT bool kept_chain_revoked_by(const struct kept_chain *k, const struct crl *crl);
+/* Certificates, with that of the trust anchor. */
+EXPORT size_t kept_chain_length(const struct kept_chain *k);
 /* The peer's certificate, for logs. */
 EXPORT struct cert_text kept_chain_text(const struct kept_chain *k);
 
