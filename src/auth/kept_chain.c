@@ -11,7 +11,8 @@
 struct kept_chain {
 	uint32_t der_n;
 	uint16_t n_cas;
-	struct cert *cas[]; /* references, the issuer of the peer's certificate first; then its DER */
+	struct cert *parsed; /* a reference, of what is no certificate of a peer's but of an attribute certificate; NULL: there is its DER */
+	struct cert *cas[]; /* references, the issuer of the former first; then the DER */
 };
 
 static uint8_t *kept_der(const struct kept_chain *k)
@@ -21,12 +22,14 @@ static uint8_t *kept_der(const struct kept_chain *k)
 
 struct kept_chain *kept_chain_new(const struct trust_chain *c)
 {
-	size_t n_cas = c->n ? c->n - 1 : 0;
-	struct bytes der = c->n ? c->certs[0]->der : BYTES_NONE;
+	size_t n_cas = c->n - 1;
+	bool parsed = !c->certs[0]->key;
+	struct bytes der = parsed ? BYTES_NONE : c->certs[0]->der;
 	struct kept_chain *k = xmalloc(sizeof(*k) + n_cas * sizeof(struct cert *) + der.n);
 
 	k->der_n = (uint32_t)der.n;
 	k->n_cas = (uint16_t)n_cas;
+	k->parsed = parsed ? cert_ref(c->certs[0]) : NULL;
 	for (size_t i = 0; i < n_cas; i++)
 		k->cas[i] = cert_ref(c->certs[i + 1]);
 	if (der.n)
@@ -40,13 +43,17 @@ void kept_chain_free(struct kept_chain *k)
 		return;
 	for (size_t i = 0; i < k->n_cas; i++)
 		cert_unref(k->cas[i]);
+	cert_unref(k->parsed);
 	free(k);
 }
 
+/* A reference. */
 static struct cert *kept_cert(const struct kept_chain *k)
 {
 	struct errtext ignored;
 
+	if (k->parsed)
+		return cert_ref(k->parsed);
 	return cert_parse(bytes_of(kept_der(k), k->der_n), &ignored);
 }
 
@@ -67,7 +74,9 @@ static bool kept_cert_revoked_by(const struct kept_chain *k, const struct crl *c
 	struct cert *cert;
 	bool is;
 
-	if (!k->n_cas || !id_equal(&k->cas[0]->subject, &crl->issuer) || !crl_has_entry(crl, kept_serial(k)))
+	if (!k->n_cas || !id_equal(&k->cas[0]->subject, &crl->issuer))
+		return false;
+	if (!k->parsed && !crl_has_entry(crl, kept_serial(k)))
 		return false;
 	cert = kept_cert(k);
 	is = cert && crl_says_revoked(crl, cert, k->cas[0]);
@@ -85,7 +94,7 @@ bool kept_chain_revoked_by(const struct kept_chain *k, const struct crl *crl)
 
 size_t kept_chain_length(const struct kept_chain *k)
 {
-	return k->n_cas + (k->der_n > 0);
+	return k->n_cas + 1u;
 }
 
 struct cert_text kept_chain_text(const struct kept_chain *k)

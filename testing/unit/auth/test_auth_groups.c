@@ -2,6 +2,7 @@
 /* The service with groups: what peers send, what is loaded, and whether it was revoked. */
 #include <stdlib.h>
 
+#include "auth/kept_chain.h"
 #include "auth_lab.h"
 #include "pki_acert.h"
 #include "proto/limits.h"
@@ -252,14 +253,19 @@ START_TEST(test_later_crl)
 	struct acert *ac = made(pointer);
 	struct auth_request *r = asked_with(ac);
 	struct buf good_der = crl_of(aa, NULL), der = crl_of(aa, ac);
+	struct kept_chain *group, *chain;
 	struct errtext err;
 	struct crl *good = crl_parse(buf_bytes(&good_der), &err), *crl = crl_parse(buf_bytes(&der), &err);
 
 	lab_serve(CRL_URL, buf_bytes(&good_der), NULL);
 	auth_lab_do(&lab, r);
 	ck_assert_msg(r->ok, "%s", r->why.s);
-	ck_assert(!trust_chain_revoked_by(r->group_chain, good) && trust_chain_revoked_by(r->group_chain, crl));
-	ck_assert(!trust_chain_revoked_by(r->chain, crl));
+	group = kept_chain_new(r->group_chain);
+	chain = kept_chain_new(r->chain);
+	ck_assert(!kept_chain_revoked_by(group, good) && kept_chain_revoked_by(group, crl));
+	ck_assert(!kept_chain_revoked_by(chain, crl));
+	kept_chain_free(group);
+	kept_chain_free(chain);
 	auth_lab_free(r);
 	acert_unref(ac);
 	crl_unref(good);
