@@ -79,13 +79,13 @@ enum auth_next auth_groups_run(struct auth_job *job)
 			r->group_chain = trust_chain_ref(g->chain);
 			errtext_set(&r->group_how, "in group '%.100s' by attribute certificate %s", g->group, acert_text(g->acert).s);
 			return AUTH_NEXT_COMPUTE; /* that is: goes on */
+		case REVOCATION_REVOKED:
 		case REVOCATION_REFUSED:
 			groups_note(&job->groups_why, "", err.s);
 			break;
 		case REVOCATION_FETCH:
 			return AUTH_NEXT_WAIT;
 		}
-		job->revocation = (struct revocation_run){ 0 };
 	}
 	if (!r->round->n_groups)
 		return AUTH_NEXT_COMPUTE;

@@ -21,6 +21,7 @@
 #define AUTH_LIGHT_CERTS 4       /* chains of peers that the asker's thread looks at itself: */
 #define AUTH_LIGHT_BYTES 8192
 #define AUTH_LIGHT_BITS 4096
+#define AUTH_PEER_PAYLOADS 32    /* CERT payloads of a peer that are looked at */
 #define AUTH_CERT_MAX 65536      /* bytes of a fetched certificate, or bundle */
 #define AUTH_URL_MAX 1024
 #define AUTH_MARGIN_MS 500       /* of the request's time is left when waiting ends */
@@ -61,6 +62,22 @@ struct auth_got {
 enum auth_step { AUTH_STEP_START, AUTH_STEP_CERTS, AUTH_STEP_KEYS, AUTH_STEP_TRUST, AUTH_STEP_REVOCATION, AUTH_STEP_GROUPS,
 		 AUTH_STEP_STAPLE };
 
+/* Something that a job waits for; a job may have several. */
+enum auth_waiter_state { AUTH_WAITER_NEW, AUTH_WAITER_PENDING, AUTH_WAITER_DONE };
+struct auth_waiter {
+	struct list of_job;   /* in the job's waiters */
+	struct auth_job *job;
+	unsigned tag;         /* the job's own, to know it again */
+	enum auth_waiter_state state;
+	uint64_t deadline_ms; /* later it counts as failed */
+	struct auth_want want;
+	struct auth_got got;  /* when DONE */
+	/* the service's thread only, while it is PENDING */
+	struct list of_wait;
+	struct timer timer;
+	struct auth_wait *wait;
+};
+
 struct auth_job {
 	struct helper_job helper; /* first; its mail is for the service's box, too */
 	struct auth_service *s;   /* a reference */
@@ -71,14 +88,8 @@ struct auth_job {
 	enum auth_next next;
 	int64_t now; /* s since 1970, when it began */
 
-	/* waiting: the service's thread only */
-	struct list link;
-	struct timer timer;
-	struct auth_wait *wait;
-	bool waited; /* got is the answer to want */
+	struct list waiters;       /* struct auth_waiter */
 	uint64_t want_deadline_ms; /* we wait so long, and go on without */
-	struct auth_want want;
-	struct auth_got got;
 
 	/* VERIFY */
 	size_t cert_at; /* CERT payloads that were looked at */
@@ -90,19 +101,22 @@ struct auth_job {
 	const char *first_why;   /* of the first connection, in the arena */
 	struct public_key *raw; /* of a CERT payload */
 	struct trust_chain *chain;
-	struct revocation_run revocation; /* of chain, then of the grants */
 	size_t n_acerts; /* that came, if groups are wanted */
 	struct acert *acerts[LIMIT_ACERTS];
 	size_t n_grants, grant_at; /* what puts the peer into a group */
 	struct acert_grant grants[ACERT_GRANTS];
 	struct errtext groups_ignored; /* what was wrong with attribute certificates that came, */
 	struct errtext groups_why;     /* and with those that the connection at hand could do with */
+	struct auth_check *checks; /* of the certificates of the chain (or of a grant's) that auth_verify_chain is at */
 	struct errtext ignored; /* what was wrong with CERT payloads */
 	bool first_ignored;     /* the first of them is among these */
 
 	/* SIGN */
 	const struct private_key *key; /* of the request's configuration */
-	const struct cert *own, *own_issuer;
+	size_t n_own;
+	const struct cert *own[TRUST_CHAIN_MAX + 1]; /* those that are sent, and who issued them (NULL: not here) */
+	const struct cert *own_issuer[TRUST_CHAIN_MAX + 1];
+	bool asked; /* for OCSP responses */
 	struct sig_scheme scheme;
 	size_t n_send;
 };
@@ -153,9 +167,26 @@ void auth_service_new_crl(struct auth_service *s, const struct crl *crl);
 /* auth_sign.c, auth_verify.c */
 enum auth_next auth_sign_run(struct auth_job *job);
 enum auth_next auth_verify_run(struct auth_job *job);
-void auth_got_clear(struct auth_got *got);
-/* Whether one of the chain was revoked; on FETCH job->want is what has to be waited for. Remembers in job->revocation where it is. */
+
+/*
+ * auth_revocation.c: whether one of the chain was revoked. All its certificates are looked at side by side. FETCH: it is asked for, the
+ * job has to wait. Else nothing of it is left.
+ */
 enum revocation_next auth_verify_chain(struct auth_job *job, const struct trust_chain *chain, struct errtext *err);
+void auth_verify_chain_end(struct auth_job *job); /* gives it up */
+
+/* auth_waiter.c: whoever has the job. What is asked for is waited for when the job is run and says WAIT. */
+void auth_ask(struct auth_job *job, const struct auth_want *want, uint64_t deadline_ms, unsigned tag);
+/* One that is DONE, no longer the job's, or NULL. */
+struct auth_waiter *auth_answered(struct auth_job *job);
+static inline bool auth_is_asking(const struct auth_job *job)
+{
+	return !list_empty(&job->waiters);
+}
+void auth_waiter_free(struct auth_waiter *waiter);
+/* Gives up all; if some are PENDING, on the service's thread. */
+void auth_ask_no_more(struct auth_job *job);
+void auth_got_clear(struct auth_got *got);
 
 /* auth_groups.c */
 bool auth_groups_wanted(const struct auth_job *job); /* by one of the connections */
@@ -166,7 +197,7 @@ MUST_CHECK bool auth_groups_find(struct auth_job *job, const struct trust_input 
 enum auth_next auth_groups_run(struct auth_job *job); /* COMPUTE: go on */
 
 /* auth_wait.c: the service's thread */
-void auth_wait_for(struct auth_job *job); /* goes on with it when it has come, or has not */
+void auth_wait_for(struct auth_job *job); /* goes on with it whenever something has come, or has not */
 void auth_wait_mail(struct auth_service *s, struct mail *m);
 void auth_wait_close(struct auth_service *s); /* drops all */
 

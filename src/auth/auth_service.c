@@ -50,7 +50,7 @@ static void job_free(struct auth_job *job)
 		trust_chain_unref(job->chain);
 	if (job->proof_key)
 		public_key_unref(job->proof_key);
-	auth_got_clear(&job->got);
+	auth_verify_chain_end(job);
 	free(job);
 	atomic_fetch_sub(&s->jobs, 1);
 	auth_service_unref(s);
@@ -172,6 +172,7 @@ bool auth_submit(struct auth_service *s, struct auth_request *r)
 	auth_service_ref(s);
 	job->s = s;
 	job->r = r;
+	list_init(&job->waiters);
 	pthread_mutex_lock(&s->lock);
 	job->o = s->options;
 	closed = s->closed;

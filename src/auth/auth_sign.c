@@ -240,6 +240,8 @@ static void sign_add_cert(struct auth_job *job, struct auth_cert *list, const st
 		list[job->n_send].encoding = CERT_X509_SIGNATURE;
 	}
 	list[job->n_send++].data = bytes_of(arena_dup(&r->arena, data.p, data.n), data.n);
+	job->own[job->n_own] = cert;
+	job->own_issuer[job->n_own++] = ca;
 	buf_free(&data);
 }
 
@@ -272,7 +274,7 @@ static void sign_certs(struct auth_job *job, const struct sign_choice *c)
 
 	if (!sign_sends_cert(job->r))
 		return;
-	list = arena_array(&job->r->arena, struct auth_cert, TRUST_CHAIN_MAX + 2 + LIMIT_ACERTS); /* end entity, CAs, OCSP */
+	list = arena_array(&job->r->arena, struct auth_cert, 2 * (TRUST_CHAIN_MAX + 1) + LIMIT_ACERTS); /* end entity, CAs, OCSP */
 	sign_add_cert(job, list, c->cert, c->issuer);
 	for (size_t i = 0; i < c->n_chain; i++)
 		sign_add_cert(job, list, c->chain[i], sign_issuer(job->r->config->creds, c->chain[i]));
@@ -332,8 +334,6 @@ static bool sign_prepare(struct auth_job *job)
 		sign_send_raw(job, c.public);
 		return true;
 	}
-	job->own = c.cert;
-	job->own_issuer = c.issuer;
 	errtext_set(&r->how, "certificate %s", cert_text(c.cert).s);
 	sign_certs(job, &c);
 	return true;
@@ -364,44 +364,73 @@ out:
 	return next;
 }
 
-static bool sign_wants_staple(const struct auth_job *job)
-{
-	const struct auth_request *r = job->r;
-	const struct authority *a;
+/* ---- OCSP responses that go along (RFC 4806) ---- */
 
-	if (!r->ocsp_asked || !job->own || !job->own_issuer || job->n_send == 0 || job->o.no_ocsp ||
-	    (r->conn->ocsp != CONN_OCSP_REPLY && r->conn->ocsp != CONN_OCSP_BOTH))
-		return false;
-	a = credentials_authority(r->config->creds, job->own_issuer);
-	return (a && a->n_ocsp_uris) || job->own->n_ocsp_uris;
+/* Where to ask about one of the certificates that are sent; NULL: nobody says. */
+static const char *sign_ocsp_url(const struct auth_job *job, size_t i)
+{
+	const struct cert *issuer = job->own_issuer[i];
+	const struct authority *a = issuer ? credentials_authority(job->r->config->creds, issuer) : NULL;
+
+	if (a && a->n_ocsp_uris)
+		return a->ocsp_uris[0];
+	return issuer && job->own[i]->n_ocsp_uris ? job->own[i]->ocsp_uris[0] : NULL;
 }
 
-/* The OCSP response about our certificate (RFC 4806): what there is, or what comes soon. We go on without. */
-static enum auth_next sign_staple(struct auth_job *job)
+/* RFC 4806, 4.2: about our certificate; and about the CAs' that we send, which the peer has to believe as well. */
+static void sign_ask_staples(struct auth_job *job)
+{
+	uint64_t deadline = clock_monotonic_ms() + AUTH_STAPLE_MS;
+	struct ocsp_answer answer;
+
+	job->asked = true;
+	for (size_t i = 0; i < job->n_own; i++) {
+		struct auth_want want = { .kind = AUTH_WANT_OCSP, .url = sign_ocsp_url(job, i), .cert = job->own[i],
+					  .issuer = job->own_issuer[i] };
+
+		if (want.url && !revocation_cache_ocsp(job->s->cache, want.cert, want.issuer, job->now, &answer, NULL))
+			auth_ask(job, &want, deadline, (unsigned)i);
+	}
+}
+
+static void sign_put_staples(struct auth_job *job)
 {
 	struct auth_request *r = job->r;
-	const struct authority *a;
-	struct ocsp_answer answer;
-	struct buf der = { 0 };
 	struct auth_cert *list = (struct auth_cert *)(uintptr_t)r->ret_certs;
-	uint64_t now = clock_monotonic_ms();
+	struct ocsp_answer answer;
 
-	if (sign_wants_staple(job)) {
-		if (revocation_cache_ocsp(job->s->cache, job->own, job->own_issuer, job->now, &answer, &der) &&
+	for (size_t i = 0; i < job->n_own; i++) {
+		struct buf der = { 0 };
+
+		if (sign_ocsp_url(job, i) &&
+		    revocation_cache_ocsp(job->s->cache, job->own[i], job->own_issuer[i], job->now, &answer, &der) &&
 		    answer.status == CERT_STATUS_GOOD) {
 			list[job->n_send].encoding = CERT_OCSP_CONTENT;
 			list[job->n_send++].data = bytes_of(arena_dup(&r->arena, der.p, der.n), der.n);
-		} else if (!job->waited) {
-			buf_free(&der);
-			a = credentials_authority(r->config->creds, job->own_issuer);
-			job->want = (struct auth_want){ .kind = AUTH_WANT_OCSP, .cert = job->own, .issuer = job->own_issuer,
-							.url = a && a->n_ocsp_uris ? a->ocsp_uris[0] : job->own->ocsp_uris[0] };
-			if (now + AUTH_STAPLE_MS < job->want_deadline_ms)
-				job->want_deadline_ms = now + AUTH_STAPLE_MS;
-			return AUTH_NEXT_WAIT;
 		}
 		buf_free(&der);
 	}
+}
+
+/* What there is, or comes soon. We go on without. */
+static enum auth_next sign_staple(struct auth_job *job)
+{
+	struct auth_request *r = job->r;
+	struct auth_waiter *waiter;
+	bool wanted = r->ocsp_asked && !job->o.no_ocsp && (r->conn->ocsp == CONN_OCSP_REPLY || r->conn->ocsp == CONN_OCSP_BOTH);
+
+	if (wanted && !job->asked)
+		sign_ask_staples(job);
+	while ((waiter = auth_answered(job))) {
+		if (!waiter->got.ok)
+			LOG(CFG, LOG_LEVEL_CONTROL, "no OCSP response about our certificate %s is sent: %s",
+			    cert_text(job->own[waiter->tag]).s, waiter->got.why.s);
+		auth_waiter_free(waiter);
+	}
+	if (auth_is_asking(job))
+		return AUTH_NEXT_WAIT;
+	if (wanted)
+		sign_put_staples(job);
 	r->n_ret_certs = job->n_send;
 	r->ok = true;
 	return AUTH_NEXT_DONE;

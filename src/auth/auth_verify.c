@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "auth/cert_url.h"
+#include "util/log.h"
 
 /*
  * Who the peer is: its certificates (or raw keys), their chain, its signature, then revocation. What is disclosed or fetched
@@ -55,21 +56,24 @@ static bool verify_url_allowed(const struct credentials *creds, const char *url)
 }
 
 /* What was fetched for the CERT payload at hand. */
-static void verify_take_fetched(struct auth_job *job)
+static void verify_take_fetched(struct auth_job *job, struct auth_waiter *waiter)
 {
-	job->waited = false;
-	for (size_t i = 0; i < job->got.n_certs; i++)
-		verify_add_cert(job, job->got.certs[i]);
-	job->got.n_certs = 0;
-	if (!job->got.ok)
-		verify_ignore(job, job->got.why.s);
+	struct auth_got *got = &waiter->got;
+
+	for (size_t i = 0; i < got->n_certs; i++)
+		verify_add_cert(job, got->certs[i]);
+	got->n_certs = 0;
+	if (!got->ok)
+		verify_ignore(job, got->why.s);
 	job->cert_at++;
+	auth_waiter_free(waiter);
 }
 
 /* True: it has to be fetched. */
 static bool verify_hash_and_url(struct auth_job *job, const struct auth_cert *c)
 {
 	struct cert_url at;
+	struct auth_want want;
 	struct errtext err;
 	struct cert *known;
 
@@ -91,8 +95,9 @@ static bool verify_hash_and_url(struct auth_job *job, const struct auth_cert *c)
 		verify_ignore(job, err.s);
 		return false;
 	}
-	job->want = (struct auth_want){ .kind = AUTH_WANT_CERT, .url = at.url, .hash = at.hash,
-					.bundle = c->encoding == CERT_HASH_AND_URL_BUNDLE };
+	want = (struct auth_want){ .kind = AUTH_WANT_CERT, .url = at.url, .hash = at.hash,
+				   .bundle = c->encoding == CERT_HASH_AND_URL_BUNDLE };
+	auth_ask(job, &want, job->want_deadline_ms, 0);
 	return true;
 }
 
@@ -122,7 +127,7 @@ static enum auth_next verify_collect(struct auth_job *job)
 {
 	const struct auth_request *r = job->r;
 
-	for (; job->cert_at < r->n_certs && job->cert_at < TRUST_PEER_CERTS; job->cert_at++) {
+	for (; job->cert_at < r->n_certs && job->cert_at < AUTH_PEER_PAYLOADS; job->cert_at++) {
 		const struct auth_cert *c = &r->certs[job->cert_at];
 
 		switch (c->encoding) {
@@ -223,23 +228,33 @@ static bool verify_may_ask_keys(const struct auth_job *job)
 	       r->round->n_cacerts == 0 && r->round->n_groups == 0 && fetch_has_key_source(job->o.fetchers);
 }
 
+static enum auth_next verify_ask_keys(struct auth_job *job)
+{
+	const struct auth_want want = { .kind = AUTH_WANT_KEYS, .id = &job->r->id };
+
+	auth_ask(job, &want, job->want_deadline_ms, 0);
+	return AUTH_NEXT_WAIT;
+}
+
 /* Keys by DNS. */
 static enum auth_next verify_asked_keys(struct auth_job *job)
 {
+	struct auth_waiter *waiter;
 	struct errtext err = { "" };
+	enum auth_next next = AUTH_NEXT_DONE;
 
-	if (!job->waited) {
-		job->want = (struct auth_want){ .kind = AUTH_WANT_KEYS, .id = &job->r->id };
-		return AUTH_NEXT_WAIT;
-	}
-	if (!job->got.ok)
-		return auth_job_fail(job, "it sent no certificate, and there is no trusted key of '%s': %s", id_text(&job->r->id).s,
-				     job->got.why.s);
 	if (!auth_job_may_compute(job))
 		return AUTH_NEXT_COMPUTE;
-	if (!verify_by_keys(job, job->got.keys, job->got.n_keys, "found in DNS", &err))
-		return auth_job_fail(job, "%s%s", err.s, job->ignored.s);
-	return AUTH_NEXT_DONE;
+	waiter = auth_answered(job);
+	if (!waiter)
+		return verify_ask_keys(job);
+	if (!waiter->got.ok)
+		next = auth_job_fail(job, "it sent no certificate, and there is no trusted key of '%s': %s", id_text(&job->r->id).s,
+				     waiter->got.why.s);
+	else if (!verify_by_keys(job, waiter->got.keys, waiter->got.n_keys, "found in DNS", &err))
+		next = auth_job_fail(job, "%s%s", err.s, job->ignored.s);
+	auth_waiter_free(waiter);
+	return next;
 }
 
 /* ---- certificates ---- */
@@ -270,24 +285,39 @@ static bool verify_is_heavy(const struct auth_job *job)
 	return job->n_certs > AUTH_LIGHT_CERTS || bytes > AUTH_LIGHT_BYTES;
 }
 
+/* Takes a response for that certificate of the chain which it is of; why: what is wrong with it. */
+static bool verify_take_response(struct auth_job *job, struct bytes der, struct errtext *why)
+{
+	for (size_t k = 0; k + 1 < job->chain->n; k++) {
+		struct ocsp_check check = { .cert = job->chain->certs[k], .issuer = job->chain->certs[k + 1],
+					    .creds = job->r->config->creds, .cache = job->s->cache, .now = job->now,
+					    .skew = job->o.clock_skew };
+		struct ocsp_answer answer;
+		struct errtext err;
+
+		if (ocsp_response_check(&check, der, &answer, &err)) {
+			revocation_cache_put_ocsp(job->s->cache, check.cert, check.issuer, &answer, der);
+			return true;
+		}
+		/* of several reasons that which is about the certificate it names */
+		if (k == 0 || ocsp_response_names(der, check.cert, check.issuer))
+			errtext_set(why, "%s: %s", cert_text(check.cert).s, err.s);
+	}
+	return false;
+}
+
 /* OCSP responses that the peer sent along (RFC 4806). */
 static void verify_take_stapled(struct auth_job *job)
 {
 	const struct auth_request *r = job->r;
 
-	for (size_t i = 0; i < r->n_certs && i < TRUST_PEER_CERTS; i++) {
-		if (r->certs[i].encoding != CERT_OCSP_CONTENT || job->o.no_ocsp)
-			continue;
-		for (size_t k = 0; k + 1 < job->chain->n; k++) {
-			struct ocsp_check check = { .cert = job->chain->certs[k], .issuer = job->chain->certs[k + 1],
-						    .creds = r->config->creds, .cache = job->s->cache, .now = job->now,
-						    .skew = job->o.clock_skew };
-			struct ocsp_answer answer;
-			struct errtext ignored;
+	for (size_t i = 0; i < r->n_certs && i < AUTH_PEER_PAYLOADS; i++) {
+		struct errtext why;
 
-			if (ocsp_response_check(&check, r->certs[i].data, &answer, &ignored))
-				revocation_cache_put_ocsp(job->s->cache, check.cert, check.issuer, &answer, r->certs[i].data);
-		}
+		if (r->certs[i].encoding == CERT_OCSP_CONTENT && !job->o.no_ocsp && job->chain->n > 1 &&
+		    !verify_take_response(job, r->certs[i].data, &why))
+			LOG(CFG, LOG_LEVEL_CONTROL, "an OCSP response that '%s' sent along does not count for certificate %s",
+			    id_text(&r->id).s, why.s);
 	}
 }
 
@@ -342,31 +372,6 @@ static enum auth_next verify_done(struct auth_job *job)
 	return AUTH_NEXT_DONE;
 }
 
-enum revocation_next auth_verify_chain(struct auth_job *job, const struct trust_chain *chain, struct errtext *err)
-{
-	struct revocation_env env = {
-		.cache = job->s->cache,
-		.creds = job->r->config->creds,
-		.chain = chain,
-		.policy = job->r->round->revocation,
-		.ocsp = !job->o.no_ocsp,
-		.crl = !job->o.no_crl,
-		.now = job->now,
-		.skew = job->o.clock_skew,
-	};
-	const char *failed = job->waited && !job->got.ok ? job->got.why.s : NULL;
-	struct revocation_source source;
-	const struct cert *cert, *issuer;
-	enum revocation_next next;
-
-	job->waited = false;
-	next = revocation_step(&job->revocation, &env, failed, &source, &cert, &issuer, err);
-	if (next == REVOCATION_FETCH)
-		job->want = (struct auth_want){ .kind = source.ocsp ? AUTH_WANT_OCSP : AUTH_WANT_CRL, .url = source.url,
-						.cert = cert, .issuer = issuer };
-	return next;
-}
-
 static enum auth_next verify_revocation(struct auth_job *job)
 {
 	enum auth_next next;
@@ -376,12 +381,12 @@ static enum auth_next verify_revocation(struct auth_job *job)
 		switch (auth_verify_chain(job, job->chain, &err)) {
 		case REVOCATION_OK:
 			break;
+		case REVOCATION_REVOKED:
 		case REVOCATION_REFUSED:
 			return auth_job_fail(job, "%s", err.s);
 		case REVOCATION_FETCH:
 			return AUTH_NEXT_WAIT;
 		}
-		job->revocation = (struct revocation_run){ 0 };
 		job->step = AUTH_STEP_GROUPS;
 	}
 	next = auth_groups_run(job);
@@ -415,12 +420,13 @@ static enum auth_next verify_collected(struct auth_job *job)
 
 static enum auth_next verify_run(struct auth_job *job)
 {
+	struct auth_waiter *waiter;
 	enum auth_next next;
 
 	if (job->step <= AUTH_STEP_CERTS) {
 		job->step = AUTH_STEP_CERTS;
-		if (job->waited)
-			verify_take_fetched(job);
+		if ((waiter = auth_answered(job)))
+			verify_take_fetched(job, waiter);
 		if (!auth_job_may_compute(job) || (job->place == AUTH_AT_ASKER && auth_groups_wanted(job)))
 			return AUTH_NEXT_COMPUTE;
 		next = verify_collect(job);
@@ -475,11 +481,10 @@ static bool verify_next_conn(struct auth_job *job)
 	if (job->chain)
 		trust_chain_unref(job->chain);
 	job->chain = NULL;
-	job->revocation = (struct revocation_run){ 0 };
+	auth_verify_chain_end(job);
 	auth_groups_reset(job);
 	while (job->n_certs > job->n_sent)
 		cert_unref(job->certs[--job->n_certs]);
-	job->waited = false;
 	job->step = AUTH_STEP_CERTS;
 	return true;
 }
@@ -508,13 +513,4 @@ enum auth_next auth_verify_run(struct auth_job *job)
 			return AUTH_NEXT_COMPUTE; /* it has done enough */
 	}
 	return next;
-}
-
-void auth_got_clear(struct auth_got *got)
-{
-	for (size_t i = 0; i < got->n_certs; i++)
-		cert_unref(got->certs[i]);
-	for (size_t i = 0; i < got->n_keys; i++)
-		public_key_unref(got->keys[i]);
-	*got = (struct auth_got){ 0 };
 }

@@ -32,7 +32,7 @@ struct auth_wait {
 	struct hashnode node;
 	struct auth_service *s;   /* a reference */
 	struct buf key;
-	struct list jobs;
+	struct list waiters; /* struct auth_waiter */
 	enum wait_state state;
 	uint64_t until_ms; /* FAILED, DONE: remembered */
 	unsigned generation; /* of the cache when it was asked for */
@@ -137,29 +137,35 @@ static void wait_copy_got(const struct auth_wait *w, struct auth_got *got)
 }
 
 /* The job leaves what it waited for, and goes on. */
-static void wait_resume(struct auth_job *job)
+static void wait_resume(struct auth_waiter *waiter)
 {
-	timer_stop(loop_wheel(job->s->loop), &job->timer);
-	list_del(&job->link);
-	job->wait = NULL;
-	job->waited = true;
-	auth_job_go(job, AUTH_AT_SERVICE);
+	list_del(&waiter->of_wait);
+	auth_job_go(waiter->job, AUTH_AT_SERVICE);
+}
+
+static void wait_done(struct auth_waiter *waiter)
+{
+	timer_stop(loop_wheel(waiter->job->s->loop), &waiter->timer);
+	waiter->wait = NULL;
+	waiter->state = AUTH_WAITER_DONE;
 }
 
 static void wait_resume_all(struct auth_wait *w)
 {
-	struct list jobs;
+	struct list waiters;
 
-	/* those who ask again for the same must not be met here */
-	list_init(&jobs);
-	LIST_FOREACH_SAFE(it, &w->jobs) {
+	/* those who ask again for the same must not be met here; a job that goes on takes all of its own that are done */
+	list_init(&waiters);
+	LIST_FOREACH_SAFE(it, &w->waiters) {
+		struct auth_waiter *waiter = list_entry(it, struct auth_waiter, of_wait);
+
 		list_del(it);
-		list_add_tail(&jobs, it);
+		list_add_tail(&waiters, it);
+		wait_copy_got(w, &waiter->got);
+		wait_done(waiter);
 	}
-	LIST_FOREACH_SAFE(it, &jobs)
-		wait_copy_got(w, &list_entry(it, struct auth_job, link)->got);
-	while (!list_empty(&jobs))
-		wait_resume(list_entry(jobs.next, struct auth_job, link));
+	while (!list_empty(&waiters))
+		wait_resume(list_entry(waiters.next, struct auth_waiter, of_wait));
 }
 
 static void wait_is_fetched(struct auth_wait *w)
@@ -350,9 +356,10 @@ static bool wait_start(struct auth_wait *w, struct errtext *err)
 	return fetch_start(w->o.fetchers, &w->fetch, err);
 }
 
-static struct auth_wait *wait_new(struct auth_job *job, struct buf *key)
+static struct auth_wait *wait_new(const struct auth_waiter *waiter, struct buf *key)
 {
-	const struct auth_want *want = &job->want;
+	const struct auth_want *want = &waiter->want;
+	const struct auth_job *job = waiter->job;
 	struct auth_service *s = job->s;
 	struct auth_wait *w = xcalloc(1, sizeof(*w));
 
@@ -360,7 +367,7 @@ static struct auth_wait *wait_new(struct auth_job *job, struct buf *key)
 	*w = (struct auth_wait){ .s = s, .key = *key, .kind = want->kind, .bundle = want->bundle, .o = job->o,
 				 .generation = atomic_load(&s->generation) };
 	*key = (struct buf){ 0 };
-	list_init(&w->jobs);
+	list_init(&w->waiters);
 	w->now = job->now;
 	w->url = want->url ? xstrdup(want->url) : NULL;
 	w->cert = want->cert ? cert_ref(want->cert) : NULL;
@@ -378,12 +385,13 @@ static struct auth_wait *wait_new(struct auth_job *job, struct buf *key)
 
 static void wait_timeout(struct timer *t)
 {
-	struct auth_job *job = container_of(t, struct auth_job, timer);
-	const struct auth_wait *w = job->wait;
+	struct auth_waiter *waiter = container_of(t, struct auth_waiter, timer);
+	const struct auth_wait *w = waiter->wait;
 
-	auth_got_clear(&job->got);
-	errtext_set(&job->got.why, "%s%s%s no answer in time", w->url ? "'" : "", w->url ? w->url : "", w->url ? "':" : "");
-	wait_resume(job);
+	auth_got_clear(&waiter->got);
+	errtext_set(&waiter->got.why, "%s%s%s no answer in time", w->url ? "'" : "", w->url ? w->url : "", w->url ? "':" : "");
+	wait_done(waiter);
+	wait_resume(waiter);
 }
 
 /* What is over makes room. */
@@ -403,13 +411,12 @@ static bool wait_has_room(struct auth_service *s)
 }
 
 /* At once, without waiting. */
-static void wait_refuse(struct auth_job *job, bool ok, const char *why)
+static void wait_refuse(struct auth_waiter *waiter, bool ok, const char *why)
 {
-	auth_got_clear(&job->got);
-	job->got.ok = ok;
-	errtext_set(&job->got.why, "%s", why);
-	job->waited = true;
-	auth_job_go(job, AUTH_AT_SERVICE);
+	auth_got_clear(&waiter->got);
+	waiter->got.ok = ok;
+	errtext_set(&waiter->got.why, "%s", why);
+	waiter->state = AUTH_WAITER_DONE;
 }
 
 static struct auth_wait *wait_known(struct auth_service *s, struct bytes key)
@@ -425,40 +432,85 @@ static struct auth_wait *wait_known(struct auth_service *s, struct bytes key)
 	return w;
 }
 
+/* Where there is room for one more. */
+static const char *wait_full(struct auth_service *s, const struct auth_want *want)
+{
+	return !wait_has_room(s) || (want->kind == AUTH_WANT_CERT && s->n_cert_waits >= AUTH_CERT_WAITS_MAX) ? "too much is being fetched" :
+													     NULL;
+}
+
+static void wait_join(struct auth_wait *w, struct auth_waiter *waiter)
+{
+	waiter->wait = w;
+	waiter->state = AUTH_WAITER_PENDING;
+	list_add_tail(&w->waiters, &waiter->of_wait);
+	timer_start(loop_wheel(w->s->loop), &waiter->timer, waiter->deadline_ms, wait_timeout);
+}
+
+/* The key is taken. NULL: it is answered; else what is to be started. */
+static struct auth_wait *wait_enter(struct auth_waiter *waiter, struct buf *key)
+{
+	struct auth_service *s = waiter->job->s;
+	struct auth_wait *w = wait_known(s, buf_bytes(key)), *fresh = NULL;
+	const char *full;
+
+	if (clock_monotonic_ms() >= waiter->deadline_ms) {
+		wait_refuse(waiter, false, "no time is left for it");
+	} else if (w && wait_is_over(w)) {
+		wait_refuse(waiter, w->state == WAIT_DONE, w->why.s);
+	} else if (!w && (full = wait_full(s, &waiter->want))) {
+		wait_refuse(waiter, false, full);
+	} else {
+		if (!w)
+			w = fresh = wait_new(waiter, key);
+		wait_join(w, waiter);
+	}
+	buf_free(key);
+	return fresh;
+}
+
+/* One that is new of the job's; NULL: there is none. */
+static struct auth_waiter *wait_next_new(struct auth_job *job)
+{
+	LIST_FOREACH(it, &job->waiters) {
+		struct auth_waiter *waiter = list_entry(it, struct auth_waiter, of_job);
+
+		if (waiter->state == AUTH_WAITER_NEW)
+			return waiter;
+	}
+	return NULL;
+}
+
 void auth_wait_for(struct auth_job *job)
 {
-	struct auth_service *s = job->s;
-	struct buf key = { 0 };
-	struct auth_wait *w;
+	struct auth_wait *fresh[TRUST_CHAIN_MAX];
+	struct auth_waiter *waiter;
 	struct errtext err;
-	bool fresh = false;
+	size_t n = 0;
+	bool answered = false;
 
-	if (clock_monotonic_ms() >= job->want_deadline_ms) {
-		wait_refuse(job, false, "no time is left for it");
-		return;
+	while ((waiter = wait_next_new(job))) {
+		struct buf key = { 0 };
+
+		wait_key(&waiter->want, &key);
+		if (n == TRUST_CHAIN_MAX) {
+			buf_free(&key);
+			wait_refuse(waiter, false, "too much is asked for at once");
+		} else {
+			fresh[n] = wait_enter(waiter, &key);
+			n += fresh[n] != NULL;
+		}
+		answered |= waiter->state == AUTH_WAITER_DONE;
 	}
-	wait_key(&job->want, &key);
-	w = wait_known(s, buf_bytes(&key));
-	if (w && wait_is_over(w)) {
-		buf_free(&key);
-		wait_refuse(job, w->state == WAIT_DONE, w->why.s);
-		return;
+	for (size_t i = 0; i < n; i++) {
+		if (wait_start(fresh[i], &err))
+			continue;
+		fresh[i]->came.ok = false;
+		fresh[i]->came.why = err;
+		wait_post(fresh[i]);
 	}
-	if (!w && (!wait_has_room(s) || (job->want.kind == AUTH_WANT_CERT && s->n_cert_waits >= AUTH_CERT_WAITS_MAX))) {
-		buf_free(&key);
-		wait_refuse(job, false, "too much is being fetched");
-		return;
-	}
-	if (!w) {
-		w = wait_new(job, &key);
-		fresh = true;
-	}
-	buf_free(&key);
-	job->wait = w;
-	list_add_tail(&w->jobs, &job->link);
-	timer_start(loop_wheel(s->loop), &job->timer, job->want_deadline_ms, wait_timeout);
-	if (fresh && !wait_start(w, &err))
-		wait_failed(w, err.s);
+	if (answered)
+		auth_job_go(job, AUTH_AT_SERVICE);
 }
 
 void auth_wait_close(struct auth_service *s)
@@ -466,11 +518,10 @@ void auth_wait_close(struct auth_service *s)
 	LIST_FOREACH_SAFE(it, &s->waits) {
 		struct auth_wait *w = list_entry(it, struct auth_wait, link);
 
-		LIST_FOREACH_SAFE(j, &w->jobs) {
-			struct auth_job *job = list_entry(j, struct auth_job, link);
+		while (!list_empty(&w->waiters)) {
+			struct auth_job *job = list_entry(w->waiters.next, struct auth_waiter, of_wait)->job;
 
-			timer_stop(loop_wheel(s->loop), &job->timer);
-			list_del(&job->link);
+			auth_ask_no_more(job);
 			auth_job_drop(job);
 		}
 		wait_forget(s, w);

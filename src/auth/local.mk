@@ -5,6 +5,7 @@ libbewick_la_SOURCES += \
 	src/auth/auth_inside.h \
 	src/auth/auth_methods.c \
 	src/auth/auth_methods.h \
+	src/auth/auth_revocation.c \
 	src/auth/auth_service.c \
 	src/auth/auth_service.h \
 	src/auth/auth_sign.c \
@@ -12,6 +13,7 @@ libbewick_la_SOURCES += \
 	src/auth/auth_store.h \
 	src/auth/auth_verify.c \
 	src/auth/auth_wait.c \
+	src/auth/auth_waiter.c \
 	src/auth/cert_url.c \
 	src/auth/cert_url.h \
 	src/auth/fetch.c \

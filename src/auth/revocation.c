@@ -35,10 +35,10 @@ static void run_add(struct revocation_run *run, bool ocsp, const char *const *ur
 }
 
 /* What the operator names comes first. */
-static void run_find_sources(struct revocation_run *run, const struct revocation_env *env, const struct cert *cert,
-			     const struct cert *issuer)
+static void run_find_sources(struct revocation_run *run, const struct revocation_env *env)
 {
-	const struct authority *a = credentials_authority(env->creds, issuer);
+	const struct cert *cert = env->cert;
+	const struct authority *a = credentials_authority(env->creds, env->issuer);
 
 	run->n_sources = run->source = run->delta = 0;
 	run->why = (struct errtext){ "" };
@@ -54,9 +54,21 @@ static void run_find_sources(struct revocation_run *run, const struct revocation
 	}
 }
 
+/* The list that counts for the certificate now, if it says where deltas are (RFC 5280, 5.2.6); it may change from look to look. */
+static void run_take_base(struct revocation_run *run, struct crl *const *crls, size_t n)
+{
+	struct crl *base = NULL;
+
+	for (size_t i = 0; i < n; i++)
+		if (crls[i]->base.n == 0 && crls[i]->n_delta_uris && (!base || crl_is_newer(crls[i], base)))
+			base = crls[i];
+	if (run->base)
+		crl_unref(run->base);
+	run->base = base ? crl_ref(base) : NULL;
+}
+
 /* What is known already. */
-static enum cert_status run_look(const struct revocation_env *env, const struct cert *cert, const struct cert *issuer,
-				 struct errtext *text, bool *ret_no_delta)
+static enum cert_status run_look(struct revocation_run *run, const struct revocation_env *env, struct errtext *text, bool *ret_no_delta)
 {
 	struct crl *crls[REVOCATION_CRLS];
 	struct ocsp_answer answer;
@@ -65,7 +77,7 @@ static enum cert_status run_look(const struct revocation_env *env, const struct 
 	size_t n;
 
 	*ret_no_delta = false;
-	if (revocation_cache_ocsp(env->cache, cert, issuer, env->now, &answer, NULL))
+	if (revocation_cache_ocsp(env->cache, env->cert, env->issuer, env->now, &answer, NULL))
 		ocsp = answer.status;
 	if (ocsp == CERT_STATUS_REVOKED) {
 		errtext_set(text, "on %s, reason: %s (OCSP)", revocation_time_text(answer.revoked_at).s,
@@ -73,25 +85,26 @@ static enum cert_status run_look(const struct revocation_env *env, const struct 
 		return ocsp;
 	}
 	/* a CRL that revokes counts, whatever OCSP said before */
-	n = revocation_cache_crls(env->cache, env->creds, cert, issuer, crls);
-	by_crl = crls_status(cert, crls, n, env->now, env->skew, text, &delta);
+	n = revocation_cache_crls(env->cache, env->creds, env->cert, env->issuer, crls);
+	by_crl = crls_status(env->cert, crls, n, env->now, env->skew, text, &delta);
+	*ret_no_delta = by_crl == CERT_STATUS_GOOD && ocsp == CERT_STATUS_UNKNOWN && !delta;
+	if (*ret_no_delta && run->delta == 0)
+		run_take_base(run, crls, n);
 	for (size_t i = 0; i < n; i++)
 		crl_unref(crls[i]);
-	*ret_no_delta = by_crl == CERT_STATUS_GOOD && ocsp == CERT_STATUS_UNKNOWN && !delta;
 	return by_crl == CERT_STATUS_UNKNOWN ? ocsp : by_crl;
 }
 
 /* Nothing more can be asked. */
-static bool run_may_pass(struct revocation_run *run, const struct revocation_env *env, const struct cert *cert,
-			 const struct errtext *text, struct errtext *err)
+static bool run_may_pass(struct revocation_run *run, const struct revocation_env *env, const struct errtext *text, struct errtext *err)
 {
-	struct cert_text name = cert_text(cert);
+	struct cert_text name = cert_text(env->cert);
 
 	if (env->policy == REVOCATION_RELAXED || (env->policy == REVOCATION_IFURI && run->n_sources == 0 && !*run->why.s))
 		return true;
 	if (*text->s)
 		run_note(run, "", text->s);
-	if (cert->crl_indirect)
+	if (env->cert->crl_indirect)
 		run_note(run, "", "it names indirect CRLs, or some of some reasons only, which are not supported");
 	if (run->n_sources == 0 && !*run->why.s)
 		run_note(run, "", "no CRL of its issuer is loaded, and neither it nor an authority names where to fetch one or whom to ask "
@@ -101,39 +114,55 @@ static bool run_may_pass(struct revocation_run *run, const struct revocation_env
 	return false;
 }
 
-/* What became of the CRL since, if it says where that is told; the CRL counts without, too. */
-static bool run_find_delta(struct revocation_run *run, const struct revocation_env *env, const struct cert *cert,
-			   struct revocation_source *ret_source)
+/* URIs of deltas: the certificate's, then those of the CRL that are others. NULL: there are no more. */
+static const char *run_delta_uri(const struct revocation_run *run, const struct cert *cert, size_t at)
 {
-	while (env->crl && run->delta < cert->n_delta_uris) {
-		const char *url = cert->delta_uris[run->delta++];
+	const char *uri;
 
-		if (!uri_is_http(url))
+	if (at < cert->n_delta_uris)
+		return cert->delta_uris[at];
+	at -= cert->n_delta_uris;
+	if (!run->base || at >= run->base->n_delta_uris)
+		return NULL;
+	uri = run->base->delta_uris[at];
+	for (size_t i = 0; i < cert->n_delta_uris; i++)
+		if (strcmp(cert->delta_uris[i], uri) == 0)
+			return "";
+	return uri;
+}
+
+/* What became of the CRL since, if it says where that is told; the CRL counts without, too. */
+static bool run_find_delta(struct revocation_run *run, const struct revocation_env *env, struct revocation_source *ret_source)
+{
+	const char *uri;
+
+	while (env->crl && (uri = run_delta_uri(run, env->cert, run->delta))) {
+		run->delta++;
+		if (!uri_is_http(uri))
 			continue;
-		*ret_source = (struct revocation_source){ false, url };
+		*ret_source = (struct revocation_source){ false, uri };
 		return true;
 	}
 	return false;
 }
 
-static enum revocation_next run_cert(struct revocation_run *run, const struct revocation_env *env, const char *failed,
+enum revocation_next revocation_step(struct revocation_run *run, const struct revocation_env *env, const char *failed,
 				     struct revocation_source *ret_source, struct errtext *err)
 {
-	const struct cert *cert = env->chain->certs[run->left - 1], *issuer = env->chain->certs[run->left];
 	struct errtext text = { "" };
 	bool no_delta;
 
 	if (!run->begun)
-		run_find_sources(run, env, cert, issuer);
+		run_find_sources(run, env);
 	else if (failed && !run->delta)
 		run_note(run, run->sources[run->source - 1].ocsp ? "OCSP" : "CRL", failed);
 	run->begun = true;
-	switch (run_look(env, cert, issuer, &text, &no_delta)) {
+	switch (run_look(run, env, &text, &no_delta)) {
 	case CERT_STATUS_REVOKED:
-		errtext_set(err, "certificate %s was revoked: %s", cert_text(cert).s, text.s);
-		return REVOCATION_REFUSED;
+		errtext_set(err, "certificate %s was revoked: %s", cert_text(env->cert).s, text.s);
+		return REVOCATION_REVOKED;
 	case CERT_STATUS_GOOD:
-		return no_delta && run_find_delta(run, env, cert, ret_source) ? REVOCATION_FETCH : REVOCATION_OK;
+		return no_delta && run_find_delta(run, env, ret_source) ? REVOCATION_FETCH : REVOCATION_OK;
 	case CERT_STATUS_UNKNOWN:
 		break;
 	}
@@ -141,29 +170,12 @@ static enum revocation_next run_cert(struct revocation_run *run, const struct re
 		*ret_source = run->sources[run->source++];
 		return REVOCATION_FETCH;
 	}
-	return run_may_pass(run, env, cert, &text, err) ? REVOCATION_OK : REVOCATION_REFUSED;
+	return run_may_pass(run, env, &text, err) ? REVOCATION_OK : REVOCATION_REFUSED;
 }
 
-enum revocation_next revocation_step(struct revocation_run *run, const struct revocation_env *env, const char *failed,
-				     struct revocation_source *ret_source, const struct cert **ret_cert,
-				     const struct cert **ret_issuer, struct errtext *err)
+void revocation_run_clear(struct revocation_run *run)
 {
-	enum revocation_next next;
-
-	if (run->left == 0 && !run->begun) {
-		if (env->chain->n < 2)
-			return REVOCATION_OK;
-		run->left = env->chain->n - 1;
-	}
-	for (; run->left > 0; run->left--, run->begun = false) {
-		next = run_cert(run, env, failed, ret_source, err);
-		failed = NULL;
-		if (next == REVOCATION_FETCH) {
-			*ret_cert = env->chain->certs[run->left - 1];
-			*ret_issuer = env->chain->certs[run->left];
-		}
-		if (next != REVOCATION_OK)
-			return next;
-	}
-	return REVOCATION_OK;
+	if (run->base)
+		crl_unref(run->base);
+	*run = (struct revocation_run){ .begun = false };
 }

@@ -66,37 +66,45 @@ struct ocsp_check {
 };
 /* Untrusted input. False: err says why; only a response that says something of the certificate, signed by who may, is true. */
 EXPORT MUST_CHECK bool ocsp_response_check(const struct ocsp_check *in, struct bytes der, struct ocsp_answer *ret, struct errtext *err);
+/* Whether it says anything of the certificate; nothing is verified. Untrusted input. */
+EXPORT bool ocsp_response_names(struct bytes der, const struct cert *cert, const struct cert *issuer);
 
-/* ---- a run over a chain ---- */
+/* ---- a run for one certificate ---- */
 #define REVOCATION_SOURCES 16
 struct revocation_source {
 	bool ocsp;
-	const char *url; /* of the certificate or the authority */
+	const char *url; /* of the certificate, its CRL or the authority; as long as the run */
 };
 struct revocation_run {
 	bool begun;
-	size_t left; /* certificates still to be looked at: the next is left - 1 */
 	size_t n_sources, source;
-	size_t delta; /* URIs of delta CRLs that were tried */
+	size_t delta;       /* URIs of delta CRLs that were tried */
+	struct crl *base;   /* whose freshestCRL they are, besides the certificate's; a reference, or NULL */
 	struct revocation_source sources[REVOCATION_SOURCES];
-	struct errtext why; /* what failed so far for this certificate */
+	struct errtext why; /* what failed so far */
 };
 struct revocation_env {
 	struct revocation_cache *cache;
 	const struct credentials *creds;
-	const struct trust_chain *chain;
+	const struct cert *cert, *issuer;
 	enum conn_revocation policy;
 	bool ocsp, crl; /* what is enabled */
 	int64_t now, skew;
 };
 enum revocation_next {
 	REVOCATION_OK,
-	REVOCATION_REFUSED, /* err says why */
-	REVOCATION_FETCH,   /* ret_source for ret_cert of ret_issuer; then called again */
+	REVOCATION_REVOKED, /* err says when and why */
+	REVOCATION_REFUSED, /* it is not known, which the policy does not allow; err says why */
+	REVOCATION_FETCH,   /* ret_source; then called again */
 };
-/* From the anchor down. failed: why the last FETCH failed, or NULL. */
+/* failed: why the last FETCH failed, or NULL. */
 EXPORT enum revocation_next revocation_step(struct revocation_run *run, const struct revocation_env *env, const char *failed,
-					    struct revocation_source *ret_source, const struct cert **ret_cert,
-					    const struct cert **ret_issuer, struct errtext *err);
+					    struct revocation_source *ret_source, struct errtext *err);
+/* How many sources may be asked for after the last one. */
+static inline size_t revocation_run_left(const struct revocation_run *run)
+{
+	return run->n_sources - run->source;
+}
+EXPORT void revocation_run_clear(struct revocation_run *run);
 
 #endif

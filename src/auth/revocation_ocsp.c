@@ -268,3 +268,19 @@ out:
 	OCSP_RESPONSE_free(response);
 	return ok;
 }
+
+bool ocsp_response_names(struct bytes der, const struct cert *cert, const struct cert *issuer)
+{
+	const struct ocsp_check in = { .cert = cert, .issuer = issuer };
+	const unsigned char *p = der.p;
+	OCSP_RESPONSE *response = der.n && der.n <= INT32_MAX ? d2i_OCSP_RESPONSE(NULL, &p, (long)der.n) : NULL;
+	OCSP_BASICRESP *basic = response ? OCSP_response_get1_basic(response) : NULL;
+	ASN1_TIME *this_update, *next_update;
+	struct ocsp_answer ignored = { CERT_STATUS_UNKNOWN, 0, 0, -1 };
+	int status;
+	bool names = basic && ocsp_find(&in, basic, &status, &ignored, &this_update, &next_update);
+
+	OCSP_BASICRESP_free(basic);
+	OCSP_RESPONSE_free(response);
+	return names;
+}

@@ -78,6 +78,8 @@ struct crl {
 	struct bytes number, base; /* base: of a delta (RFC 5280, 5.2.4), else empty */
 	int64_t this_update, next_update; /* next 0: not said */
 	struct bytes idp; /* value of the IssuingDistributionPoint; empty: none. CRLs of different ones are different lists */
+	size_t n_delta_uris;
+	const char *const *delta_uris; /* freshestCRL: where deltas to it are (RFC 5280, 5.2.6); empty for a delta */
 	struct sig_scheme signature;
 	bool indirect;  /* IssuingDistributionPoint says so, or it is of some reasons or only one kind of certificates */
 	bool attributes; /* it is of attribute certificates only */

@@ -230,12 +230,9 @@ static bool distribution_point_is_plain(const DIST_POINT *dp)
 	return !dp->reasons && !dp->CRLissuer;
 }
 
-/* cRLDistributionPoints or freshestCRL. */
-static bool uris_of_points(struct arena *a, X509 *x, int nid, struct uri_list *list, bool *indirect)
+/* cRLDistributionPoints or freshestCRL; the points are taken. */
+static void uris_of_points(struct arena *a, CRL_DIST_POINTS *points, struct uri_list *list, bool *indirect)
 {
-	bool bad;
-	CRL_DIST_POINTS *points = extension_decode(x, nid, &bad);
-
 	for (int i = 0; points && i < sk_DIST_POINT_num(points); i++) {
 		const DIST_POINT *dp = sk_DIST_POINT_value(points, i);
 		const GENERAL_NAMES *names = dp->distpoint && dp->distpoint->type == 0 ? dp->distpoint->name.fullname : NULL;
@@ -248,7 +245,6 @@ static bool uris_of_points(struct arena *a, X509 *x, int nid, struct uri_list *l
 			uri_add(a, list, sk_GENERAL_NAME_value(names, j));
 	}
 	CRL_DIST_POINTS_free(points);
-	return !bad;
 }
 
 static bool uris_of_ocsp(struct arena *a, X509 *x, struct uri_list *list)
@@ -269,11 +265,13 @@ static bool uris_of_ocsp(struct arena *a, X509 *x, struct uri_list *list)
 const char *cert_fields_uris(struct arena *a, X509 *x, struct cert *c)
 {
 	struct uri_list crl = { .n = 0 }, delta = { .n = 0 }, ocsp = { .n = 0 };
-	bool ignored = false;
+	bool ignored = false, bad;
 
-	if (!uris_of_points(a, x, NID_crl_distribution_points, &crl, &c->crl_indirect))
+	uris_of_points(a, extension_decode(x, NID_crl_distribution_points, &bad), &crl, &c->crl_indirect);
+	if (bad)
 		return "its cRLDistributionPoints are malformed";
-	if (!uris_of_points(a, x, NID_freshest_crl, &delta, &ignored))
+	uris_of_points(a, extension_decode(x, NID_freshest_crl, &bad), &delta, &ignored);
+	if (bad)
 		return "its freshestCRL is malformed";
 	if (!uris_of_ocsp(a, x, &ocsp))
 		return "its authorityInfoAccess is malformed";
@@ -282,6 +280,22 @@ const char *cert_fields_uris(struct arena *a, X509 *x, struct cert *c)
 	c->crl_uris = uri_list_keep(a, &crl, &c->n_crl_uris);
 	c->delta_uris = uri_list_keep(a, &delta, &c->n_delta_uris);
 	c->ocsp_uris = uri_list_keep(a, &ocsp, &c->n_ocsp_uris);
+	return NULL;
+}
+
+const char *crl_fields_uris(struct arena *a, X509_CRL *x, struct crl *c)
+{
+	int critical = -1;
+	CRL_DIST_POINTS *points = X509_CRL_get_ext_d2i(x, NID_freshest_crl, &critical, NULL);
+	struct uri_list delta = { .n = 0 };
+	bool ignored = false;
+
+	if (!points && critical != -1)
+		return "its freshestCRL is malformed";
+	uris_of_points(a, points, &delta, &ignored);
+	if (delta.full)
+		return "it has too many URIs";
+	c->delta_uris = uri_list_keep(a, &delta, &c->n_delta_uris);
 	return NULL;
 }
 

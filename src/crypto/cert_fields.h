@@ -12,6 +12,7 @@ const char *cert_fields_names(struct arena *a, X509 *x, struct cert *c);
 const char *cert_fields_usage(X509 *x, struct cert *c);
 const char *cert_fields_uris(struct arena *a, X509 *x, struct cert *c);
 const char *cert_fields_policies(struct arena *a, X509 *x, struct cert *c);
+const char *crl_fields_uris(struct arena *a, X509_CRL *x, struct crl *c);
 /* Whether one of the names of a CRL is one of a distribution point of the certificate without reasons or another issuer. */
 bool cert_has_distribution_point(const struct cert *c, const GENERAL_NAMES *names);
 /*

@@ -148,7 +148,7 @@ static const char *crl_fill(struct arena *a, X509_CRL *x, struct crl *c)
 		return "its authorityKeyIdentifier is malformed";
 	if (!extensions_are_known(x))
 		return "it has a critical extension that is not known";
-	return NULL;
+	return c->base.n ? NULL : crl_fields_uris(a, x, c);
 }
 
 static const char *crl_decode(struct arena *a, struct crl *c)

@@ -88,6 +88,7 @@ static void values_sa(const struct settings *s, struct sa_options *o)
 	o->install_virtual_ip = settings_bool(s, "install_virtual_ip", true);
 	o->qcd = settings_bool(s, "qcd.enabled", true);
 	o->hash_and_url = settings_bool(s, "hash_and_url", false);
+	o->multiple_authentication = settings_bool(s, "multiple_authentication", true);
 	o->signature_authentication = settings_bool(s, "signature_authentication", true);
 	both = values_int(s, "fragment_size", 0, 65535, 1280);
 	o->fragment_size_v4 = values_fragment_size(s, "fragment_size_v4", both, 576);
@@ -131,6 +132,9 @@ unsigned values_token_ms(const struct settings *s)
 void values_auth(const struct settings *s, struct auth_options *ret)
 {
 	ret->fetch_timeout = (unsigned)values_seconds(s, "plugins.revocation.timeout", 1, 3600, 10);
+	if (ret->fetch_timeout * 1000 > LIMIT_AUTH_MS)
+		LOG(CFG, LOG_LEVEL_CONTROL, "setting 'plugins.revocation.timeout' is %u s: an authentication waits %u s at most; what comes "
+		    "later is known to the next one", ret->fetch_timeout, LIMIT_AUTH_MS / 1000);
 	ret->fetch_failed_ttl = (unsigned)values_seconds(s, "fetch_retry", 1, 86400, 60);
 	ret->clock_skew = values_seconds(s, "cert_clock_skew", 0, 86400, 60);
 	ret->crl_dir = settings_bool(s, "cache_crls", false) ? SWANCTLDIR "/x509crl" : NULL;

@@ -57,7 +57,7 @@ void announced_take(struct ike_sa *sa, const struct payload_list *in)
 			announced_take_methods(a, p->notify.data);
 		else if (p->notify.type == NOTIFY_HTTP_CERT_LOOKUP_SUPPORTED)
 			a->hash_and_url = true;
-		else if (p->notify.type == NOTIFY_MULTIPLE_AUTH_SUPPORTED)
+		else if (p->notify.type == NOTIFY_MULTIPLE_AUTH_SUPPORTED && sa->ctx->options.multiple_authentication)
 			a->multiple = true;
 	}
 }
@@ -209,7 +209,8 @@ void announce_init(struct ike_sa *sa, struct builder *b)
 	if (sa->setup->announced.hashes)
 		announce_hashes(&conns, b);
 	announce_cas(sa, &conns, b);
-	builder_notify(b, PROTOCOL_NONE, BYTES_NONE, NOTIFY_MULTIPLE_AUTH_SUPPORTED, BYTES_NONE);
+	if (sa->ctx->options.multiple_authentication)
+		builder_notify(b, PROTOCOL_NONE, BYTES_NONE, NOTIFY_MULTIPLE_AUTH_SUPPORTED, BYTES_NONE);
 }
 
 void announce_certreq(struct ike_sa *sa, struct builder *b)

@@ -192,6 +192,7 @@ struct sa_options {
 	struct qcd_secrets qcd_secrets;
 	bool prefer_best_path;     /* RFC 4555: to the address that the routes prefer, even if the present one works */
 	bool signature_authentication; /* RFC 7427: announced and used */
+	bool multiple_authentication; /* RFC 4739: announced, and used where connections have several rounds */
 	bool hash_and_url;         /* RFC 7296, 3.6: taken from peers, and asked for */
 	bool mobike_return_check;  /* RFC 4555, 3.7: as responder, before CHILD_SAs follow a peer */
 };

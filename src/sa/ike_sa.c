@@ -37,6 +37,7 @@ void sa_options_default(struct sa_options *o)
 		.qcd = true,
 		.mobike_return_check = true,
 		.signature_authentication = true,
+		.multiple_authentication = true,
 	};
 }
 

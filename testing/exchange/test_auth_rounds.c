@@ -188,6 +188,29 @@ START_TEST(not_supported)
 }
 END_TEST
 
+/* Nor who is not to: neither announced nor used, on either side; one round each is as ever. */
+START_TEST(not_wanted)
+{
+	const char *a = _i & 2 ? "cc" : "c";
+	struct lab *lab = lab_of(a, a, "c", "c");
+	struct arena arena = { 0 };
+	struct payload_list in;
+	struct ike_header h;
+
+	(_i & 1 ? &lab->a : &lab->b)->ctx.options.multiple_authentication = false;
+	lab_initiate(&lab->a, "one");
+	lab_deliver(lab);
+	lab_peek(lab, 0, &arena, &h, &in);
+	ck_assert((payload_notify(&in, NOTIFY_MULTIPLE_AUTH_SUPPORTED) != NULL) == (_i & 1));
+	lab_run(lab);
+	ck_assert_uint_eq(lab_live(&lab->a), _i & 2 ? 0 : 1);
+	ck_assert_uint_eq(lab_live(&lab->b) && lab_sa(&lab->b)->state == IKE_STATE_ESTABLISHED, _i & 2 ? 0 : 1);
+	ck_assert_uint_eq(lab->b.auth_works[AUTH_VERIFY], _i & 2 ? 0 : 1);
+	arena_free(&arena);
+	lab_free(lab);
+}
+END_TEST
+
 /* The second failure is as final as the first. */
 START_TEST(second_refused)
 {
@@ -254,6 +277,7 @@ Suite *auth_rounds_suite(void)
 	tcase_add_loop_test(tc, other_rounds, 0, 12);
 	tcase_add_test(tc, other_identity);
 	tcase_add_test(tc, not_supported);
+	tcase_add_loop_test(tc, not_wanted, 0, 4);
 	tcase_add_loop_test(tc, second_refused, 0, 4);
 	tcase_add_test(tc, begins_anew);
 	suite_add_tcase(s, tc);

@@ -215,6 +215,21 @@ def test_not_stapled(lab, who, why):
             server.close()
 
 
+def test_stapled_chain(lab):
+    """sun has the root only and reaches nobody: moon sends its CA along, and a response for each of the two."""
+    pki = Pki("--ocsp=http://127.0.0.1:8084")
+    pki.cert(MOON, "--ocsp=http://127.0.0.1:8082")
+    pki.cert(SUN)
+    servers = [Ocsp(lab.net, pki, "ca", 8082, at="moon"), Ocsp(lab.net, pki, "root", 8084, at="moon")]
+    try:
+        moon = gateway(lab, "moon", pki, SETTINGS, ocsp="reply")
+        sun = gateway(lab, "sun", pki, SETTINGS, cas=("root",), ocsp="request", remote={"revocation": "strict"})
+        up(moon, sun)
+    finally:
+        for server in servers:
+            server.close()
+
+
 # ---- a CRL that comes later -------------------------------------------------------------------------
 
 MARS = "mars.test"

@@ -58,9 +58,13 @@ static bool auth_rounds_possible(struct ike_sa *sa)
 
 	if ((conn->n_local_rounds < 2 && conn->n_remote_rounds < 2) || sa->setup->announced.multiple)
 		return true;
-	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL,
-	       "connection '%s' has several authentication rounds, which %s does not support (RFC 4739)", conn->name,
-	       addr_format(&sa->remote).s);
+	if (sa->ctx->options.multiple_authentication)
+		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL,
+		       "connection '%s' has several authentication rounds, which %s does not support (RFC 4739)", conn->name,
+		       addr_format(&sa->remote).s);
+	else
+		LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL,
+		       "connection '%s' has several authentication rounds, which multiple_authentication = no forbids", conn->name);
 	return false;
 }
 
@@ -95,7 +99,7 @@ static enum outcome auth_begin(struct ike_sa *sa, struct task_ike_auth *t)
 		return ike_auth_fatal(sa, CAUSE_POLICY, "the peer does not support an IKE_SA without a CHILD_SA", 0);
 	}
 	if (!auth_rounds_possible(sa))
-		return ike_auth_fatal(sa, CAUSE_POLICY, "the peer does not support several authentications", 0);
+		return ike_auth_fatal(sa, CAUSE_POLICY, "several authentications are not possible with the peer", 0);
 	t->begun = true;
 	id_free(&sa->remote_id);
 	if (remote->type) {
@@ -338,7 +342,7 @@ static enum outcome auth_first_request(struct ike_sa *sa, struct task_ike_auth *
 	auth_set_id(&sa->local_id, ike_auth_local_id(sa, &conn->local_rounds[0]));
 	auth_set_id(&t->id_out, id_dup(&sa->local_id));
 	if (!auth_rounds_possible(sa))
-		return ike_auth_fatal(sa, CAUSE_POLICY, "the peer does not support several authentications",
+		return ike_auth_fatal(sa, CAUSE_POLICY, "several authentications are not possible with the peer",
 				      NOTIFY_AUTHENTICATION_FAILED);
 	return auth_check_request(sa, t, in);
 }

@@ -13,6 +13,7 @@ Suite *suite_auth_groups(void);
 Suite *suite_cert(void);
 Suite *suite_crl(void);
 Suite *suite_revocation(void);
+Suite *suite_auth_chains(void);
 Suite *suite_auth_others(void);
 Suite *suite_auth_service(void);
 Suite *suite_cert_cache(void);

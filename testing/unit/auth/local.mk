@@ -14,6 +14,7 @@ test_auth_SOURCES = testing/lib/corpus.c testing/lib/corpus.h \
 	testing/unit/auth/test_acert.c \
 	testing/unit/auth/test_acerts.c \
 	testing/unit/auth/test_auth_groups.c \
+	testing/unit/auth/test_auth_chains.c \
 	testing/unit/auth/test_auth_others.c \
 	testing/unit/auth/test_auth_service.c \
 	testing/unit/auth/test_cert.c \

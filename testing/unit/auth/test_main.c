@@ -12,6 +12,7 @@ int main(void)
 	srunner_add_suite(r, suite_crl());
 	srunner_add_suite(r, suite_revocation());
 	srunner_add_suite(r, suite_auth_service());
+	srunner_add_suite(r, suite_auth_chains());
 	srunner_add_suite(r, suite_auth_others());
 	srunner_add_suite(r, suite_cert_cache());
 	srunner_add_suite(r, suite_cert_corpus());

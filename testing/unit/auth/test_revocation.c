@@ -492,13 +492,11 @@ END_TEST
 static enum revocation_next step(struct revocation_run *run, struct pki_cert *cert, enum conn_revocation policy, const char *failed,
 				 struct revocation_source *source)
 {
-	struct trust_chain chain = { .n = 2, .certs = { cert->cert, ca->cert } };
-	struct revocation_env env = { .cache = cache, .creds = creds, .chain = &chain, .policy = policy, .ocsp = true, .crl = true,
+	struct revocation_env env = { .cache = cache, .creds = creds, .cert = cert->cert, .issuer = ca->cert, .policy = policy, .ocsp = true, .crl = true,
 				      .now = PKI_NOW, .skew = SKEW };
-	const struct cert *a, *b;
 
 	err = (struct errtext){ "" };
-	return revocation_step(run, &env, failed, source, &a, &b, &err);
+	return revocation_step(run, &env, failed, source, &err);
 }
 
 START_TEST(test_run_sources)
@@ -544,7 +542,7 @@ START_TEST(test_run_policies)
 	reload();
 	for (int policy = REVOCATION_RELAXED; policy <= REVOCATION_STRICT; policy++) {
 		run = (struct revocation_run){ 0 };
-		ck_assert_int_eq(step(&run, plain, (enum conn_revocation)policy, NULL, &s), REVOCATION_REFUSED);
+		ck_assert_int_eq(step(&run, plain, (enum conn_revocation)policy, NULL, &s), REVOCATION_REVOKED);
 		ck_assert_msg(strstr(err.s, "was revoked") && strstr(err.s, "superseded") && strstr(err.s, "CN=plain"), "%s", err.s);
 	}
 	pki_cert_free(plain);
@@ -564,7 +562,59 @@ START_TEST(test_run_known)
 	ck_assert(creds_set_add_crl(set, pki_crl_new(&(struct pki_crl_spec){ .issuer = ca, .revoked = revoked })));
 	reload();
 	run = (struct revocation_run){ 0 };
-	ck_assert_int_eq(step(&run, leaf, REVOCATION_RELAXED, NULL, &s), REVOCATION_REFUSED);
+	ck_assert_int_eq(step(&run, leaf, REVOCATION_RELAXED, NULL, &s), REVOCATION_REVOKED);
+}
+END_TEST
+
+#define DELTA_URI "http://crl.test/delta"
+
+static void put_list(const struct pki_crl_spec *spec)
+{
+	struct crl *crl = pki_crl_new(spec);
+
+	ck_assert(revocation_cache_put_crl(cache, crl, ca->cert, false));
+	crl_unref(crl);
+}
+
+/* RFC 5280, 5.2.6: the list itself says where what was added since is. */
+START_TEST(test_run_freshest)
+{
+	static const char *const freshest[] = { "freshestCRL=URI:" DELTA_URI ",URI:file:///etc/passwd", NULL };
+	const struct pki_cert *const revoked[] = { leaf, NULL };
+	struct revocation_run run = { 0 };
+	struct revocation_source s;
+
+	put_list(&(struct pki_crl_spec){ .issuer = ca, .number = 3, .extensions = freshest });
+	ck_assert_int_eq(step(&run, leaf, REVOCATION_RELAXED, NULL, &s), REVOCATION_FETCH);
+	ck_assert(!s.ocsp);
+	ck_assert_str_eq(s.url, DELTA_URI);
+	if (_i == 0) { /* it is not to be had: the list counts, and is good */
+		ck_assert_int_eq(step(&run, leaf, REVOCATION_STRICT, "404", &s), REVOCATION_OK);
+	} else {
+		put_list(&(struct pki_crl_spec){ .issuer = ca, .number = 4, .base = 3, .revoked = _i == 1 ? revoked : NULL });
+		ck_assert_int_eq(step(&run, leaf, REVOCATION_STRICT, NULL, &s), _i == 1 ? REVOCATION_REVOKED : REVOCATION_OK);
+	}
+	revocation_run_clear(&run);
+}
+END_TEST
+
+/* Where the certificate says the same, it is asked for once. */
+START_TEST(test_run_freshest_twice)
+{
+	static const char *const of_crl[] = { "freshestCRL=URI:" DELTA_URI ",URI:http://crl.test/other", NULL };
+	static const char *const of_cert[] = { "freshestCRL=URI:" DELTA_URI, NULL };
+	struct pki_cert *c = leaf_with(of_cert, NULL);
+	struct revocation_run run = { 0 };
+	struct revocation_source s;
+
+	put_list(&(struct pki_crl_spec){ .issuer = ca, .number = 3, .extensions = of_crl });
+	ck_assert_int_eq(step(&run, c, REVOCATION_STRICT, NULL, &s), REVOCATION_FETCH);
+	ck_assert_str_eq(s.url, DELTA_URI);
+	ck_assert_int_eq(step(&run, c, REVOCATION_STRICT, "404", &s), REVOCATION_FETCH);
+	ck_assert_str_eq(s.url, "http://crl.test/other");
+	ck_assert_int_eq(step(&run, c, REVOCATION_STRICT, "404", &s), REVOCATION_OK);
+	revocation_run_clear(&run);
+	pki_cert_free(c);
 }
 END_TEST
 
@@ -613,6 +663,8 @@ Suite *suite_revocation(void)
 	tcase_add_test(tc, test_run_policies);
 	tcase_add_test(tc, test_run_known);
 	tcase_add_test(tc, test_run_files);
+	tcase_add_loop_test(tc, test_run_freshest, 0, 3);
+	tcase_add_test(tc, test_run_freshest_twice);
 	suite_add_tcase(s, tc);
 	return s;
 }

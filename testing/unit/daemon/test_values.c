@@ -16,7 +16,7 @@ START_TEST(test_defaults)
 	ck_assert_uint_eq(w.ikesa_limit, 0);
 	ck_assert(!w.initiator_only && !w.sa.prefer_peer_proposals && w.sa.reuse_ikesa);
 	ck_assert_uint_eq(w.sa.retransmit_tries, 5);
-	ck_assert(w.sa.message_id_sync && w.sa.qcd);
+	ck_assert(w.sa.message_id_sync && w.sa.qcd && w.sa.multiple_authentication);
 	ck_assert_double_eq(w.sa.retransmit_timeout, 4.0);
 	values_net(NULL, &n);
 	ck_assert_uint_eq(n.port, 500);
@@ -39,7 +39,7 @@ START_TEST(test_given)
 		"initiator_only = yes\nclose_ike_on_child_failure = yes\nprefer_configured_proposals = no\nreuse_ikesa = no\nretransmit_tries = 0\n"
 		"retransmit_timeout = 0.5\nretransmit_base = 1.25\nretransmit_jitter = 20\nretransmit_limit = 30\n"
 		"fragment_size = 0\nfragment_size_v6 = 1400\nhalf_open_timeout = 3\nclosed_linger = 0\nport = 0\nport_nat_t = 1234\nmax_packet = 2000\n"
-		"replay_window = 0\nworkers = 3\nmessage_id_sync = no\nqcd {\nenabled = no\n}\nplugins {\nsocket-default {\nuse_ipv6 = no\nfwmark = 0x10\n}\n}");
+		"replay_window = 0\nworkers = 3\nmessage_id_sync = no\nmultiple_authentication = no\nqcd {\nenabled = no\n}\nplugins {\nsocket-default {\nuse_ipv6 = no\nfwmark = 0x10\n}\n}");
 	struct workers_options w = { 0 };
 	struct net_options n = net_options_default();
 	struct control_settings c;
@@ -57,7 +57,7 @@ START_TEST(test_given)
 	ck_assert_uint_eq(w.sa.retransmit_limit, 30);
 	ck_assert_uint_eq(w.sa.half_open_timeout, 3);
 	ck_assert_uint_eq(w.sa.closed_linger, 0);
-	ck_assert(!w.sa.message_id_sync && !w.sa.qcd);
+	ck_assert(!w.sa.message_id_sync && !w.sa.qcd && !w.sa.multiple_authentication);
 	ck_assert_uint_eq(w.sa.fragment_size_v4, 576);
 	ck_assert_uint_eq(w.sa.fragment_size_v6, 1400);
 	values_net(s, &n);
