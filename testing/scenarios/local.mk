@@ -48,6 +48,7 @@ EXTRA_DIST += \
 	testing/scenarios/lab/fixtures.py \
 	testing/scenarios/lab/gateway.py \
 	testing/scenarios/lab/nat.py \
+	testing/scenarios/lab/initiator.py \
 	testing/scenarios/lab/net.py \
 	testing/scenarios/lab/pki.py \
 	testing/scenarios/lab/roadwarrior.py \

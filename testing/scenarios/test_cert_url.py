@@ -9,6 +9,7 @@ import time
 import pytest
 
 from lab import conf
+from lab.initiator import AUTH, AUTHENTICATION_FAILED, IDR, NOTIFY, SUITE, Initiator
 from lab.net import other
 from lab.pki import Pki
 from lab.run import PATIENCE, wait_until
@@ -154,6 +155,35 @@ def test_others_while_it_hangs(lab):
         for gate in made:
             gate.wait_children(1, "net-net")
         assert moon.ping() == 3
+
+
+def element(tag, *bodies):
+    body = b"".join(bodies)
+    return bytes([tag, 0x82]) + len(body).to_bytes(2, "big") + body
+
+
+@pytest.mark.parametrize("mode", ["good", "other"])
+def test_bundle(lab, mode):
+    """A peer that is not Bewick has its certificate and the CA above in one file; sun has the root only."""
+    pki = plain()
+    bundle = element(0x30, *(element(0xa0, ssl.PEM_cert_to_DER_cert(pki.read(name + ".pem").decode())) for name in (MOON, "ca")))
+    with web_of(lab, pki) as web:
+        web.pages["bundle"] = bundle
+        sun = gateway(lab, "sun", pki, BY_URL, cas=("root",), proposals=SUITE, remote={"id": MOON})
+        peer = Initiator(lab.net)
+        try:
+            peer.init()
+            said = hashlib.sha1(bundle if mode == "good" else bundle + b"x").digest()
+            answer = peer.auth(MOON, pki.path(MOON + ".key"), (13, said + web.url("bundle").encode()))
+        finally:
+            peer.close()
+        assert web.asked == ["bundle"]
+        if mode == "good":
+            assert AUTH in answer and IDR in answer
+            sun.wait_log(r"authentication of 'moon\.test' with ECDSA_WITH_SHA256_DER successful")
+        else:
+            assert answer == [(NOTIFY, AUTHENTICATION_FAILED)]
+            sun.wait_log(r"no certificate that can be used.*; '.*/bundle': what is there has not the hash that the peer said")
 
 
 # ---- OCSP responses of the peer ---------------------------------------------------------------------
