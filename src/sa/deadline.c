@@ -65,6 +65,17 @@ void deadline_of_child(struct child_sa *c)
 
 /* ---- signs of life ---- */
 
+/*
+ * RFC 4555, 3.12: what comes from other addresses than those agreed on does not show that the peer heard of a move. Backends tell of ESP in
+ * UDP that does; of plain ESP, after a move, nobody knows. Then only IKE counts.
+ */
+static bool deadline_believes_esp(const struct ike_sa *sa, const struct child_sa *c)
+{
+	if (!sa->mobike)
+		return true;
+	return !sa->settling && !sa->unchecked && sa->astray_ms <= sa->last_in_ms && (c->encap || sa->place == 0);
+}
+
 /* When the peer was last heard of, by IKE or by ESP (RFC 7296, 2.4: any protected packet is a sign of life). */
 static uint64_t deadline_last_heard(const struct ike_sa *sa)
 {
@@ -74,7 +85,7 @@ static uint64_t deadline_last_heard(const struct ike_sa *sa)
 		struct kernel_usage in, out;
 
 		child_sa_usage(c, &in, &out);
-		if (in.last_use_ms > last)
+		if (in.last_use_ms > last && deadline_believes_esp(sa, c))
 			last = in.last_use_ms;
 	}
 	return last;

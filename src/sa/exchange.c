@@ -5,6 +5,7 @@
 
 #include "sa/deadline.h"
 #include "sa/fragment.h"
+#include "sa/initiate.h"
 #include "sa/reauth.h"
 #include "sa/successor.h"
 #include "sa/sync.h"
@@ -163,6 +164,10 @@ void exchange_parked(struct ike_sa *sa)
 
 static void exchange_fatal(struct ike_sa *sa)
 {
+	if (sa->setup && sa->setup->again) {
+		initiate_begin_again(sa);
+		return;
+	}
 	ike_sa_finish(sa, IKE_EVENT_FAILED, sa->cause ? sa->cause : CAUSE_POLICY,
 		      sa->why ? sa->why : "the exchange failed");
 }

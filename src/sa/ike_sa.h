@@ -51,6 +51,8 @@ struct ike_setup {
 	uint64_t peer_spi; /* of the IKE_SA_INIT response at hand */
 	uint8_t cookie_rounds, ke_rounds;
 	uint8_t attempt; /* of keyingtries, from 1 */
+	uint8_t nat_refusals; /* IKE_AUTH was answered with UNEXPECTED_NAT_DETECTED so often */
+	bool again;           /* what failed begins anew (initiate_begin_again) */
 	/* An unauthenticated error in answer to IKE_SA_INIT: remembered, not obeyed. */
 	uint16_t error_notify;
 	uint8_t error_repeats;
@@ -139,6 +141,7 @@ struct ike_sa {
 	uint64_t rekey_ms, reauth_ms; /* soft lifetimes */
 	uint64_t over_ms;             /* hard; half-open: the limit; in REKEYED: how long the peer has to delete it */
 	uint64_t dpd_ms;              /* the next look whether the peer lives */
+	uint64_t astray_ms;           /* with MOBIKE: when ESP came from where the peer is not, last; 0 never */
 	uint64_t keepalive_ms;        /* the next look whether a NAT's mapping needs a packet */
 	uint64_t backend_ms;          /* parked: how long the backend has to answer */
 	uint32_t origin_id;    /* unique id of the IKE_SA that was authenticated; its own but for successors */

@@ -23,7 +23,7 @@ void ike_sa_initiate_for(struct ike_sa *sa, const struct child_conf *child, cons
 void initiate_reset(struct ike_sa *sa)
 {
 	struct sa_ctx *ctx = sa->ctx;
-	uint8_t attempt = sa->setup->attempt;
+	uint8_t attempt = sa->setup->attempt, nat_refusals = sa->setup->nat_refusals;
 	uint32_t entry = sa->setup->entry;
 	uint64_t old = sa->spi_i;
 
@@ -50,6 +50,7 @@ void initiate_reset(struct ike_sa *sa)
 	sa->setup = xcalloc(1, sizeof(*sa->setup));
 	sa->setup->entry = entry;
 	sa->setup->attempt = attempt;
+	sa->setup->nat_refusals = nat_refusals;
 	secret_clear(&sa->keys.all);
 	memset(&sa->protect, 0, sizeof(sa->protect));
 	memset(&sa->suite, 0, sizeof(sa->suite));
@@ -63,6 +64,15 @@ void initiate_reset(struct ike_sa *sa)
 	ike_sa_move(sa, IKE_EVENT_RESTART);
 	ike_sa_queue(sa, task_new(sa, TASK_IKE_INIT));
 	ike_sa_queue(sa, task_new(sa, TASK_IKE_AUTH));
+}
+
+void initiate_begin_again(struct ike_sa *sa)
+{
+	initiate_reset(sa);
+	sa->cause = CAUSE_NONE;
+	sa->why = NULL;
+	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "trying again from IKE_SA_INIT on");
+	initiate_attempt(sa);
 }
 
 void ike_sa_restart(struct ike_sa *sa)

@@ -14,6 +14,8 @@
 void initiate_attempt(struct ike_sa *sa);
 /* Nothing of the attempt is left but its number and whom it called; the SPI is a new one. */
 void initiate_reset(struct ike_sa *sa);
+/* The same attempt once more, of what failed with setup->again. */
+void initiate_begin_again(struct ike_sa *sa);
 /* The next attempt goes to another address, if there is one. */
 void initiate_advance(struct ike_sa *sa);
 

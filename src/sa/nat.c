@@ -92,6 +92,9 @@ void nat_follow(struct ike_sa *sa, const struct addr *local, const struct addr *
 
 void nat_follow_esp(struct child_sa *c, const struct addr *remote)
 {
+	/* RFC 4555 3.12 SHOULD: no sign that the peer knows where it is, or gets what we send there (sa/deadline.c) */
+	if (c->ike->mobike && !addr_equal(remote, &c->ike->remote))
+		c->ike->astray_ms = sa_now(c->ike->ctx);
 	/* of one that was replaced it may have come late */
 	if (c->encap && (c->state == CHILD_STATE_INSTALLED || c->state == CHILD_STATE_REKEYING) &&
 	    remote->family == c->ike->remote.family && remote->port)

@@ -77,11 +77,8 @@ void lab_put(struct lab_end *e, const struct addr *local, const struct addr *rem
 	struct lab *lab = e->lab;
 	struct lab_packet *p;
 	struct addr src = *local, dst = *remote;
-	size_t limit = lab->narrow[e == &lab->b];
 
-	if (limit && msg.n + 28 + 4 * (local->port == IKE_NATT_PORT) > limit)
-		return;
-	if (lab->path && !lab->path(lab, e == &lab->a, &src, &dst))
+	if (lab_is_too_large(e, local, msg.n) || (lab->path && !lab->path(lab, e == &lab->a, &src, &dst)))
 		return;
 	ck_assert_uint_lt(lab->n_packets, LAB_PACKETS);
 	p = &lab->packets[lab->n_packets];

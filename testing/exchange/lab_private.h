@@ -26,6 +26,14 @@ void lab_check_modes(const struct lab *lab);
 void lab_check_vips(const struct lab_end *e);
 struct crypto_registry *lab_registry(void); /* of the process */
 
+/* For a path that is narrow: with the headers of IPv4 and UDP, and the marker (RFC 3948). */
+static inline bool lab_is_too_large(const struct lab_end *e, const struct addr *local, size_t n)
+{
+	size_t limit = e->lab->narrow[e == &e->lab->b];
+
+	return limit && n + 28 + (local->port == IKE_NATT_PORT ? 4 : 0) > limit;
+}
+
 void lab_put(struct lab_end *e, const struct addr *local, const struct addr *remote, struct bytes msg);
 void lab_reserve_spi(void *host, uint64_t spi, bool is);
 /* A request that no IKE_SA of its receiver has the SPIs of: what worker/unknown.c does, without its limits. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mobile.h"
+#include "sa/nat.h"
 #include "suites.h"
 
 /* RFC 4555: IKE_SAs whose ends move. a began the first one, so it decides where it is. */
@@ -298,6 +299,49 @@ START_TEST(nat_changes_its_mapping)
 }
 END_TEST
 
+/* Whether a is not asked for, half a minute after ESP came that is said to be of now and later. */
+static bool esp_counts(struct lab *lab)
+{
+	bool none;
+
+	lab_advance(lab, 31000);
+	lab_run(lab);
+	lab->b.usage_in.last_use_ms = lab->now + 20000;
+	lab_advance(lab, 31000);
+	none = lab->n_packets == 0;
+	lab_run(lab);
+	return none;
+}
+
+/* RFC 4555 3.12 SHOULD: ESP is a sign of life only if it comes from where the peer is; _i: 1 in UDP, which the backend tells of */
+START_TEST(esp_from_elsewhere)
+{
+	struct lab *lab = mobile_up(_i ? ANY_A REST_A("encap = yes\n") : MOBILE_A,
+				    _i ? ANY_B REST_B("dpd_delay = 30s\n encap = yes\n") : ANY_B REST_B("dpd_delay = 30s\n"), A1, B1);
+	struct ike_sa *b = lab_sa(&lab->b);
+	struct addr elsewhere = address(A2);
+
+	ck_assert_uint_eq(b->children->encap, _i);
+	ck_assert(esp_counts(lab));
+	elsewhere.port = b->remote.port;
+	lab->b.usage_in.last_use_ms = 0;
+	lab_advance(lab, 1);
+	nat_follow_esp(b->children, &elsewhere);
+	lab->b.usage_in.last_use_ms = lab->now + 20000;
+	lab_advance(lab, 31000);
+	ck_assert_uint_eq(lab->n_packets, 1);
+	lab_run(lab);
+	ck_assert(is_at(b, B1, A1));
+	ck_assert(esp_counts(lab));
+	lab_roam(&lab->a, A2);
+	lab_run(lab);
+	all_at(lab, A2, B1);
+	/* of plain ESP nobody knows where it comes from */
+	ck_assert_int_eq(esp_counts(lab), _i);
+	lab_free(lab);
+}
+END_TEST
+
 Suite *mobike_suite(void)
 {
 	Suite *s = suite_create("exchange/mobike");
@@ -317,6 +361,7 @@ Suite *mobike_suite(void)
 	tcase_add_test(t, ends_without_an_address);
 	tcase_add_test(t, nat_comes_and_goes);
 	tcase_add_test(t, nat_changes_its_mapping);
+	tcase_add_loop_test(t, esp_from_elsewhere, 0, 2);
 	suite_add_tcase(s, t);
 	return s;
 }

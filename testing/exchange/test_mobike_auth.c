@@ -132,9 +132,39 @@ START_TEST(no_nats_told)
 	/* RFC 4555 3.9 MUST: the responder compares */
 	ck_assert_int_eq(_i, has_notify(lab, 0, NOTIFY_UNEXPECTED_NAT_DETECTED));
 	ck_assert_uint_eq(lab_live(&lab->b), !_i);
-	/* the rest does not pass: the answer to IKE_SA_INIT was changed */
+	/* the rest does not pass: the answer to IKE_SA_INIT was changed; or all begins anew, without what was between */
 	lab_run(lab);
+	ck_assert_uint_eq(lab_live(&lab->a), _i);
+	if (_i)
+		all_at(lab, A1, B1);
+	lab_free(lab);
+}
+END_TEST
+
+/* RFC 4555 3.9 SHOULD: IKE_AUTH that is refused for a NAT is tried again from IKE_SA_INIT on; some times */
+START_TEST(no_nats_again)
+{
+	struct lab *lab = lab_new(MOBILE_A, MOBILE_B);
+	uint64_t spis[LIMIT_MOBIKE_TRIES];
+
+	lab_roam(&lab->a, A1);
+	lab_roam(&lab->b, B1);
+	lab_initiate(&lab->a, "one");
+	for (unsigned i = 0; i < LIMIT_MOBIKE_TRIES; i++) {
+		ck_assert_uint_eq(lab->n_packets, 1);
+		spis[i] = lab_sa(&lab->a)->spi_i;
+		ck_assert(i == 0 || spis[i] != spis[i - 1]);
+		lab_deliver(lab);
+		hide_nat_detection(&lab->packets[0]);
+		lab_deliver(lab);
+		lab->packets[0].remote.port = 1234;
+		lab_deliver(lab);
+		ck_assert(has_notify(lab, 0, NOTIFY_UNEXPECTED_NAT_DETECTED));
+		lab_deliver(lab);
+	}
+	ck_assert_uint_eq(lab->n_packets, 0);
 	ck_assert_uint_eq(lab_live(&lab->a), 0);
+	ck_assert_uint_eq(lab_live(&lab->b), 0);
 	lab_free(lab);
 }
 END_TEST
@@ -168,6 +198,7 @@ Suite *mobike_auth_suite(void)
 	tcase_add_loop_test(t, supported_with_data, 0, 2);
 	tcase_add_test(t, cookies_are_fresh);
 	tcase_add_loop_test(t, no_nats_told, 0, 2);
+	tcase_add_test(t, no_nats_again);
 	tcase_add_test(t, no_nats_in_updates);
 	suite_add_tcase(s, t);
 	return s;

@@ -175,6 +175,12 @@ static enum outcome auth_peer_error(struct ike_sa *sa, const struct task_ike_aut
 			return ike_auth_fatal(sa, CAUSE_AUTHENTICATION,
 					      "the peer did not accept our authentication (AUTHENTICATION_FAILED)", 0);
 		}
+		if (p->notify.type == NOTIFY_UNEXPECTED_NAT_DETECTED) {
+			/* RFC 4555 3.9 SHOULD: tried again, so that one changed packet does not rule out a path */
+			sa->setup->again = ++sa->setup->nat_refusals < LIMIT_MOBIKE_TRIES;
+			return ike_auth_fatal(sa, CAUSE_PEER_ERROR, "the peer sees a NAT between, which one of us does not support "
+					      "(UNEXPECTED_NAT_DETECTED)", 0);
+		}
 	}
 	return ike_auth_fatal(sa, CAUSE_PEER_ERROR, "the peer's IKE_AUTH response has no AUTH", 0);
 }
