@@ -9,7 +9,7 @@ packages_build="build-essential autoconf automake libtool pkg-config libssl-dev 
 packages_demo="$packages_build iproute2 iputils-ping procps python3"
 packages_check="$packages_build iproute2 iputils-ping procps python3 check libsubunit-dev xz-utils
 	clang libclang-rt-14-dev llvm-14 python3-pytest python3-pytest-xdist ccache nftables iptables conntrack tcpdump util-linux
-	charon-systemd strongswan-swanctl libcharon-extra-plugins libstrongswan-extra-plugins
+	charon-systemd strongswan-swanctl strongswan-pki libcharon-extra-plugins libstrongswan-extra-plugins
 	libstrongswan-standard-plugins user-mode-linux kmod qemu-system-x86 qemu-system-common linux-image-cloud-amd64
 	busybox-static cpio openiked openssl libnss3-tools libnss3 libevent-pthreads-2.1-7
 	libcurl3-nss libunbound8 libldns3 libldap-2.5-0 libaudit1 libcap-ng0 dns-root-data nsd ldnsutils unbound spin

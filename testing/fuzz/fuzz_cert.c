@@ -3,13 +3,16 @@
  * Input: a letter that says what follows.
  *   c  a certificate, DER or PEM
  *   r  a CRL
+ *   a  an attribute certificate, DER or PEM
  *   t  certificates, each after two octets of length: a trust anchor, and what a peer sends
  * What is accepted prints and is what it says; a chain that is trusted is one. The unit tests replay the corpus.
  */
 #include <stdlib.h>
 
 #include "auth/trust.h"
+#include "crypto/acert.h"
 #include "fuzz.h"
+#include "proto/limits.h"
 #include "util/reader.h"
 
 #define NOW INT64_C(1790000000)
@@ -49,6 +52,29 @@ static void cert_try(struct bytes data)
 	require(again && cert_equal(again, c) && again->subject_hash == c->subject_hash);
 	cert_unref(again);
 	cert_unref(c);
+}
+
+/* What is read of an attribute certificate prints, is itself when it is read again, and is nobody's that it does not name. */
+static void acert_try(struct bytes data)
+{
+	struct errtext err = { "" };
+	struct acert *ac = acert_parse(data, &err), *again;
+
+	if (!ac) {
+		require(err.s[0] != '\0');
+		return;
+	}
+	require_printable(bytes_str(acert_text(ac).s));
+	for (size_t i = 0; i < ac->n_groups; i++)
+		require(ac->groups[i][0] != '\0' && !strpbrk(ac->groups[i], "\n\r\t\x7f"));
+	require(ac->serial.n > 0 && ac->issuer.data.n > 2 && ac->n_groups <= LIMIT_ACERT_GROUPS);
+	require(!id_is_any(&ac->holder_issuer) || ac->n_holder_names > 0);
+	require(ac->revocable && ac->revocable->attributes && bytes_equal(ac->revocable->serial, ac->serial));
+	require(!ac->never_revoked || ac->revocable->n_crl_uris + ac->revocable->n_ocsp_uris == 0);
+	again = acert_parse(ac->der, &err);
+	require(again && acert_equal(again, ac) && again->n_groups == ac->n_groups);
+	acert_unref(again);
+	acert_unref(ac);
 }
 
 static void crl_try(struct bytes data)
@@ -132,6 +158,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		cert_try(rest);
 	else if (copy[0] == 'r')
 		crl_try(rest);
+	else if (copy[0] == 'a')
+		acert_try(rest);
 	else if (copy[0] == 't')
 		chain_try(rest);
 	free(copy);

@@ -72,6 +72,7 @@ EXTRA_DIST += \
 	testing/scenarios/test_updown.py \
 	testing/scenarios/test_vip_routes.py \
 	testing/scenarios/test_failures.py \
+	testing/scenarios/test_groups.py \
 	testing/scenarios/test_fragments.py \
 	testing/scenarios/test_ike_rekey.py \
 	testing/scenarios/test_life.py \

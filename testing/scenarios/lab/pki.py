@@ -57,6 +57,17 @@ class Pki:
         self.mkpki(*options, verb="pubkey", args=(name,))
         return name
 
+    def acert(self, name, holder, aa, *groups, begin=None, end=None):
+        """NAME.pem: an attribute certificate of the authority `aa` for `holder`, by strongSwan's pki; returns its path. Names or paths; times as
+        01.12.26 00:00:00."""
+        times = ["--not-before", begin, "--not-after", end] if begin else ["--lifetime", "24"]
+        named = [word for group in groups for word in ("--group", group)]
+        done = run("pki", "--acert", "--in", self.path(holder) + ".pem", "--issuercert", self.path(aa + ".pem"), "--issuerkey",
+                   self.path(aa + ".key"), "--outform", "pem", *named, *times)
+        with open(self.path(name + ".pem"), "w", encoding="ascii") as f:
+            f.write(done.stdout)
+        return self.path(name + ".pem")
+
     def read(self, name):
         with open(self.path(name), "rb") as f:
             return f.read()

@@ -401,6 +401,82 @@ START_TEST(test_holder_names)
 }
 END_TEST
 
+/* RFC 5755, 4.2.2: our certificates have no issuerUID. */
+START_TEST(test_issuer_uid)
+{
+	struct buf names = { 0 }, list = { 0 }, base = { 0 }, holder = { 0 }, all = { 0 };
+
+	der_add(&names, DER_CONTEXT(4), root->cert->subject.data);
+	der_add(&list, DER_SEQUENCE, buf_bytes(&names));
+	buf_add_bytes(&base, buf_bytes(&list));
+	der_add_unsigned(&base, moon->cert->serial);
+	der_add_bits(&base, bytes_str("uid"));
+	der_add(&holder, DER_CONTEXT(0), buf_bytes(&base));
+	der_add(&all, DER_SEQUENCE, buf_bytes(&holder));
+	is_bad(&(struct pki_acert_spec){ .parts = { .holder = buf_bytes(&all) } }, "its holder has an issuerUID");
+	buf_free(&names);
+	buf_free(&list);
+	buf_free(&base);
+	buf_free(&holder);
+	buf_free(&all);
+}
+END_TEST
+
+START_TEST(test_long_serial)
+{
+	struct buf serial = hex("02147f0102030405060708090a0b0c0d0e0f10111213");
+	struct acert *ac = made(&(struct pki_acert_spec){ .parts = { .serial = buf_bytes(&serial) } });
+
+	ck_assert(ac->serial.n == 20 && bytes_equal(ac->serial, bytes_of(serial.p + 2, 20)));
+	ck_assert(strstr(acert_text(ac).s, "serial 7f:01:02:03:04:05:06:07:08:09:0a:0b:0c:0d:0e:0f:10:11:12:13)"));
+	acert_unref(ac);
+	buf_free(&serial);
+}
+END_TEST
+
+/*
+ * One that strongSwan's pki 5.9.8 made ("pki --acert"), by somebody else's code: of C=CH, CN=moon, whose certificate is of C=CH, O=Test, CN=CA;
+ * its signature is by the key below.
+ */
+START_TEST(test_by_pki)
+{
+	static const char pem[] =
+		"-----BEGIN ATTRIBUTE CERTIFICATE-----\n"
+		"MIIBpTCCAUwCAQEwXaA5MC2kKzApMQswCQYDVQQGEwJDSDENMAsGA1UEChMEVGVz\n"
+		"dDELMAkGA1UEAxMCQ0ECCB7HAwELrfCGoSCkHjAcMQswCQYDVQQGEwJDSDENMAsG\n"
+		"A1UEAxMEbW9vbqAgMB6kHDAaMQswCQYDVQQGEwJDSDELMAkGA1UEAxMCYWEwCgYI\n"
+		"KoZIzj0EAwICCCUOihatQTuHMCIYDzIwMjYxMTIxMTcxNzU4WhgPMjAyNjExMjIx\n"
+		"NzE3NThaMCUwIwYIKwYBBQUHCgQxFzAVMBMMBXNhbGVzDAUxLjIuMwwDYSBiMGUw\n"
+		"WAYDVR0jBFEwT4AUThb/VJnXQw3k+fl4xel//5INHUShLaQrMCkxCzAJBgNVBAYT\n"
+		"AkNIMQ0wCwYDVQQKEwRUZXN0MQswCQYDVQQDEwJDQYIIb900H7n2/VUwCQYDVR04\n"
+		"BAIFADAKBggqhkjOPQQDAgNHADBEAiBG5HvlReupjjrgPLNMwzXQxp1G1LmETdgO\n"
+		"THfkETQS9gIgHii83jUi+TgQ0jdEWMjsHk3FmiFeA/73wfw/z+gaL/Q=\n"
+		"-----END ATTRIBUTE CERTIFICATE-----\n";
+	static const char spki[] =
+		"3059301306072a8648ce3d020106082a8648ce3d0301070342000432f624"
+		"f59f4df51284b81b3a3eedf04951b96b59881aab5dc41f7422266b1b1e74"
+		"ca8729e974fc3b46c1a33a7bc67ea3e49af13e7f4ab03b7898da70666615"
+		"ae";
+	static const char *const groups[] = { "sales", "1.2.3", "a b" };
+	struct buf key = hex(spki);
+	struct errtext err = { "" };
+	struct acert *ac = acert_parse(bytes_str(pem), &err);
+	struct cert issuer = { .key = public_key_parse(buf_bytes(&key), KEY_ANY, &err) };
+
+	ck_assert_msg(ac && issuer.key, "%s", err.s);
+	ck_assert(acert_is_signed_by(ac, &issuer) && !acert_is_signed_by(ac, aa->cert));
+	ck_assert_str_eq(acert_text(ac).s, "of 'C=CH, CN=moon' (issuer 'C=CH, CN=aa', serial 25:0e:8a:16:ad:41:3b:87)");
+	ck_assert_str_eq(id_text(&ac->holder_issuer).s, "C=CH, O=Test, CN=CA");
+	ck_assert(ac->never_revoked && ac->authority_key_id.n == 20);
+	ck_assert_uint_eq(ac->n_groups, ARRAY_LEN(groups));
+	for (size_t i = 0; i < ac->n_groups; i++)
+		ck_assert_str_eq(ac->groups[i], groups[i]);
+	acert_unref(ac);
+	public_key_unref(issuer.key);
+	buf_free(&key);
+}
+END_TEST
+
 START_TEST(test_targets)
 {
 	/* SEQUENCE OF Targets: {moon.example.org, the group "vpn"}, {C..., an unknown kind} */
@@ -457,14 +533,28 @@ Suite *suite_acert(void)
 {
 	Suite *s = suite_create("auth/acert");
 	TCase *t = tcase_create("acert");
-	const TTest *const tests[] = { test_fields, test_kinds_of_groups, test_policy_authority, test_other_attributes, test_pem,
-				       test_truncated, test_changed, test_malformed, test_malformed_groups, test_limits, test_holder,
-				       test_negative_serial, test_holder_names, test_targets, test_signature, test_revocation };
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
-	for (size_t i = 0; i < ARRAY_LEN(tests); i++)
-		tcase_add_test(t, tests[i]);
+	tcase_add_test(t, test_fields);
+	tcase_add_test(t, test_kinds_of_groups);
+	tcase_add_test(t, test_policy_authority);
+	tcase_add_test(t, test_other_attributes);
+	tcase_add_test(t, test_pem);
+	tcase_add_test(t, test_truncated);
+	tcase_add_test(t, test_changed);
+	tcase_add_test(t, test_malformed);
+	tcase_add_test(t, test_malformed_groups);
+	tcase_add_test(t, test_limits);
+	tcase_add_test(t, test_holder);
+	tcase_add_test(t, test_negative_serial);
+	tcase_add_test(t, test_holder_names);
+	tcase_add_test(t, test_issuer_uid);
+	tcase_add_test(t, test_long_serial);
+	tcase_add_test(t, test_by_pki);
+	tcase_add_test(t, test_targets);
+	tcase_add_test(t, test_signature);
+	tcase_add_test(t, test_revocation);
 	suite_add_tcase(s, t);
 	return s;
 }

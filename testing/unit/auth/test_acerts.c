@@ -419,15 +419,25 @@ Suite *suite_acerts(void)
 {
 	Suite *s = suite_create("auth/acerts");
 	TCase *t = tcase_create("acerts");
-	const TTest *const tests[] = { test_member, test_no_member, test_loaded, test_validity, test_another_holder,
-				       test_issuer_is_no_authority, test_issuer_is_ca, test_wrong_signature, test_authority_chain,
-				       test_self_signed_authority, test_authority_usage, test_strength, test_targets, test_revocable,
-				       test_several, test_groups };
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
-	for (size_t i = 0; i < ARRAY_LEN(tests); i++)
-		tcase_add_test(t, tests[i]);
+	tcase_add_test(t, test_member);
+	tcase_add_test(t, test_no_member);
+	tcase_add_test(t, test_loaded);
+	tcase_add_test(t, test_validity);
+	tcase_add_test(t, test_another_holder);
+	tcase_add_test(t, test_issuer_is_no_authority);
+	tcase_add_test(t, test_issuer_is_ca);
+	tcase_add_test(t, test_wrong_signature);
+	tcase_add_test(t, test_authority_chain);
+	tcase_add_test(t, test_self_signed_authority);
+	tcase_add_test(t, test_authority_usage);
+	tcase_add_test(t, test_strength);
+	tcase_add_test(t, test_targets);
+	tcase_add_test(t, test_revocable);
+	tcase_add_test(t, test_several);
+	tcase_add_test(t, test_groups);
 	suite_add_tcase(s, t);
 	return s;
 }

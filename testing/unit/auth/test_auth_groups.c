@@ -5,10 +5,12 @@
 #include "auth/kept_chain.h"
 #include "auth_lab.h"
 #include "pki_acert.h"
+#include "pki_ocsp.h"
 #include "proto/limits.h"
 #include "util/mem.h"
 
 #define CRL_URL "http://crl.test/aa"
+#define OCSP_URL "http://ocsp.test/aa"
 
 static struct auth_lab lab;
 static struct pki_cert *aa, *moon;
@@ -232,6 +234,34 @@ START_TEST(test_revoked)
 }
 END_TEST
 
+/* By the authority's OCSP responder. */
+START_TEST(test_ocsp)
+{
+	static const char *const access[] = { "authorityInfoAccess=OCSP;URI:" OCSP_URL, NULL };
+	struct acert *ac = made(access);
+	struct pki_cert as_cert = pki_acert_revocable(ac);
+	struct buf good = pki_ocsp_der(&(struct pki_ocsp_spec){ .cert = &as_cert, .issuer = aa, .reason = -1 });
+	struct buf bad = pki_ocsp_der(&(struct pki_ocsp_spec){ .cert = &as_cert, .issuer = aa, .status = PKI_OCSP_REVOKED, .reason = 1 });
+	struct auth_request *r = asked_with(ac);
+
+	auth_lab_send(&lab, r);
+	lab_answer_fetch(OCSP_URL, buf_bytes(&good), NULL);
+	r = auth_lab_answer(&lab);
+	ck_assert_msg(r->ok, "%s", r->why.s);
+	auth_lab_free(r);
+	auth_service_flush(lab.s, AUTH_CACHED_OCSP);
+	r = asked_with(ac);
+	auth_lab_send(&lab, r);
+	lab_answer_fetch(OCSP_URL, buf_bytes(&bad), NULL);
+	r = auth_lab_answer(&lab);
+	ck_assert_msg(!r->ok && strstr(r->why.s, "was revoked: on "), "%s", r->why.s);
+	auth_lab_free(r);
+	acert_unref(ac);
+	buf_free(&good);
+	buf_free(&bad);
+}
+END_TEST
+
 /* What a revoked authority says does not count. */
 START_TEST(test_authority_revoked)
 {
@@ -324,14 +354,24 @@ Suite *suite_auth_groups(void)
 {
 	Suite *s = suite_create("auth/groups");
 	TCase *t = tcase_create("groups");
-	const TTest *const tests[] = { test_sent, test_loaded, test_not_asked, test_malformed, test_too_many, test_after_signature, test_connections,
-				       test_strict, test_not_known, test_revoked, test_authority_revoked, test_later_crl, test_sign,
-				       test_sign_many };
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
-	for (size_t i = 0; i < ARRAY_LEN(tests); i++)
-		tcase_add_test(t, tests[i]);
+	tcase_add_test(t, test_sent);
+	tcase_add_test(t, test_loaded);
+	tcase_add_test(t, test_not_asked);
+	tcase_add_test(t, test_malformed);
+	tcase_add_test(t, test_too_many);
+	tcase_add_test(t, test_after_signature);
+	tcase_add_test(t, test_connections);
+	tcase_add_test(t, test_strict);
+	tcase_add_test(t, test_not_known);
+	tcase_add_test(t, test_revoked);
+	tcase_add_test(t, test_ocsp);
+	tcase_add_test(t, test_authority_revoked);
+	tcase_add_test(t, test_later_crl);
+	tcase_add_test(t, test_sign);
+	tcase_add_test(t, test_sign_many);
 	suite_add_tcase(s, t);
 	return s;
 }

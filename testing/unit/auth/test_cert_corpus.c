@@ -7,7 +7,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* The target aborts where a property does not hold. */
 START_TEST(test_cert_inputs)
 {
-	corpus_replay(&(struct corpus){ .folder = CERT_CORPUS, .at_least = 19, .target = LLVMFuzzerTestOneInput, .change = 7 });
+	corpus_replay(&(struct corpus){ .folder = CERT_CORPUS, .at_least = 24, .target = LLVMFuzzerTestOneInput, .change = 7 });
 }
 END_TEST
 
