@@ -40,6 +40,7 @@ EXTRA_DIST += \
 	testing/qemu/qemu.py \
 	testing/qemu/states \
 	testing/qemu/test_interfaces.py \
+	testing/qemu/test_vips.py \
 	testing/scenarios/conftest.py \
 	testing/scenarios/lab/__init__.py \
 	testing/scenarios/lab/cable.py \
