@@ -334,7 +334,9 @@ static bool sign_prepare(struct auth_job *job)
 		sign_send_raw(job, c.public);
 		return true;
 	}
-	errtext_set(&r->how, "certificate %s", cert_text(c.cert).s);
+	errtext_set(&r->how, "certificate %s%s%s", cert_text(c.cert).s,
+		    job->now > c.cert->not_after ? ", which has expired" : job->now < c.cert->not_before ? ", which is not valid yet" : "",
+		    id_is_any(&r->id) || cert_match_id(c.cert, &r->id) ? "" : ", which does not have our identity");
 	sign_certs(job, &c);
 	return true;
 }

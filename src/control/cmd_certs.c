@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "auth/auth_service.h"
 #include "control/internal.h"
@@ -11,10 +13,26 @@ static struct creds_set *certs_set(struct command *cmd)
 	return config_store_creds(cmd->control->store);
 }
 
+static bool cert_is_out_of_time(const struct cert *cert, struct text *ret)
+{
+	time_t now = time(NULL), when = now > cert->not_after ? cert->not_after : cert->not_before;
+	char text[32] = "?";
+	struct tm tm;
+
+	if (now >= cert->not_before && now <= cert->not_after)
+		return false;
+	if (gmtime_r(&when, &tm))
+		(void)strftime(text, sizeof(text), "%F %T UTC", &tm);
+	snprintf(ret->s, sizeof(ret->s), "%s %s", now > cert->not_after ? "has expired at" : "is not valid before", text);
+	return true;
+}
+
 static void load_x509(struct command *cmd, struct bytes data, enum cert_flag flag)
 {
 	struct errtext why;
 	struct cert *cert = cert_parse(data, &why);
+	struct text when;
+	bool lacks;
 
 	if (!cert) {
 		LOG(CFG, 1, "parsing X509 certificate failed: %s", why.s);
@@ -27,9 +45,15 @@ static void load_x509(struct command *cmd, struct bytes data, enum cert_flag fla
 		cert_unref(cert);
 		return;
 	}
-	LOG(CFG, 1, "loaded certificate %s", cert_text(cert).s);
+	lacks = cert_is_out_of_time(cert, &when);
+	if (lacks)
+		LOG(CFG, 1, "loaded certificate %s, which %s", cert_text(cert).s, when.s);
+	else
+		LOG(CFG, 1, "loaded certificate %s", cert_text(cert).s);
 	if (creds_set_add_cert(certs_set(cmd), cert, flag))
 		control_config_changed(cmd->control);
+	if (lacks)
+		vici_write_str(command_reply(cmd), "errmsg", when.s);
 	command_ok(cmd);
 }
 

@@ -103,6 +103,25 @@ static size_t conn_changed_starts(const struct conn *a, const struct conn *b, co
 	return n;
 }
 
+/* What will go wrong with our own certificates, said before it does. Keys may be loaded later. */
+static void conn_note_certs(struct control *c, const struct conn *conn)
+{
+	for (size_t i = 0; i < conn->n_local_rounds; i++) {
+		const struct conn_round *r = &conn->local_rounds[i];
+		bool names = id_is_any(&r->id), key = false;
+
+		for (size_t k = 0; k < r->n_certs; k++) {
+			names |= cert_match_id(r->certs[k], &r->id) > 0;
+			key |= credentials_key(c->config->creds, r->certs[k]->key->id) != NULL;
+		}
+		if (r->n_certs && !names)
+			LOG(CFG, 1, "connection '%s': our identity '%s' is neither the subject nor a subjectAltName of our certificate %s: peers will refuse it",
+			    conn->name, id_text(&r->id).s, cert_text(r->certs[0]).s);
+		if (r->n_certs && !key)
+			LOG(CFG, 1, "connection '%s': the private key of our certificate %s is not loaded yet", conn->name, cert_text(r->certs[0]).s);
+	}
+}
+
 /* Takes both references. */
 static void conn_loaded(struct control *c, const struct conn *conn, struct conn *old, struct policy_load *policies)
 {
@@ -112,6 +131,7 @@ static void conn_loaded(struct control *c, const struct conn *conn, struct conn 
 	size_t n_start = conn_changed_starts(conn, updated ? old : NULL, start);
 	size_t n_undo = old ? conn_changed_starts(old, updated ? conn : NULL, undo) : 0;
 
+	conn_note_certs(c, conn);
 	LOG(CFG, 1, "%s vici connection: %s", !old ? "added" : updated ? "updated" : "replaced", conn->name);
 	if (!updated)
 		generation_next(c, conn->name);

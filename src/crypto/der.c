@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/der.h"
 
+#include <stdio.h>
+
 /* X.690, 10.1: definite, in as few octets as possible. */
 static size_t der_length(struct reader *r)
 {
@@ -143,6 +145,18 @@ static bool pem_block(struct reader *r, struct bytes *ret_label, struct bytes *r
 	       text_until(r, pem_end, ret_body) && text_until(r, pem_dashes, &end) && bytes_equal(end, *ret_label);
 }
 
+struct text pem_other_text(struct bytes label)
+{
+	struct text t = { "something else" };
+	size_t n = 0;
+
+	while (n < label.n && (label.p[n] == ' ' || (label.p[n] >= '0' && label.p[n] <= '9') || (label.p[n] >= 'A' && label.p[n] <= 'Z')))
+		n++;
+	if (n && n == label.n && n < 64)
+		snprintf(t.s, sizeof(t.s), "%s %.*s", strchr("AEIOUX", label.p[0]) ? "an" : "a", (int)n, (const char *)label.p);
+	return t;
+}
+
 enum pem_found pem_decode(struct bytes text, pem_wanted_fn *wanted, const void *arg, struct buf *ret, struct bytes *ret_label,
 			  struct bytes *ret_rest)
 {
@@ -153,6 +167,8 @@ enum pem_found pem_decode(struct bytes text, pem_wanted_fn *wanted, const void *
 	while (text_until(&r, pem_begin, &before)) {
 		if (!pem_block(&r, &label, &body))
 			return PEM_BAD;
+		if (found == PEM_NONE)
+			*ret_label = label;
 		found = PEM_OTHER;
 		if (!wanted(label, arg))
 			continue;

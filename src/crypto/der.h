@@ -58,11 +58,14 @@ static inline bool der_is_whole(struct bytes data, unsigned tag)
 }
 
 /*
- * PEM (RFC 7468): the first block whose label `wanted` likes. *ret_label as for wanted. PEM_NONE: there is not even a block of other label.
+ * PEM (RFC 7468): the first block whose label `wanted` likes. *ret_label as for wanted; PEM_OTHER: of the first block. PEM_NONE: there is not even
+ * one of other label.
  * The content is added to ret; *ret_rest (may be NULL) is the text behind the block.
  */
 typedef bool pem_wanted_fn(struct bytes label, const void *arg);
 enum pem_found { PEM_NONE, PEM_OTHER, PEM_BAD, PEM_FOUND };
+/* What a file has that is not what was looked for, for an error text: "a CERTIFICATE". */
+struct text pem_other_text(struct bytes label);
 EXPORT enum pem_found pem_decode(struct bytes text, pem_wanted_fn *wanted, const void *arg, struct buf *ret, struct bytes *ret_label,
 				 struct bytes *ret_rest);
 

@@ -447,7 +447,7 @@ struct private_key *private_key_parse(struct bytes data, enum key_type expected,
 		k = private_key_from_der(data, err);
 		break;
 	case PEM_OTHER:
-		errtext_set(err, "there is no private key among its PEM blocks");
+		errtext_set(err, "there is no private key among its PEM blocks, but %s", pem_other_text(label).s);
 		break;
 	case PEM_BAD:
 		if (memmem(data.p, data.n, "ENCRYPTED", strlen("ENCRYPTED")))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
+#include <openssl/objects.h>
 #include <openssl/param_build.h>
 #include <openssl/sha.h>
 #include <stdlib.h>
@@ -53,8 +54,11 @@ bool key_ec_parameters(struct reader *parameters, struct key_algorithm *ret, str
 		return false;
 	}
 	ret->curve = key_curve_by_oid(oid);
-	if (!ret->curve)
-		errtext_set(err, "curve %s is not supported", oid_text(oid).s);
+	if (!ret->curve) {
+		int nid = OBJ_txt2nid(oid_text(oid).s);
+
+		errtext_set(err, "curve %s%s%s%s is not supported", oid_text(oid).s, nid ? " (" : "", nid ? OBJ_nid2sn(nid) : "", nid ? ")" : "");
+	}
 	return ret->curve != NULL;
 }
 
@@ -396,7 +400,7 @@ struct public_key *public_key_parse(struct bytes data, enum key_type expected, s
 		k = public_key_from_der(data, err);
 		break;
 	case PEM_OTHER:
-		errtext_set(err, "there is no public key among its PEM blocks");
+		errtext_set(err, "there is no public key among its PEM blocks, but %s", pem_other_text(label).s);
 		break;
 	case PEM_BAD:
 		errtext_set(err, "the PEM block is malformed");

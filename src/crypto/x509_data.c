@@ -26,8 +26,11 @@ static bool pem_der(struct arena *a, struct bytes text, const char *label, struc
 
 	switch (pem_decode(text, pem_is, label, &der, &found, &rest)) {
 	case PEM_NONE:
-	case PEM_OTHER:
 		errtext_set(err, "it is neither DER nor PEM of a%s %s", strchr("X", *label) ? "n" : "", label);
+		break;
+	case PEM_OTHER:
+		errtext_set(err, "it is neither DER nor PEM of a%s %s, but PEM of %s", strchr("X", *label) ? "n" : "", label,
+			    pem_other_text(found).s);
 		break;
 	case PEM_BAD:
 		errtext_set(err, "the PEM of the %s is malformed", label);

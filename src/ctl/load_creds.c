@@ -25,7 +25,7 @@ int creds_send(struct creds *c, const char *command, struct bewick_vici_message 
 {
 	struct bewick_vici_message *reply = NULL;
 	int err = bewick_vici_call(c->l->ctl->vici, command, m, &reply);
-	char *errmsg = NULL;
+	char *errmsg = NULL, *lacks = NULL;
 
 	bewick_vici_message_free(m);
 	if (err == -ENOENT) {
@@ -39,6 +39,7 @@ int creds_send(struct creds *c, const char *command, struct bewick_vici_message 
 	}
 	if (!err) {
 		errmsg = ctl_errmsg(ctl_bytes(reply));
+		lacks = errmsg ? NULL : vici_find_str(ctl_bytes(reply), "errmsg");
 		if (ret_id && !errmsg)
 			*ret_id = bewick_vici_get(reply, "id");
 		if (ctl_raw_reply(c->l->ctl, command, ctl_bytes(reply)))
@@ -48,8 +49,11 @@ int creds_send(struct creds *c, const char *command, struct bewick_vici_message 
 		fprintf(stderr, "%s failed: %s\n", failure, errmsg);
 	else if (success)
 		puts(success);
+	if (lacks)
+		fprintf(stderr, "%s: it is loaded, but %s\n", failure, lacks);
 out:
 	free(errmsg);
+	free(lacks);
 	bewick_vici_message_free(reply);
 	return 0;
 }
@@ -80,7 +84,9 @@ static int creds_cert_file(struct creds *c, size_t folder, const char *name)
 
 	if (ret)
 		fprintf(stderr, "loading '%s' failed: %s\n", path, strerror(ret));
-	ret = ret ? 0 :
+	else if (!data.n)
+		fprintf(stderr, "loading '%s' failed: the file is empty\n", path);
+	ret = ret || !data.n ? 0 :
 		    creds_load_cert(c, path, cert_folders[folder].type, cert_folders[folder].flag,
 				    buf_bytes(&data));
 	buf_free(&data);
@@ -101,8 +107,12 @@ static void folder_files(const struct load *l, const char *folder, struct names 
 	for (int i = 0; i < n; i++) {
 		char *path = xasprintf("%s/%s", dir, list[i]->d_name);
 
-		if (stat(path, &st) == 0 && S_ISREG(st.st_mode))
+		if (stat(path, &st) < 0)
+			fprintf(stderr, "loading '%s' failed: %s\n", path, strerror(errno));
+		else if (S_ISREG(st.st_mode))
 			names_add(ret, bytes_str(list[i]->d_name));
+		else if (list[i]->d_name[0] != '.')
+			fprintf(stderr, "ignoring '%s': it is %s\n", path, S_ISDIR(st.st_mode) ? "a directory" : "no file");
 		free(path);
 		free(list[i]);
 	}

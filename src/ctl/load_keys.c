@@ -3,6 +3,7 @@
 #include "ctl/load.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <openssl/err.h>
@@ -30,7 +31,7 @@ bool creds_ask(const char *prompt, struct buf *ret)
 
 /* The passphrases that `secrets` has for a file, in order, then the user's. */
 static bool key_passphrases(struct creds *c, const char *folder, const char *name, key_try_fn *fn,
-			    void *arg)
+			    void *arg, unsigned *ret_tried)
 {
 	const struct tree *secrets = tree_find(c->l->conf, "secrets"), *file;
 	struct buf typed = { 0 };
@@ -45,19 +46,33 @@ static bool key_passphrases(struct creds *c, const char *folder, const char *nam
 			continue;
 		TREE_FOREACH(key, it)
 		{
-			if (key->kind == TREE_VALUE && strncmp(key->name, "secret", 6) == 0 &&
-			    fn(arg, buf_str(&key->value)))
+			if (key->kind != TREE_VALUE || strncmp(key->name, "secret", 6) != 0)
+				continue;
+			++*ret_tried;
+			if (fn(arg, buf_str(&key->value)))
 				return true;
 		}
 	}
 	if (!c->l->prompt)
 		return false;
 	prompt = xasprintf("Password for %s file '%s': ", folder, name);
-	if (creds_ask(prompt, &typed))
+	if (creds_ask(prompt, &typed)) {
+		++*ret_tried;
 		fits = fn(arg, buf_str(&typed));
+	}
 	buf_wipe(&typed);
 	free(prompt);
 	return fits;
+}
+
+/* Why it stays encrypted, behind "loading ... failed". */
+static void key_no_passphrase(const char *path, const char *folder, const char *name, unsigned tried)
+{
+	if (tried)
+		fprintf(stderr, "'%s' is encrypted: the passphrase of swanctl.conf, or that was typed, does not fit\n", path);
+	else
+		fprintf(stderr, "'%s' is encrypted, and there is no passphrase for it: secrets { %s-NAME { file = %s; secret = ... } }\n", path,
+			folder, name);
 }
 
 /* ---- private keys --------------------------------------------------------- */
@@ -114,8 +129,19 @@ static bool key_try(void *arg, const char *passphrase)
 	return t->key != NULL;
 }
 
+/* Who can read the file has the key. */
+static void key_check_mode(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0 && st.st_mode & (S_IRWXO & ~S_IXOTH))
+		fprintf(stderr, "'%s' is a private key that everybody can %s (mode %04o): chmod 600\n", path,
+			st.st_mode & S_IROTH ? "read" : "change", (unsigned)st.st_mode & 07777);
+}
+
+/* plain: as it is in the file. */
 static int key_send(struct creds *c, const char *path, const char *type, const char *word,
-		    struct bytes data)
+		    struct bytes data, bool plain)
 {
 	struct bewick_vici_message *m = bewick_vici_message_new();
 	char *success = xasprintf("loaded %s key from '%s'", word, path);
@@ -127,6 +153,8 @@ static int key_send(struct creds *c, const char *path, const char *type, const c
 	ret = creds_send(c, "load-key", m, success, failure, &id);
 	if (id)
 		names_remove(&c->keys, id);
+	if (id && plain)
+		key_check_mode(path);
 	free(id);
 	free(success);
 	free(failure);
@@ -156,7 +184,7 @@ static int key_send_decrypted(struct creds *c, const char *path, EVP_PKEY *key)
 	int n = i2d_PrivateKey(key, &der), ret = 0;
 
 	if (n > 0)
-		ret = key_send(c, path, key_word(key), key_word(key), bytes_of(der, (size_t)n));
+		ret = key_send(c, path, key_word(key), key_word(key), bytes_of(der, (size_t)n), false);
 	else
 		fprintf(stderr, "loading '%s' failed: the key cannot be encoded\n", path);
 	if (n > 0)
@@ -168,20 +196,26 @@ int creds_load_key(struct creds *c, const char *type, const char *folder, const 
 {
 	struct buf data = { 0 };
 	struct key_try t = { 0 };
+	unsigned tried = 0;
+	bool encrypted;
 	char *path;
 	int ret = load_file(c->l, folder, name, &path, &data);
 
-	if (ret) {
-		fprintf(stderr, "loading '%s' failed: %s\n", path, strerror(ret));
+	if (ret || !data.n) {
+		fprintf(stderr, "loading '%s' failed: %s\n", path, ret ? strerror(ret) : "the file is empty");
 		free(path);
 		return 0;
 	}
 	t.data = buf_bytes(&data);
-	/* without a passphrase that fits the daemon is to say that it cannot read it */
-	if (key_is_encrypted(t.data) && key_passphrases(c, folder, name, key_try, &t))
+	encrypted = key_is_encrypted(t.data);
+	if (encrypted && key_passphrases(c, folder, name, key_try, &t, &tried)) {
 		ret = key_send_decrypted(c, path, t.key);
-	else
-		ret = key_send(c, path, type, folder, t.data);
+	} else {
+		/* without a passphrase that fits the daemon is to say that it cannot read it */
+		ret = key_send(c, path, type, folder, t.data, true);
+		if (encrypted)
+			key_no_passphrase(path, folder, name, tried);
+	}
 	EVP_PKEY_free(t.key);
 	buf_wipe(&data);
 	free(path);
@@ -241,20 +275,23 @@ int creds_load_pkcs12(struct creds *c, const char *name)
 	struct buf data = { 0 };
 	struct p12_try t = { 0 };
 	const unsigned char *p;
+	unsigned tried = 0;
 	char *path;
 	int ret = load_file(c->l, "pkcs12", name, &path, &data);
-	const char *why = ret ? strerror(ret) : NULL;
+	const char *why = ret ? strerror(ret) : data.n ? NULL : "the file is empty";
 
 	ret = 0;
 	p = data.p;
 	if (!why && !(t.p12 = d2i_PKCS12(NULL, &p, (long)data.n)))
 		why = "not a PKCS#12 container";
-	if (!why && !p12_try(&t, "") && !key_passphrases(c, "pkcs12", name, p12_try, &t))
+	if (!why && !p12_try(&t, "") && !key_passphrases(c, "pkcs12", name, p12_try, &t, &tried))
 		why = "no passphrase fits";
 	if (why)
 		fprintf(stderr, "loading '%s' failed: %s\n", path, why);
 	else
 		ret = p12_send(c, path, &t);
+	if (why && t.p12)
+		key_no_passphrase(path, "pkcs12", name, tried);
 	ERR_clear_error();
 	sk_X509_pop_free(t.ca, X509_free);
 	X509_free(t.cert);

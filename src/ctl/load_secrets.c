@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "util/mem.h"
 
@@ -87,6 +88,22 @@ static int shared_load(struct creds *c, const char *type, const struct tree *sec
 	return ret;
 }
 
+/* A passphrase that no file is opened with. The names are those of folders. */
+static void passphrase_check(const struct creds *c, const char *folder, const struct tree *section)
+{
+	const struct tree *file = tree_find(section, "file");
+	char *path;
+
+	if (!file || file->kind != TREE_VALUE || !file->value.n) {
+		fprintf(stderr, "ignoring secret '%s': it has no 'file'\n", section->name);
+		return;
+	}
+	path = xasprintf("%s/%s/%s", c->l->dir, folder, buf_str(&file->value));
+	if (access(path, F_OK) < 0)
+		fprintf(stderr, "ignoring secret '%s': there is no file '%s'\n", section->name, path);
+	free(path);
+}
+
 int creds_load_shared(struct creds *c)
 {
 	const struct tree *secrets = tree_find(c->l->conf, "secrets");
@@ -99,6 +116,8 @@ int creds_load_shared(struct creds *c)
 			fprintf(stderr, "ignoring unsupported secret '%s'\n", it->name);
 		else if (secret_types[type].use == SECRET_SHARED)
 			ret = shared_load(c, secret_types[type].type, it);
+		else if (secret_types[type].use == SECRET_FILE)
+			passphrase_check(c, secret_types[type].type, it);
 	}
 	return ret;
 }

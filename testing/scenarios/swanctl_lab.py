@@ -97,6 +97,7 @@ def put(target, *files):
     os.makedirs(target, exist_ok=True)
     for source, name in files:
         shutil.copy(os.path.join(LAB, source), os.path.join(target, name))
+        os.chmod(os.path.join(target, name), 0o600)
 
 
 def garbage(path):

@@ -251,6 +251,116 @@ def test_files_that_are_wrong(moon, pki):
     assert len(keys_of(moon)) == 4
 
 
+def openssl(*args):
+    subprocess.run(["openssl", *args], check=True, capture_output=True)
+
+
+def mistakes(gateway, pki):
+    """File of swanctl's folders -> what is said of it."""
+    def path(name):
+        return gateway.path(name)
+
+    def write(name, data):
+        with open(path(name), "wb") as f:
+            f.write(data)
+
+    def read(name):
+        with open(os.path.join(pki, name), "rb") as f:
+            return f.read()
+
+    openssl("pkey", "-in", pki + "/moon.key", "-aes128", "-passout", "pass:right", "-out", path("private/wrong.key"))
+    openssl("pkey", "-in", pki + "/moon.key", "-aes128", "-passout", "pass:right", "-out", path("private/none.key"))
+    openssl("ecparam", "-name", "secp256k1", "-genkey", "-noout", "-out", path("private/curve.key"))
+    openssl("x509", "-in", pki + "/moon.pem", "-outform", "DER", "-out", path("x509/der.pem"))
+    write("x509/crlf.pem", read("moon.pem").replace(b"\n", b"\r\n"))
+    write("private/crlf.key", read("carol.key").replace(b"\n", b"\r\n"))
+    write("x509/key.pem", read("moon.key"))
+    write("x509/cut.pem", read("moon.pem")[:300])
+    write("x509/chain.pem", read("moon.pem") + read("ca.pem"))
+    write("x509crl/cert.crl", read("moon.pem"))
+    write("pubkey/cert.pub", read("moon.pem"))
+    write("private/cert.key", read("moon.pem"))
+    write("private/open.key", read("sun.key"))
+    write("x509/old.pem", read("old.pem"))
+    write("rsa/ecdsa.key", read("moon.key"))
+    write("pkcs12/packed.p12", read("packed.p12"))
+    write("pkcs12/wrong.p12", read("packed.p12"))
+    write("pkcs12/cert.p12", read("moon.pem"))
+    for name in ("x509/empty.pem", "private/empty.key", "pkcs12/empty.p12"):
+        write(name, b"")
+    for name in ("private/crlf.key", "private/curve.key", "private/none.key", "private/wrong.key", "rsa/ecdsa.key"):
+        os.chmod(path(name), 0o600)
+    os.chmod(path("private/open.key"), 0o644)
+    os.mkdir(path("x509/folder.pem"))
+    os.symlink("/nowhere", path("x509/link.pem"))
+    return [
+        ("private/wrong.key", r"'%s' is encrypted: the passphrase of swanctl.conf, or that was typed, does not fit$"),
+        ("private/none.key", r"'%s' is encrypted, and there is no passphrase for it: secrets \{ private-NAME \{ file = none.key; secret = ... \} \}$"),
+        ("private/curve.key", r"'%s' failed: parsing ANY private key failed: curve 1.3.132.0.10 \(secp256k1\) is not supported$"),
+        ("x509/key.pem", r"'%s' failed: .*neither DER nor PEM of a CERTIFICATE, but PEM of an? (EC )?PRIVATE KEY$"),
+        ("x509/cut.pem", r"'%s' failed: .*the PEM of the CERTIFICATE is malformed$"),
+        ("x509/chain.pem", r"'%s' failed: .*it has more than one CERTIFICATE: each needs a file of its own$"),
+        ("x509crl/cert.crl", r"'%s' failed: .*but PEM of a CERTIFICATE$"),
+        ("pubkey/cert.pub", r"'%s' failed: .*there is no public key among its PEM blocks, but a CERTIFICATE$"),
+        ("private/cert.key", r"'%s' failed: .*there is no private key among its PEM blocks, but a CERTIFICATE$"),
+        ("private/open.key", r"'%s' is a private key that everybody can read \(mode 0644\): chmod 600$"),
+        ("x509/old.pem", r"loading '%s': it is loaded, but has expired at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$"),
+        ("rsa/ecdsa.key", r"'%s' failed: .*it is a key of type ECDSA, not RSA$"),
+        ("pkcs12/packed.p12", r"'%s' is encrypted, and there is no passphrase for it: secrets \{ pkcs12-NAME \{ file = packed.p12; secret = ... \} \}$"),
+        ("pkcs12/wrong.p12", r"'%s' is encrypted: the passphrase of swanctl.conf, or that was typed, does not fit$"),
+        ("pkcs12/cert.p12", r"'%s' failed: not a PKCS#12 container$"),
+        ("x509/empty.pem", r"'%s' failed: the file is empty$"),
+        ("private/empty.key", r"'%s' failed: the file is empty$"),
+        ("pkcs12/empty.p12", r"'%s' failed: the file is empty$"),
+        ("x509/folder.pem", r"ignoring '%s': it is a directory$"),
+        ("x509/link.pem", r"loading '%s' failed: No such file or directory$"),
+    ]
+
+
+def test_mistakes_of_users(lab, pki):
+    """Each is answered with what is wrong, once, and nothing else is complained about."""
+    secrets = {"private-a": {"file": "wrong.key", "secret": "wrong"}, "pkcs12-b": {"file": "wrong.p12", "secret": "wrong"},
+               "private-c": {"file": "nothere.key", "secret": "x"}, "rsa-d": {"secret": "x"}}
+    gateway = lab.gateway("moon", {"secrets": secrets}, {"kernel": "null"})
+    said = mistakes(gateway, pki) + [("private/nothere.key", "ignoring secret 'private-c': there is no file '%s'$")]
+    gateway.start(load=False)
+    done = gateway.swanctl("--load-creds", "--noprompt")
+    lines = done.stderr.splitlines()
+    for name, wanted in said:
+        found = [line for line in lines if re.search(wanted % re.escape(gateway.path(name)), line)]
+        assert len(found) == 1, "%s: %s\n%s" % (name, wanted, done.stderr)
+    assert "ignoring secret 'rsa-d': it has no 'file'" in lines
+    for name in ("x509/der.pem", "x509/crlf.pem", "private/crlf.key"):  # no mistakes
+        assert "from '%s'" % gateway.path(name) in done.stdout and gateway.path(name) not in done.stderr
+    # an encrypted file has the daemon's word, too
+    more = [line for line in lines if "failed: parsing ANY private key failed: " in line and "encrypted" in line]
+    assert len(lines) == len(said) + 1 + len(more) + 2 and len(more) == 2, done.stderr  # and 'no passphrase fits' for both of PKCS#12
+    gateway.wait_log(r"loaded certificate 'O=Bewick, CN=old'.*, which has expired at ")
+
+
+def test_our_own_certificate_is_wrong(lab, pki):
+    """Of the key, the identity and the time: said when it is loaded, and when it is used, not only by the peer."""
+    connection = {"mars": {"certs": "moon.pem", "id": "mars.test"}, "nokey": {"certs": "gone.pem", "id": None}, "old": {"certs": "old.pem", "id": None}}
+    connections = {name: conf.connection("moon", {name: conf.net_child("moon")}, local={"auth": "pubkey", **local}, remote={"auth": "pubkey", "id": "%any"})
+                   for name, local in connection.items()}
+    moon = lab.gateway("moon", {"connections": connections})
+    sun = lab.gateway("sun", {"connections": {"net": conf.connection("sun", {"net": conf.net_child("sun")}, local={
+        "auth": "pubkey", "certs": "sun.pem", "id": None}, remote={"auth": "pubkey", "id": "%any"})}})
+    put(moon, pki, x509="moon.pem gone.pem old.pem", x509ca="root.pem ca.pem", private="moon.key old.key")
+    put(sun, pki, x509="sun.pem", x509ca="root.pem ca.pem", private="sun.key")
+    for gateway in (moon, sun):
+        gateway.start()
+    moon.wait_log(r"connection 'mars': our identity 'mars.test' is neither the subject nor a subjectAltName of our certificate 'O=Bewick, CN=moon'")
+    moon.wait_log(r"connection 'nokey': the private key of our certificate 'O=Bewick, CN=gone' .* is not loaded yet")
+    for name, why in (("mars", r"using certificate 'O=Bewick, CN=moon'.*, which does not have our identity"),
+                      ("nokey", r"failed: the private key of our certificate 'O=Bewick, CN=gone' .* is not loaded"),
+                      ("old", r"using certificate 'O=Bewick, CN=old'.*, which has expired")):
+        assert moon.initiate(name, check=False).returncode != 0
+        moon.wait_log(why)
+    sun.wait_log(r"certificate 'O=Bewick, CN=old' .* has expired at")
+    assert not moon.logged("connection 'old': ")
+
+
 @pytest.mark.parametrize("program", [OURS, DEBIAN])
 def test_authorities(moon, program):
     done = moon.swanctl("--load-authorities", program=program)

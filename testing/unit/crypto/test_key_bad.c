@@ -186,7 +186,7 @@ START_TEST(points)
 	refuses_bits(ALG_P256, buf_bytes(&bits), "malformed: 65 octets");
 	bits.p[0] = 4;
 	refuses_bits("0607 2a8648ce3d0201 0605 2b8104 0022", buf_bytes(&bits), "the public point of P-384 is malformed");
-	refuses_bits("0607 2a8648ce3d0201 0605 2b8104000a", buf_bytes(&bits), "curve 1.3.132.0.10 is not supported");
+	refuses_bits("0607 2a8648ce3d0201 0605 2b8104000a", buf_bytes(&bits), "curve 1.3.132.0.10 (secp256k1) is not supported");
 	refuses_bits("0607 2a8648ce3d0201", buf_bytes(&bits), "not given by its name");
 	refuses_bits("0607 2a8648ce3d0201 0500", buf_bytes(&bits), "not given by its name");
 	refuses_bits("0607 2a8648ce3d0201 3003020101", buf_bytes(&bits), "not given by its name");
