@@ -5,6 +5,7 @@
 #include <sys/random.h>
 
 #include "config/settings.h"
+#include "fence.h"
 #include "kernel/vip.h"
 #include "kernel/xfrm_policy.h"
 #include "policy.h"
@@ -84,6 +85,7 @@ struct kernel *backend_new(const struct kernel_env *env)
 		seed[0] = seed[1] = seed[2] = env->generation_seed;
 	list_init(&k->children);
 	list_init(&k->queries);
+	list_init(&k->fences);
 	k->event = env->event;
 	k->event_arg = env->event_arg;
 	k->mark = env->mark;
@@ -234,6 +236,19 @@ static void backend_vip_remove(struct kernel *k, const struct kernel_vip *vip)
 	backend_post_vip(k, vip, false);
 }
 
+static void backend_drop_fence(struct mail *m)
+{
+	free(container_of(m, struct fence, mail));
+}
+
+static void backend_fence(struct kernel *k, struct kernel_done done)
+{
+	struct fence *f = xcalloc(1, sizeof(*f));
+
+	*f = (struct fence){ .mail = { .kind = SERVICE_FENCE, .drop = backend_drop_fence }, .done = done };
+	mailbox_post(k->box, &f->mail);
+}
+
 static void backend_stats(struct kernel *k, void (*fn)(void *arg, const char *name, uint64_t value), void *arg)
 {
 	const struct nl_counters *c = nl_counters(k->nl), *e = nl_counters(k->events);
@@ -269,5 +284,6 @@ const struct kernel_ops netlink_ops = {
 	.advance = backend_advance,
 	.vip_add = backend_vip_add,
 	.vip_remove = backend_vip_remove,
+	.fence = backend_fence,
 	.stats = backend_stats,
 };

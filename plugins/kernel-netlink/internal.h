@@ -46,6 +46,8 @@ struct kernel {
 	struct hashtab sas; /* struct sa by SPI */
 	struct list children;
 	size_t n_children;
+	struct list fences;      /* fence.h: those that still wait here */
+	uint64_t fence_no;       /* of the last one */
 	struct list queries;     /* children whose counters are wanted */
 	size_t n_queries;
 	bool dumping;            /* a dump of all SAs is under way */
@@ -89,6 +91,7 @@ struct kernel_handle {
 	struct list query_link;
 	unsigned refs;    /* requests under way that know it, and one until it is removed */
 	bool busy;        /* installing or moving: what comes meanwhile waits */
+	uint64_t busy_since; /* kernel.fence_no then */
 	bool installed;
 	bool remove_wanted, removed;
 	struct txn txn;
@@ -114,7 +117,8 @@ bool netlink_service_start(struct kernel *k, struct errtext *err);
 void netlink_service_stop(struct kernel *k);
 void service_turn(struct kernel *k); /* what the thread does when woken, without one: tests */
 /* Mail to the service thread. */
-enum service_mail { SERVICE_INSTALL, SERVICE_REMOVE, SERVICE_MOVE, SERVICE_CARRY, SERVICE_QUERY, SERVICE_VIP, SERVICE_STOP };
+enum service_mail { SERVICE_INSTALL, SERVICE_REMOVE, SERVICE_MOVE, SERVICE_CARRY, SERVICE_QUERY, SERVICE_VIP, SERVICE_FENCE,
+		    SERVICE_STOP };
 struct service_carry {
 	struct mail mail;
 	struct kernel_handle *h;

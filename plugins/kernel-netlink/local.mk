@@ -7,6 +7,8 @@ kernel_netlink_sources = \
 	plugins/kernel-netlink/child.c \
 	plugins/kernel-netlink/counters.c \
 	plugins/kernel-netlink/events.c \
+	plugins/kernel-netlink/fence.c \
+	plugins/kernel-netlink/fence.h \
 	plugins/kernel-netlink/iface.c \
 	plugins/kernel-netlink/iface.h \
 	plugins/kernel-netlink/internal.h \

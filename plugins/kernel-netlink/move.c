@@ -166,6 +166,7 @@ void move_begin(struct kernel *k, struct kernel_handle *h)
 	h->move = h->next_move;
 	h->next_move = NULL;
 	h->busy = true;
+	h->busy_since = k->fence_no;
 	move_listen(k, true);
 	txn_begin(&h->txn, k->nl, move_deleted);
 	if (h->in.ours && h->out.ours) {

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "fence.h"
 #include "policy.h"
 #include "sa.h"
 #include "loop/thread.h"
@@ -59,6 +60,7 @@ static void service_install(struct kernel *k, struct kernel_handle *h)
 	list_add_tail(&k->children, &h->link);
 	k->n_children++;
 	h->busy = true;
+	h->busy_since = k->fence_no;
 	txn_begin(&h->txn, k->nl, service_installed);
 	if (service_install_sas(k, h) && !h->conf.no_policies)
 		(void)policies_of_child_add(k, h, &h->txn);
@@ -141,6 +143,9 @@ static void service_mail(struct kernel *k, struct mail *m)
 		free(v);
 		break;
 	}
+	case SERVICE_FENCE:
+		fence_want(k, container_of(m, struct fence, mail));
+		break;
 	case SERVICE_STOP:
 		k->stopping = true;
 		loop_stop(k->loop);
@@ -164,6 +169,7 @@ static void service_idle(void *arg)
 	struct kernel *k = arg;
 
 	counters_ask(k);
+	fences_check(k);
 	nl_flush(k->nl);
 	nl_flush(k->events);
 }
@@ -226,4 +232,5 @@ void netlink_service_stop(struct kernel *k)
 			service_remove(k, h);
 	}
 	(void)nl_drain(k->nl, SERVICE_STOP_MS);
+	fences_end(k);
 }

@@ -185,6 +185,14 @@ static bool service_mail(struct kernel *k, struct mail *m)
 		free(v);
 		return true;
 	}
+	case SERVICE_FENCE: {
+		/* all before it is done */
+		struct service_fence *f = container_of(m, struct service_fence, mail);
+
+		f->done.fn(f->done.arg, f->done.token, KERNEL_OK, NULL);
+		free(f);
+		return true;
+	}
 	case SERVICE_STOP:
 		free(m);
 		return false;

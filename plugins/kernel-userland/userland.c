@@ -363,6 +363,19 @@ static void userland_vip_remove(struct kernel *k, const struct kernel_vip *vip)
 	userland_post_vip(k, vip, false);
 }
 
+static void userland_drop_fence(struct mail *m)
+{
+	free(container_of(m, struct service_fence, mail));
+}
+
+static void userland_fence(struct kernel *k, struct kernel_done done)
+{
+	struct service_fence *f = xcalloc(1, sizeof(*f));
+
+	*f = (struct service_fence){ { .kind = SERVICE_FENCE, .drop = userland_drop_fence }, done };
+	mailbox_post(k->box, &f->mail);
+}
+
 static size_t userland_stream_input(struct kernel *k, const struct addr *local, const struct addr *remote,
 				    const struct kernel_packet *list, size_t n)
 {
@@ -410,5 +423,6 @@ const struct kernel_ops userland_ops = {
 	.stream_input = userland_stream_input,
 	.vip_add = userland_vip_add,
 	.vip_remove = userland_vip_remove,
+	.fence = userland_fence,
 	.stats = userland_stats,
 };

@@ -40,7 +40,8 @@ struct kernel {
 };
 
 /* Mail to the service thread. */
-enum service_mail { SERVICE_INSTALL, SERVICE_REMOVE, SERVICE_UPDATE, SERVICE_ADVANCE, SERVICE_CARRY, SERVICE_VIP, SERVICE_STOP };
+enum service_mail { SERVICE_INSTALL, SERVICE_REMOVE, SERVICE_UPDATE, SERVICE_ADVANCE, SERVICE_CARRY, SERVICE_VIP, SERVICE_FENCE,
+		    SERVICE_STOP };
 
 struct service_carry {
 	struct mail mail;
@@ -52,6 +53,11 @@ struct service_update {
 	struct mail mail;
 	struct kernel_handle *child;
 	struct kernel_move move;
+	struct kernel_done done;
+};
+
+struct service_fence {
+	struct mail mail;
 	struct kernel_done done;
 };
 

@@ -197,6 +197,9 @@ struct kernel_ops {
 	 * routes need the address then fail. Never pend. NULL: the backend cannot. */
 	bool (*vip_add)(struct kernel *k, const struct kernel_vip *vip, struct errtext *err);
 	void (*vip_remove)(struct kernel *k, const struct kernel_vip *vip);
+	/* Calls done, with KERNEL_OK, when all that was asked before has been answered and what was removed is gone. NULL: nothing takes
+	 * time here. */
+	void (*fence)(struct kernel *k, struct kernel_done done);
 	/* One line per counter for logs and statistics ("drop-replay", 12). May be NULL. */
 	void (*stats)(struct kernel *k, void (*fn)(void *arg, const char *name, uint64_t value), void *arg);
 };

@@ -13,6 +13,7 @@ libbewick_la_SOURCES += \
 	src/worker/trap.c \
 	src/worker/trap.h \
 	src/worker/trap_acquire.c \
+	src/worker/trap_gone.c \
 	src/worker/trap_install.c \
 	src/worker/trap_reqids.c \
 	src/worker/trap_table.h \

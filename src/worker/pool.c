@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <semaphore.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "worker/internal.h"
+
+#define FENCE_LIMIT_S 5
 
 static void pool_free(struct workers *pool)
 {
@@ -70,6 +75,42 @@ struct workers *workers_start(const struct workers_options *options, struct errt
 	return NULL;
 }
 
+/* ---- the end ---- */
+
+/* The backend may still have answers for boxes of workers: they are waited for. */
+struct pool_fence {
+	sem_t passed;
+};
+
+static void pool_fence_passed(void *arg, uint64_t token, enum kernel_status status, const struct errtext *err)
+{
+	sem_post(&((struct pool_fence *)arg)->passed);
+}
+
+/* False: it hangs; then what it knows stays until the process ends. */
+static bool pool_fence(const struct workers *pool)
+{
+	struct pool_fence *f;
+	struct timespec until;
+	int e;
+
+	if (!pool->options.kernel_ops || !pool->options.kernel_ops->fence)
+		return true;
+	f = xcalloc(1, sizeof(*f));
+	sem_init(&f->passed, 0, 0);
+	pool->options.kernel_ops->fence(pool->options.kernel, (struct kernel_done){ pool_fence_passed, f, 0 });
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += FENCE_LIMIT_S;
+	do
+		e = sem_timedwait(&f->passed, &until);
+	while (e < 0 && errno == EINTR);
+	if (e < 0)
+		return false;
+	sem_destroy(&f->passed);
+	free(f);
+	return true;
+}
+
 static void stop_post(struct worker *w, unsigned limit_ms)
 {
 	struct stop_mail *m = xcalloc(1, sizeof(*m));
@@ -92,7 +133,8 @@ void workers_stop(struct workers *pool, unsigned limit_ms)
 			pthread_join(pool->workers[i].thread, NULL);
 	/* behind the workers, whose last messages it sends, and before their boxes are gone */
 	tcp_stop(net_tcp(pool->options.net));
-	pool_free(pool);
+	if (pool_fence(pool))
+		pool_free(pool);
 }
 
 unsigned workers_count(const struct workers *pool)

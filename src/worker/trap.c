@@ -11,6 +11,7 @@ struct traps *traps_new(struct worker *w)
 
 	t->worker = w;
 	list_init(&t->list);
+	list_init(&t->gone);
 	t->limit = (struct ratelimit){ .per_second = TRAPS_ACQUIRES_PER_SECOND, .burst = TRAPS_ACQUIRES_PER_SECOND };
 	return t;
 }
@@ -45,6 +46,7 @@ void traps_free(struct traps *t)
 		return;
 	LIST_FOREACH_SAFE(it, &t->list)
 		trap_free(list_entry(it, struct trap, link), CAUSE_SHUTDOWN, "the daemon is shutting down");
+	traps_gone_clear(t);
 	free(t);
 }
 
@@ -196,11 +198,14 @@ static void traps_uninstall(struct worker *w, const struct trap_mail *m)
 {
 	struct trap *t = traps_by_name(w->traps, m->ike, m->child);
 
-	if (t) {
-		LOG(CFG, LOG_LEVEL_CONTROL, "uninstalled %s policy '%s'", trap_kind(t), t->name);
-		trap_free(t, CAUSE_CLOSED, "the policy was uninstalled");
+	if (!t) {
+		trap_reply(m->request, m->reply_to, CAUSE_POLICY, "there is no such policy");
+		return;
 	}
-	trap_reply(m->request, m->reply_to, t ? CAUSE_NONE : CAUSE_POLICY, t ? NULL : "there is no such policy");
+	LOG(CFG, LOG_LEVEL_CONTROL, "uninstalled %s policy '%s'", trap_kind(t), t->name);
+	trap_free(t, CAUSE_CLOSED, "the policy was uninstalled");
+	if (m->reply_to)
+		traps_gone_wait(w->traps, request_waiter(m->request, m->reply_to));
 }
 
 static void traps_installed(struct worker *w, const struct trap_mail *m)
@@ -381,6 +386,9 @@ void traps_mail(struct worker *w, struct mail *mail)
 		break;
 	case TRAP_OP_INSTALLED:
 		traps_installed(w, m);
+		break;
+	case TRAP_OP_GONE:
+		traps_gone(w->traps, m->id);
 		break;
 	case TRAP_OP_BYPASS:
 		traps_bypass(w, m);

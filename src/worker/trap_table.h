@@ -45,6 +45,8 @@ struct trap {
 struct traps {
 	struct worker *worker;
 	struct list list;
+	struct list gone; /* trap_gone.c */
+	uint32_t last_gone;
 	struct ratelimit limit;
 };
 
@@ -54,7 +56,8 @@ void trap_acquire_stop(struct trap *t);
 void trap_acquire_ended(struct trap *t, enum cause cause);
 
 /* What is mailed to the owner. */
-enum trap_op { TRAP_OP_INSTALL, TRAP_OP_UNINSTALL, TRAP_OP_LIST, TRAP_OP_ENDED, TRAP_OP_INSTALLED, TRAP_OP_BYPASS };
+enum trap_op { TRAP_OP_INSTALL, TRAP_OP_UNINSTALL, TRAP_OP_LIST, TRAP_OP_ENDED, TRAP_OP_INSTALLED, TRAP_OP_BYPASS,
+	       TRAP_OP_GONE };
 
 struct trap_mail {
 	struct mail mail;
@@ -63,7 +66,7 @@ struct trap_mail {
 	struct mailbox *reply_to;
 	const struct conn *conn; /* a reference */
 	char *ike, *child;	 /* owned; BYPASS: ike is who says so */
-	uint32_t id, tries;
+	uint32_t id, tries;	 /* GONE: of the answer that is due */
 	enum cause cause;	 /* ENDED */
 	enum kernel_status status; /* INSTALLED */
 	struct errtext err;
@@ -75,6 +78,11 @@ struct trap_mail *trap_mail_new(enum trap_op op);
 void trap_mail_post(struct workers *pool, struct trap_mail *m);
 /* NULL: shut down, or reply_to NULL; else tells it. */
 void trap_reply(uint64_t request, struct mailbox *reply_to, enum cause cause, const char *why);
+
+/* trap_gone.c. The waiter hears when the backend has done all that it was asked for; traps_gone: it has. */
+void traps_gone_wait(struct traps *t, struct sa_request waiter);
+void traps_gone(struct traps *t, uint32_t id);
+void traps_gone_clear(struct traps *t);
 
 /* trap_install.c. False: err says why. */
 bool trap_install(struct trap *t, struct errtext *err);

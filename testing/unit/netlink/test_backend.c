@@ -96,6 +96,41 @@ START_TEST(test_lost_answer)
 END_TEST
 
 /* Removed before it is installed: `done` is called once, nothing stays. */
+static unsigned fence_sas, fence_passed;
+
+static void fence_done(void *arg, uint64_t token, enum kernel_status status, const struct errtext *err)
+{
+	ck_assert_int_eq(status, KERNEL_OK);
+	fence_sas = fake_count(b.fake);
+	fence_passed++;
+}
+
+/* Told when what was removed before is gone, also if it had to be installed first. */
+START_TEST(test_fence)
+{
+	struct kernel_child c = bench_child(0xc0de, 0xbeef), d = bench_child(0xc0df, 0xbeee);
+	struct kernel_done done = { fence_done, NULL, 0 };
+	struct kernel_handle *first, *second = NULL;
+	struct errtext err;
+
+	fence_sas = fence_passed = 0;
+	first = bench_install(&b, &c);
+	netlink_ops.install(b.k, &d, bench_done(&b), &second, &err);
+	netlink_ops.remove(b.k, second);
+	netlink_ops.remove(b.k, first);
+	netlink_ops.fence(b.k, done);
+	ck_assert_uint_eq(fence_passed, 0);
+	bench_turn(&b);
+	ck_assert_uint_eq(fence_passed, 1);
+	ck_assert_uint_eq(fence_sas, 0);
+	ck_assert_uint_eq(b.k->n_children, 0);
+	/* with nothing to wait for, too */
+	netlink_ops.fence(b.k, done);
+	bench_turn(&b);
+	ck_assert_uint_eq(fence_passed, 2);
+}
+END_TEST
+
 START_TEST(test_remove_while_installing)
 {
 	struct kernel_child c = bench_child(0xc0de, 0xbeef);
@@ -384,6 +419,7 @@ TCase *tcase_backend(void)
 	tcase_add_test(t, test_second_fails);
 	tcase_add_test(t, test_foreign_stays);
 	tcase_add_test(t, test_lost_answer);
+	tcase_add_test(t, test_fence);
 	tcase_add_test(t, test_remove_while_installing);
 	tcase_add_test(t, test_counters);
 	tcase_add_test(t, test_counters_of_many);

@@ -84,6 +84,13 @@ void side_start(struct side *s, const struct side_setup *setup, const char *conf
 				       .initiator_only = setup->initiator_only };
 	o->kernel_ops = kernel_choose(side_env.kernel, "null", NULL, &err);
 	ck_assert_msg(o->kernel_ops != NULL, "%s", err.s);
+	if (setup->fence) {
+		static struct kernel_ops fenced;
+
+		fenced = *o->kernel_ops;
+		fenced.fence = setup->fence;
+		o->kernel_ops = &fenced;
+	}
 	kernel.crypto = side_env.crypto;
 	o->kernel = s->kernel = o->kernel_ops->start(&kernel, &err);
 	ck_assert_msg(s->kernel != NULL, "%s", err.s);

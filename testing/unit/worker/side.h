@@ -31,6 +31,7 @@ struct side_setup {
 	unsigned cookie_threshold, cookie_threshold_ip, block_threshold, ikesa_limit;
 	bool initiator_only;
 	unsigned closed_linger; /* s */
+	void (*fence)(struct kernel *k, struct kernel_done done); /* of a backend that takes time, NULL: it does not */
 	unsigned qcd_generations; /* of secrets, the same for all sides */
 };
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <limits.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "side.h"
@@ -119,6 +121,44 @@ START_TEST(install_and_list)
 	ck_assert_int_eq(uninstall("load", "net"), CAUSE_POLICY);
 	expect_list("load/more 0 10.3.0.0/24 === 10.4.0.0/24;");
 	side_stop(&a, 0); /* with one that is installed */
+}
+END_TEST
+
+static sem_t fenced;
+static struct kernel_done fence;
+static atomic_bool fence_open;
+
+static void hold_fence(struct kernel *k, struct kernel_done done)
+{
+	if (atomic_load(&fence_open)) {
+		done.fn(done.arg, done.token, KERNEL_OK, NULL);
+		return;
+	}
+	fence = done;
+	sem_post(&fenced);
+}
+
+/* Who uninstalls is told when the backend has done it; a stop waits for what the backend still has to say. */
+START_TEST(uninstall_waits)
+{
+	struct side_setup setup = { .fence = hold_fence };
+
+	sem_init(&fenced, 0, 0);
+	side_start(&a, &setup, SIDE_A, 4500);
+	ck_assert_int_eq(install("load", "net"), CAUSE_NONE);
+	workers_trap_uninstall(a.w, 9, a.box, "load", "net");
+	sem_wait(&fenced);
+	expect_list(""); /* and no other answer before */
+	fence.fn(fence.arg, fence.token, KERNEL_OK, NULL);
+	ck_assert_int_eq(ended(), CAUSE_NONE);
+	ck_assert_int_eq(install("load", "net"), CAUSE_NONE);
+	workers_trap_uninstall(a.w, 9, a.box, "load", "net");
+	sem_wait(&fenced);
+	fence.fn(fence.arg, fence.token, KERNEL_OK, NULL);
+	atomic_store(&fence_open, true);
+	side_stop_workers(&a, 0);
+	(void)ended(); /* by the backend, or by the stop */
+	side_free(&a);
 }
 END_TEST
 
@@ -246,6 +286,7 @@ TCase *test_traps(void)
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, install_and_list);
+	tcase_add_test(t, uninstall_waits);
 	tcase_add_test(t, shunts);
 	tcase_add_loop_test(t, not_for_anybody, 0, 5);
 	tcase_add_test(t, acquire);
