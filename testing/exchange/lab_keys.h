@@ -17,6 +17,8 @@ struct lab *keys_lab(void);
 /* The end has this certificate (or all of them) with its key and the CA, and believes `anchor`. */
 void keys_load(struct lab_end *e, const struct pki_cert *own, const struct pki_cert *anchor);
 void keys_load_all(struct lab_end *e, const struct pki_cert *const *own, size_t n, const struct pki_cert *anchor);
+/* Requests of both ends go to the service; true when an answer came. */
+bool keys_serve(struct lab *lab);
 /* Until it is quiet. */
 void keys_run(struct lab *lab);
 

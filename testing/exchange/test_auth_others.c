@@ -57,16 +57,47 @@ static void world_free(struct world *w)
 	pki_cert_free(w->b);
 }
 
-static void expect_conn(struct world *w, const char *name)
+/* CVE class "constraint enforced after disclosure": a refusal is AUTHENTICATION_FAILED and nothing else, neither identity nor proof. */
+static unsigned expect_nothing_told(struct lab *lab)
 {
+	unsigned refusals = 0;
+
+	struct arena arena = { 0 };
+	struct payload_list in;
+	struct ike_header h;
+
+	for (size_t i = 0; i < lab->n_packets; i++) {
+		if (lab->packets[i].to != &lab->a)
+			continue;
+		lab_peek(lab, i, &arena, &h, &in);
+		if (h.exchange != EXCHANGE_IKE_AUTH || !(h.flags & IKE_FLAG_RESPONSE))
+			continue;
+		if (!payload_notify(&in, NOTIFY_AUTHENTICATION_FAILED))
+			continue;
+		ck_assert_uint_eq(in.count, 1);
+		refusals++;
+	}
+	arena_free(&arena);
+	return refusals;
+}
+
+/* NULL: none. Returns the refusals that came of the service's answers. */
+static unsigned expect_conn(struct world *w, const char *name)
+{
+	unsigned refusals = 0;
+
 	lab_initiate(&w->lab->a, "one");
-	keys_run(w->lab);
+	do {
+		refusals += expect_nothing_told(w->lab);
+		lab_run(w->lab);
+	} while (keys_serve(w->lab));
 	if (!name) {
+		ck_assert_uint_eq(w->lab->b.n_auths, 0);
 		lab_advance(w->lab, 31000);
 		ck_assert_uint_eq(lab_live(&w->lab->b), 0);
 		ck_assert_uint_eq(lab_count(&w->lab->b, SA_EVENT_IKE_UP), 0);
 		ck_assert_uint_eq(lab_live(&w->lab->a), 0);
-		return;
+		return refusals;
 	}
 	ck_assert_ptr_nonnull(lab_sa(&w->lab->b));
 	ck_assert_uint_eq(lab_sa(&w->lab->b)->state, IKE_STATE_ESTABLISHED);
@@ -76,6 +107,7 @@ static void expect_conn(struct world *w, const char *name)
 	ck_assert_uint_eq(lab_children(&w->lab->a, CHILD_STATE_INSTALLED), 1);
 	ck_assert_uint_eq(lab_children(&w->lab->b, CHILD_STATE_INSTALLED), 1);
 	lab_check(w->lab);
+	return refusals;
 }
 
 static const char *const net_more[] = { "net", "more", NULL };
@@ -107,7 +139,28 @@ START_TEST(no_way_around)
 	w = world_new(conf, net_more);
 	demands(&w.lab->b, "net", 0, "ike:rsa");
 	demands(&w.lab->b, "more", 0, "pubkey");
-	expect_conn(&w, _i == 2 ? "more" : NULL);
+	ck_assert_uint_eq(expect_conn(&w, _i == 2 ? "more" : NULL), _i == 2 ? 0 : 1);
+	world_free(&w);
+}
+END_TEST
+
+/* What the peer brings is its choice: by a secret, or with fewer rounds, it does not come around what is asked of it by name. */
+START_TEST(less_proof)
+{
+	static const char *const patterns[] = { "a.test", "*.test" };
+	char conf[2000];
+	struct world w;
+
+	snprintf(conf, sizeof(conf), "connections {" CONN("net", "b.test", "%s") CONN("more", "b.test", "%s") "}\n" CONF_SECRET,
+		 patterns[_i & 1], patterns[1]);
+	w = world_new(conf, net_more);
+	if (_i & 2) { /* two rounds are asked for, one comes */
+		lab_rounds(&w.lab->b, "net", false, "cc");
+	} else { /* a signature is asked for, a MAC comes */
+		lab_rounds(&w.lab->a, "net", true, "p");
+		lab_rounds(&w.lab->b, "more", false, "p");
+	}
+	expect_conn(&w, _i & 1 ? "more" : NULL);
 	world_free(&w);
 }
 END_TEST
@@ -162,6 +215,7 @@ Suite *auth_others_suite(void)
 	tcase_add_checked_fixture(tc, keys_setup, keys_teardown);
 	tcase_add_loop_test(tc, next_one, 0, 3);
 	tcase_add_loop_test(tc, no_way_around, 0, 3);
+	tcase_add_loop_test(tc, less_proof, 0, 4);
 	tcase_add_loop_test(tc, our_identity, 0, 2);
 	tcase_add_loop_test(tc, second_round, 0, 4);
 	suite_add_tcase(s, tc);

@@ -336,7 +336,7 @@ static enum outcome auth_first_request(struct ike_sa *sa, struct task_ike_auth *
 	if (!pauth)
 		return auth_wants_eap(sa, &pid->id);
 	conn = ike_auth_choose(sa, &pid->id, pidr ? &pidr->id : NULL, pauth->auth.method,
-			       payload_notify(in, NOTIFY_ANOTHER_AUTH_FOLLOWS) != NULL);
+			       payload_notify(in, NOTIFY_ANOTHER_AUTH_FOLLOWS) != NULL, &t->others);
 	if (!conn)
 		return ike_auth_fatal(sa, CAUSE_AUTHENTICATION, "no connection fits the identities",
 				      NOTIFY_AUTHENTICATION_FAILED);

@@ -19,6 +19,7 @@ struct task_ike_auth {
 	uint8_t step;      /* enum auth_step: what WAIT waits for */
 	uint8_t n_proved;  /* rounds of ours that are under way or done */
 	uint8_t n_checked; /* rounds of the peer that are passed */
+	bool others;       /* as responder: more than one connection names the peer as exactly */
 	bool begun;        /* as responder: the first request was read */
 	bool more_in;      /* what the peer said last: another round of it follows */
 	bool proof;        /* there is something to send: id_out with AUTH */
@@ -58,9 +59,10 @@ enum outcome ike_auth_checked(struct ike_sa *sa, struct task_ike_auth *t, struct
 bool ike_auth_fits(const struct conn_round *round, unsigned method);
 /*
  * Responder: the connection for the peer that says it is idi (and wants idr, if not NULL), with AUTH of that method and more rounds
- * or not. NULL: there is none, and why has been logged.
+ * or not; *ret_others: there may be others that fit as well. NULL: there is none, and why has been logged.
  */
-const struct conn *ike_auth_choose(struct ike_sa *sa, const struct id *idi, const struct id *idr, unsigned method, bool more);
+const struct conn *ike_auth_choose(struct ike_sa *sa, const struct id *idi, const struct id *idr, unsigned method, bool more,
+				   bool *ret_others);
 
 /*
  * Responder: other connections than sa->conn that the peer may be of as well, should that one's constraints refuse the proof of round

@@ -30,6 +30,21 @@ struct choice {
 	bool more;
 };
 
+/* The first of those that match best. */
+struct choose_result {
+	const struct conn *conn;
+	int score;
+	bool others; /* there is another one that matches as well */
+};
+
+static void choose_take(struct choose_result *r, const struct conn *conn, int score)
+{
+	if (score == r->score)
+		r->others = true;
+	if (score > r->score)
+		*r = (struct choose_result){ conn, score, false };
+}
+
 /* How well the identities fit; 0: not. */
 static int choose_by_id(const struct ike_sa *sa, const struct conn *conn, const struct choice *c)
 {
@@ -62,35 +77,48 @@ static void choose_log(struct ike_sa *sa, const struct choice *c, const struct c
 		       id_text(c->idi).s, c->more ? "more than one" : "one", near->name, near->n_remote_rounds);
 }
 
+/* Whether the connection asks for more than the peer offers: a signature instead of a secret that many may share, or more rounds. */
+static bool choose_demands_more(const struct conn *conn, const struct choice *c)
+{
+	return (c->method == AUTH_METHOD_SHARED_KEY && conn->remote_rounds[0].auth == CONN_AUTH_PUBKEY) ||
+	       (!c->more && conn->n_remote_rounds > 1);
+}
+
 /*
- * Addresses and the agreed IKE proposal must fit as well; the best match of the peer's identity wins, then the better addresses.
+ * Addresses and the agreed IKE proposal must fit as well; the best match of the peer's identity wins, then the better addresses. What
+ * proof it brings is the peer's choice: so who is named by a connection that demands more is not let in by one that names it less exactly.
  */
-const struct conn *ike_auth_choose(struct ike_sa *sa, const struct id *idi, const struct id *idr, unsigned method, bool more)
+const struct conn *ike_auth_choose(struct ike_sa *sa, const struct id *idi, const struct id *idr, unsigned method, bool more,
+				   bool *ret_others)
 {
 	struct proposal agreed = proposal_from_suite(&sa->ctx->arena, &sa->suite);
 	struct proposal_list agreed_list = { 1, &agreed };
 	const struct choice c = { idi, idr, method, more };
-	const struct conn *conn, *best = NULL, *near = NULL;
-	int best_score = 0, near_score = 0;
+	struct choose_result best = { 0 }, near = { 0 }, strict = { 0 };
+	const struct conn *conn;
 	struct suite suite;
 	size_t index;
 
 	for (size_t rank = 0; (conn = config_match_addrs(sa->ctx->config, &sa->local, &sa->remote, rank)); rank++) {
 		int score = choose_by_id(sa, conn, &c);
 
-		if (score <= best_score || !proposal_select(conn->proposals, agreed_list, 0, &suite, &index))
+		if (!score || score < best.score || !proposal_select(conn->proposals, agreed_list, 0, &suite, &index))
 			continue;
 		if (ike_auth_fits(&conn->remote_rounds[0], method) && more == (conn->n_remote_rounds > 1)) {
-			best = conn;
-			best_score = score;
-		} else if (score > near_score) {
-			near = conn;
-			near_score = score;
+			choose_take(&best, conn, score);
+			continue;
 		}
+		choose_take(&near, conn, score);
+		if (choose_demands_more(conn, &c))
+			choose_take(&strict, conn, score);
 	}
-	if (!best)
-		choose_log(sa, &c, near);
-	return best;
+	if (strict.score > best.score)
+		best.conn = NULL;
+	if (!best.conn)
+		choose_log(sa, &c, strict.conn ? strict.conn : near.conn);
+	else
+		*ret_others = best.others;
+	return best.conn;
 }
 
 /* ---- when it refuses ---- */

@@ -206,7 +206,7 @@ static void check_copy(struct sa_authentication *a, const struct payload *pauth,
 static void check_add_others(struct ike_sa *sa, const struct task_ike_auth *t, const struct payload_list *in, struct auth_request *r)
 {
 	const struct conn *others[AUTH_OTHERS_MAX];
-	size_t n = sa->initiator ? 0 : ike_auth_others(sa, t, in, others);
+	size_t n = sa->initiator || !t->others ? 0 : ike_auth_others(sa, t, in, others);
 
 	for (size_t i = 0; i < n; i++)
 		r->others[r->n_others++] = (struct auth_other){ conn_ref(others[i]), &others[i]->remote_rounds[t->n_checked] };
