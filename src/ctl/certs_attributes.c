@@ -41,6 +41,6 @@ void put_acert(const struct cert_style *style, struct bytes der)
 	for (size_t i = 0; i < ac->n_groups; i++)
 		printf("  %s %s\n", i ? "          " : "groups:   ", ac->groups[i]);
 	if (ac->authority_key_id.n)
-		put_hex("authkey:  ", ac->authority_key_id.p, ac->authority_key_id.n);
+		put_hex("authkey: ", ac->authority_key_id.p, ac->authority_key_id.n);
 	acert_unref(ac);
 }

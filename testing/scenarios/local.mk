@@ -3,6 +3,7 @@ EXTRA_DIST += \
 	testing/interop/conftest.py \
 	testing/interop/peers.py \
 	testing/interop/states \
+	testing/interop/test_attributes.py \
 	testing/interop/test_behaviour.py \
 	testing/interop/test_child_rekey.py \
 	testing/interop/test_config_payload.py \
