@@ -6,6 +6,8 @@
 #include "config/value.h"
 #include "util/mem.h"
 
+#define POOL_HOST_BITS 31 /* of a larger net so much of it */
+
 /* ---- addresses ---- */
 
 /* size: how many there are from the first on. */
@@ -47,14 +49,14 @@ static bool prefix_len_parse(struct bytes text, unsigned bits, unsigned *ret)
 	return v <= bits;
 }
 
-/* The number that the bits behind the prefix make, as far as it counts. */
-static uint64_t addr_host_bits(const struct addr *a, unsigned host_bits)
+/* The number that the last bits make. */
+static uint32_t addr_host_part(const struct addr *a, unsigned host_bits)
 {
-	uint64_t v = 0;
+	uint32_t v = 0;
 
-	for (size_t i = 0; i < addr_len(a); i++)
+	for (size_t i = addr_len(a) - 4; i < addr_len(a); i++)
 		v = v << 8 | a->ip[i];
-	return host_bits >= 64 ? v : v & ((1ull << host_bits) - 1);
+	return v & ((1u << host_bits) - 1);
 }
 
 static void addr_add(struct addr *a, unsigned n)
@@ -74,24 +76,18 @@ static bool cidr_parse(struct bytes net, struct bytes len, struct addr *ret_base
 {
 	struct addr a;
 	unsigned prefix, host_bits;
-	uint64_t total, at;
+	uint32_t total, at;
 
 	if (!addr_parse(net, &a) || a.scope || !prefix_len_parse(len, (unsigned)(8 * addr_len(&a)), &prefix))
 		return false;
 	host_bits = (unsigned)(8 * addr_len(&a)) - prefix;
-	total = host_bits > 31 ? 1ull << 31 : 1ull << host_bits;
-	at = addr_host_bits(&a, host_bits);
+	if (host_bits > POOL_HOST_BITS)
+		host_bits = POOL_HOST_BITS;
+	total = 1u << host_bits;
+	at = addr_host_part(&a, host_bits);
 	*ret_base = a;
-	if (host_bits > 1 && at == 0) {
-		addr_add(&a, 1);
-		return range_set(&a, total - 2, ret);
-	}
-	/* far up in a large net there may be fewer than it has room for */
-	if (host_bits > 31) {
-		uint64_t end = host_bits >= 64 ? UINT64_MAX : (1ull << host_bits) - 1;
-
-		return range_set(&a, end - at > LIMIT_POOL_SIZE ? LIMIT_POOL_SIZE : end - at, ret);
-	}
+	if (host_bits > 1 && at == 0)
+		addr_add(&a, at = 1);
 	return range_set(&a, total - at - (host_bits > 1), ret);
 }
 

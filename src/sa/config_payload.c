@@ -139,7 +139,15 @@ static bool reply_has_value(const struct reply *r, uint16_t type, struct bytes v
 	return false;
 }
 
-/* With an address the client gets the attributes of all its pools, what several of them have once. */
+static bool pool_has_given(const struct ike_sa *sa, const struct pool *pool)
+{
+	for (size_t i = 0; sa->vips && !sa->vips->ours && i < sa->vips->n; i++)
+		if (sa->vips->list[i].lease.of == pool->leases)
+			return true;
+	return false;
+}
+
+/* Along with its addresses a pool gives its attributes; what several pools have is given once. */
 static void reply_add_pools(struct ike_sa *sa, struct reply *r)
 {
 	size_t most = r->n + LIMIT_CP_KEPT;
@@ -147,7 +155,7 @@ static void reply_add_pools(struct ike_sa *sa, struct reply *r)
 	for (size_t i = 0; i < sa->conn->n_pools; i++) {
 		const struct pool *pool = pools_find(sa->ctx->config->pools, sa->conn->pools[i]);
 
-		for (size_t k = 0; pool && k < pool->n_attributes && r->n < most; k++) {
+		for (size_t k = 0; pool && pool_has_given(sa, pool) && k < pool->n_attributes && r->n < most; k++) {
 			struct bytes value = bytes_of(pool->attributes[k].data, pool->attributes[k].n);
 
 			if (!reply_has_value(r, pool->attributes[k].type, value))
@@ -177,8 +185,7 @@ static void config_payload_build_reply(struct ike_sa *sa, struct builder *b)
 	if (!sa->cp_asked)
 		return;
 	r.n = vips_put_reply(sa, r.attrs);
-	if (r.n)
-		reply_add_pools(sa, &r);
+	reply_add_pools(sa, &r);
 	reply_add_plugins(sa, &r);
 	n = r.n;
 	if (sa->cp_supported) {

@@ -4,6 +4,7 @@
 #include "sa/reauth.h"
 #include "sa/successor.h"
 #include "sa/task.h"
+#include "sa/vips.h"
 
 /* What the operator, or a limit that was reached, wants of an IKE_SA that is there. */
 
@@ -22,7 +23,9 @@ void ike_sa_add_child_for(struct ike_sa *sa, const struct conn *conn, const stru
 		return;
 	}
 	ike_sa_queue(sa, child_create_for(child_create_new(sa, conn, child, request), acquire));
-	ike_sa_run_queue(sa);
+	/* addresses are asked for in IKE_AUTH: by now the gateway may have one */
+	if (!vips_are_missing(sa, child) || !reauth_instead(sa))
+		ike_sa_run_queue(sa);
 }
 
 void ike_sa_terminate_child(struct ike_sa *sa, struct child_sa *child, struct sa_request request)

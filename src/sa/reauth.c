@@ -153,6 +153,14 @@ static bool reauth_begin(struct ike_sa *sa)
 	return true;
 }
 
+bool reauth_instead(struct ike_sa *sa)
+{
+	if (sa->state != IKE_STATE_ESTABLISHED || reauth_is_under_way(sa) || !sa->origin || sa->children || !reauth_conn(sa))
+		return false;
+	reauth_break(sa);
+	return true;
+}
+
 void ike_sa_reauth(struct ike_sa *sa)
 {
 	if (sa->finished || sa->state != IKE_STATE_ESTABLISHED || reauth_is_under_way(sa))

@@ -13,6 +13,9 @@
 
 /* reauth_ms has come. */
 void reauth_due(struct ike_sa *sa);
+/* Nothing is up in it, and what is wanted needs another: that one is made when it is closed, for what waits in the queue. False: not
+ * now. */
+bool reauth_instead(struct ike_sa *sa);
 /* over_ms has come; true: the reauthentication takes care of the end. */
 bool reauth_overdue(struct ike_sa *sa);
 /* An exchange of ours is complete: the new one may have all its children now. */

@@ -18,6 +18,7 @@ EXTRA_DIST += \
 	testing/interop/test_strongswan.py \
 	testing/interop/test_sync.py \
 	testing/interop/test_traps.py \
+	testing/interop/test_vips.py \
 	testing/interop/test_vici.py \
 	testing/kernel/conftest.py \
 	testing/kernel/guest.py \
@@ -73,6 +74,7 @@ EXTRA_DIST += \
 	testing/scenarios/test_dns.py \
 	testing/scenarios/test_updown.py \
 	testing/scenarios/test_vip_routes.py \
+	testing/scenarios/test_vips.py \
 	testing/scenarios/test_failures.py \
 	testing/scenarios/test_groups.py \
 	testing/scenarios/test_fragments.py \
