@@ -13,6 +13,7 @@ test_config_SOURCES = testing/lib/corpus.c testing/lib/corpus.h \
 	testing/unit/config/test_credentials.c \
 	testing/unit/config/test_fuzz_corpus.c \
 	testing/unit/config/test_main.c \
+	testing/unit/config/test_pools.c \
 	testing/unit/config/test_scope.c \
 	testing/unit/config/test_settings.c \
 	testing/unit/config/test_store.c \

@@ -16,6 +16,7 @@ Suite *suite_conn(void);
 Suite *suite_scope(void);
 Suite *suite_store(void);
 Suite *suite_cp_value(void);
+Suite *suite_pools(void);
 Suite *suite_auth_rules(void);
 Suite *suite_credentials(void);
 Suite *suite_conn_round(void);

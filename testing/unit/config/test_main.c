@@ -79,6 +79,7 @@ int main(void)
 	srunner_add_suite(r, suite_scope());
 	srunner_add_suite(r, suite_store());
 	srunner_add_suite(r, suite_cp_value());
+	srunner_add_suite(r, suite_pools());
 	srunner_add_suite(r, suite_auth_rules());
 	srunner_add_suite(r, suite_credentials());
 	srunner_add_suite(r, suite_conn_round());
