@@ -1,6 +1,7 @@
 # The settings and an empty swanctl.conf are installed where there are none; examples of both always are.
 examplesdir = $(docdir)/examples
-dist_examples_DATA = conf/bewick.conf conf/swanctl.conf conf/examples/nftables.conf
+dist_examples_DATA = conf/bewick.conf conf/swanctl.conf conf/examples/nftables.conf \
+	conf/examples/roadwarrior-client.conf conf/examples/roadwarrior-gateway.conf
 dist_examples_SCRIPTS = conf/examples/updown-nft
 
 # --with-systemdsystemunitdir=DIR: the unit is installed there, else with the examples.

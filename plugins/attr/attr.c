@@ -63,9 +63,8 @@ static void attr_read(void *arg, const char *name)
 	const struct settings *s = arg;
 	char *setting = xasprintf("plugins.attr.%s", name);
 
-	if (strcmp(name, "address") == 0 || strcmp(name, "netmask") == 0)
-		LOG(CFG, LOG_LEVEL_AUDIT, "setting '%s' belongs to virtual addresses, which this version does not give: left out",
-		    setting);
+	if (strcmp(name, "address") == 0)
+		LOG(CFG, LOG_LEVEL_AUDIT, "setting '%s': addresses are given out of pools, each to one client: left out", setting);
 	else if (cp_key_is_known(name))
 		attr_add_list(setting, name, settings_str(s, setting, NULL));
 	else if (strcmp(name, "load") != 0)

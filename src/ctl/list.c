@@ -7,6 +7,7 @@
 
 #include "ctl/certs.h"
 #include "ctl/conns.h"
+#include "util/mem.h"
 
 /* ---- list-pols ------------------------------------------------------------ */
 
@@ -112,7 +113,34 @@ static void put_leases(struct bytes leases)
 	}
 }
 
-static void put_pools(struct bytes pools)
+/* A message holds some thousands of leases: our daemon says where the next one begins. */
+static void put_more_leases(struct ctl *ctl, struct bytes name, const char *from)
+{
+	char *pool = xstrndup((const char *)name.p, name.n), *next = xstrdup(from);
+
+	while (next) {
+		struct bewick_vici_message *m = bewick_vici_message_new(), *reply;
+		struct bytes section = BYTES_NONE, leases;
+
+		bewick_vici_str(m, "leases", "yes");
+		bewick_vici_str(m, "name", pool);
+		bewick_vici_str(m, "from", next);
+		free(next);
+		next = NULL;
+		if (ctl_call(ctl, "get-pools", m, &reply) == 0) {
+			if (vici_find(ctl_bytes(reply), VICI_SECTION_START, pool, &section) &&
+			    vici_find(section, VICI_SECTION_START, "leases", &leases)) {
+				put_leases(leases);
+				next = leases.n ? vici_find_str(section, "leases-next") : NULL;
+			}
+			bewick_vici_message_free(reply);
+		}
+		bewick_vici_message_free(m);
+	}
+	free(pool);
+}
+
+static void put_pools(struct ctl *ctl, struct bytes pools)
 {
 	struct vici_parser p = vici_parser_of(pools);
 	struct vici_entry e;
@@ -128,6 +156,8 @@ static void put_pools(struct bytes pools)
 		       ctl_text(e.value, "base"), usage);
 		if (vici_find(e.value, VICI_SECTION_START, "leases", &leases))
 			put_leases(leases);
+		if (ctl_has(e.value, "leases-next"))
+			put_more_leases(ctl, e.name, ctl_text(e.value, "leases-next"));
 	}
 }
 
@@ -143,7 +173,7 @@ static int run_list_pools(struct ctl *ctl)
 	if (ret)
 		return ret;
 	if (!ctl_raw_reply(ctl, "get-pools", ctl_bytes(reply)))
-		put_pools(ctl_bytes(reply));
+		put_pools(ctl, ctl_bytes(reply));
 	bewick_vici_message_free(reply);
 	return 0;
 }

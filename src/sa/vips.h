@@ -28,7 +28,7 @@ struct sa_vips {
 };
 
 /* All of this side's (ours), or of the peer's, at most LIMIT_VIPS. */
-size_t vips_addrs(const struct ike_sa *sa, bool ours, struct addr ret[LIMIT_VIPS]);
+EXPORT size_t vips_addrs(const struct ike_sa *sa, bool ours, struct addr ret[LIMIT_VIPS]);
 /* `sa` goes on in the place of `old`. */
 void vips_pass(struct ike_sa *old, struct ike_sa *sa);
 /* Gives them back, or takes them from their interface. */

@@ -4,6 +4,7 @@
 
 #include "confs.h"
 #include "lab_auth.h"
+#include "sa/vips.h"
 #include "suites.h"
 
 /*
@@ -34,6 +35,15 @@ static const char behind_a[] = CONF_MOBILE("a.test", "b.test", "192.0.2.2", IKE_
 static const char behind_b[] = CONF_MOBILE("b.test", "a.test", "192.0.2.1", IKE_BEHIND, CHILD_B("one", "1", ESP) CHILD_B("two", "2", ESP_MANY)
 					   CHILD_B("three", "9", ESP_MANY) HOSTS);
 
+/* b gives a virtual addresses, of which there are few; it may call a, too, and has none then */
+#define VIPS_A "vips = 0.0.0.0"
+#define VIPS_B "pools = few\n unique = no"
+static const char vips_a[] = CONF_MOBILE("a.test", "b.test", "192.0.2.2", IKE_RANDOM "\n" VIPS_A, "one { remote_ts = 10.1.2.0/24\n" ESP " }\n"
+					 "two { remote_ts = 10.2.2.0/24\n" ESP_MANY OWN " }\n" CHILD_A("three", "3", ESP_MANY) HOSTS);
+static const char vips_b[] = CONF_MOBILE("b.test", "a.test", "192.0.2.1", IKE_RANDOM "\n" VIPS_B, "one { local_ts = 10.1.2.0/24\n" ESP " }\n"
+					 "two { local_ts = 10.2.2.0/24\n" ESP_MANY " }\n" CHILD_B("three", "3", ESP_MANY) HOSTS)
+	"pools { few { addrs = 10.3.0.1-10.3.0.3 } }\n";
+
 struct schedule {
 	struct lab *lab;
 	uint64_t seed, state;
@@ -42,6 +52,7 @@ struct schedule {
 	bool gentle; /* no loss at all */
 	bool mobile; /* addresses come and go (RFC 4555) */
 	bool nat;    /* a is behind one */
+	bool vips;   /* a asks for virtual addresses */
 };
 
 static unsigned pick(struct schedule *s, unsigned n)
@@ -275,6 +286,18 @@ static size_t count_children(const struct ike_sa *sa)
 	return n;
 }
 
+/* What one has been given the other one gave. */
+static void schedule_agree_vips(const struct ike_sa *sa, const struct ike_sa *twin)
+{
+	struct addr mine[LIMIT_VIPS], theirs[LIMIT_VIPS];
+	size_t n = vips_addrs(sa, sa->origin, mine);
+
+	ck_assert_uint_eq(n, vips_addrs(twin, twin->origin, theirs));
+	for (size_t i = 0; i < n; i++)
+		ck_assert(addr_equal(&mine[i], &theirs[i]));
+	ck_assert(sa->origin != twin->origin);
+}
+
 /* Each IKE_SA of one side is at rest and has its twin at the other, with the same children. */
 static void schedule_agree(struct schedule *s, struct lab_end *e, struct lab_end *other)
 {
@@ -286,6 +309,7 @@ static void schedule_agree(struct schedule *s, struct lab_end *e, struct lab_end
 		ck_assert(!sa->park && !sa->parked_request);
 		ck_assert_msg(twin, "IKE_SA %u of %s has no twin", sa->log.id, e->name);
 		ck_assert_uint_eq(count_children(sa), count_children(twin));
+		schedule_agree_vips(sa, twin);
 		ck_assert(!sa->unchecked && !sa->settling && !sa->offline);
 		ck_assert_msg(s->nat ? (e == &s->lab->a ? twin : sa)->remote.port == s->lab->nat_port + 1 :
 				       addr_equal(&sa->local, &twin->remote) && addr_equal(&sa->remote, &twin->local),
@@ -307,7 +331,8 @@ static void schedule_run(uint64_t seed)
 	struct lab *lab;
 
 	s.nat = pick(&s, 3) == 0;
-	lab = s.lab = s.nat ? lab_new(behind_a, behind_b) : lab_new(conf_a, conf_b);
+	s.vips = !s.nat && pick(&s, 3) == 0;
+	lab = s.lab = s.nat ? lab_new(behind_a, behind_b) : s.vips ? lab_new(vips_a, vips_b) : lab_new(conf_a, conf_b);
 	lab->nat_port = s.nat ? 10000 : 0;
 	crypto_ctx_seed(lab->a.ctx.crypto, seed * 2);
 	crypto_ctx_seed(lab->b.ctx.crypto, seed * 2 + 1);

@@ -6,7 +6,7 @@ import pytest
 
 from lab import conf
 from lab.net import OUTER, inner, inner_net
-from lab.run import ping, run, tcp_transfer, wait_until
+from lab.run import TOP, ping, run, tcp_transfer, wait_until
 
 POOLS = {"rwpool": {"addrs": "10.3.0.0/24", "dns": "10.82.2.53"}, "v6pool": {"addrs": "fd83:3::1-fd83:3::ff"}}
 RECORD = 'env >%s/new && mv %s/new %s/$PLUTO_VERB.env'
@@ -218,3 +218,25 @@ def test_not_installed(lab):
     assert moon.child("rw")["local-ts"] == ["10.3.0.1/32"]
     assert not has_address(moon, "10.3.0.1")
     assert OUTER[4]["moon"] in run("ip", "addr", "show", ns=moon.ns).stdout
+
+
+def example(name, *replace):
+    """A file of the examples, with pre-shared keys."""
+    with open(os.path.join(TOP, "conf", "examples", name), encoding="utf-8") as f:
+        text = f.read()
+    for old, new in (("auth = pubkey", "auth = psk"), *replace):
+        assert old in text
+        text = text.replace(old, new)
+    return text + "secrets { ike { secret = \"%s\" } }\n" % conf.PSK
+
+
+def test_examples(lab):
+    """The gateway and the client of conf/examples find each other."""
+    client = example("roadwarrior-client.conf", ("remote_addrs = vpn.example.org", "remote_addrs = " + OUTER[4]["sun"]),
+                     ("certs = client.pem", "id = carol@example.org"), ("start_action = start", "# started below"))
+    gateway = example("roadwarrior-gateway.conf", ("certs = gateway.pem", ""), ("cacerts = ca.pem", ""))
+    moon, sun = lab.pair(client, gateway)
+    moon.initiate("net")
+    assert moon.sa()["local-vips"] == ["10.3.0.1", "fd00:3::1"] == sun.sa()["remote-vips"]
+    assert moon.child("net")["remote-ts"] == ["10.1.0.0/16", "fd00:1::/64"]
+    assert leases(sun, "clients4") == (1, 0) and leases(sun, "clients6") == (1, 0)

@@ -21,6 +21,7 @@ TCase *control_initiate_tests(void);
 TCase *control_counter_tests(void);
 TCase *control_loading_tests(void);
 TCase *control_load_policies_tests(void);
+TCase *control_pool_tests(void);
 TCase *control_rekey_tests(void);
 TCase *control_sync_tests(void);
 TCase *control_terminate_tests(void);

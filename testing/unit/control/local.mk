@@ -20,6 +20,7 @@ test_control_SOURCES = \
 	testing/unit/control/test_loading.c \
 	testing/unit/control/test_main.c \
 	testing/unit/control/test_messages.c \
+	testing/unit/control/test_pools.c \
 	testing/unit/control/test_reinit.c \
 	testing/unit/control/test_rekey.c \
 	testing/unit/control/test_sync.c \

@@ -18,6 +18,7 @@ int main(void)
 	suite_add_tcase(suite, control_counter_tests());
 	suite_add_tcase(suite, control_loading_tests());
 	suite_add_tcase(suite, control_load_policies_tests());
+	suite_add_tcase(suite, control_pool_tests());
 	suite_add_tcase(suite, control_rekey_tests());
 	suite_add_tcase(suite, control_sync_tests());
 	suite_add_tcase(suite, control_terminate_tests());
