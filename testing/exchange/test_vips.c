@@ -186,6 +186,25 @@ START_TEST(families)
 }
 END_TEST
 
+/* Several of a family, as many as are allowed. */
+START_TEST(several)
+{
+	struct lab *lab = lab_new(_i ? CLIENTS("vips = 0.0.0.0, 0.0.0.0, 0.0.0.0, 0.0.0.0, ::, ::, ::, ::") : CLIENTS("vips = 0.0.0.0, 10.3.0.9"),
+				  GATEWAY("unique = replace\n pools = p4, p6", POOL_4 POOL_6));
+
+	initiate(lab, "net", "one");
+	lab_run(lab);
+	ck_assert_str_eq(lab_vips(lab_sa(&lab->a)), _i ? "10.3.0.1 10.3.0.2 10.3.0.3 10.3.0.4 2001:db8:3::1 2001:db8:3::2 2001:db8:3::3 2001:db8:3::4" :
+							 "10.3.0.1 10.3.0.9");
+	ck_assert_uint_eq(lab->a.n_vips, _i ? 8 : 2);
+	ike_sa_reauth(lab_sa(&lab->a));
+	lab_run(lab);
+	ck_assert_uint_eq(lab->a.vips_added, _i ? 8 : 2);
+	ck_assert_str_eq(lab_pool(&lab->b, "p4"), _i ? "4/0" : "2/0");
+	lab_free(lab);
+}
+END_TEST
+
 /* The gateway has addresses of one family only: that will do. */
 START_TEST(one_family)
 {
@@ -637,6 +656,7 @@ Suite *vips_suite(void)
 	tcase_add_test(t, more_children);
 	tcase_add_test(t, best_child);
 	tcase_add_test(t, families);
+	tcase_add_loop_test(t, several, 0, 2);
 	tcase_add_test(t, one_family);
 	tcase_add_loop_test(t, named, 0, 2);
 	tcase_add_test(t, next_pool);

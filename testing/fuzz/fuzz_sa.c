@@ -31,7 +31,12 @@
 /* Pairs of configurations. */
 static const char *const confs[8][2] = {
 	{ CONF_A_WITH(IKE_FUZZ, CHILDREN(A, ESP)), CONF_B_WITH(IKE_FUZZ, CHILDREN(B, ESP)) },
-	{ CONF_A_WITH(IKE_FUZZ, CHILDREN(A, ESP_PLAIN)), CONF_B_WITH(IKE_FUZZ, CHILDREN(B, ESP_PLAIN)) },
+	/* b gives a virtual addresses, of which there are few */
+	{ CONF_A_WITH(IKE_FUZZ "vips = 0.0.0.0", "one { remote_ts = 10.1.2.0/24\n" ESP_PLAIN " }\n two { remote_ts = 10.2.2.0/24\n" ESP_PLAIN " }\n"
+		      CHILD_A("three", "3", ESP_PLAIN)),
+	  CONF_B_WITH(IKE_FUZZ "pools = few", "one { local_ts = 10.1.2.0/24\n" ESP_PLAIN " }\n two { local_ts = 10.2.2.0/24\n" ESP_PLAIN " }\n"
+		      CHILD_B("three", "3", ESP_PLAIN))
+	  "pools { few { addrs = 10.3.0.1-10.3.0.2 } }\n" },
 	{ CONF_A_WITH(IKE_FUZZ, CHILD_A("one", "1", ESP) CHILD_A("two", "2", ESP) CHILD_A("three", "3", ESP_PLAIN)),
 	  CONF_B_WITH(IKE_FUZZ, CHILD_B("one", "1", ESP) CHILD_B("two", "9", ESP) CHILD_B("three", "3", ESP)) },
 	{ CONF_A_WITH(IKE_FUZZ,

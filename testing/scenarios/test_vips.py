@@ -64,8 +64,9 @@ def test_roadwarrior(lab):
     with open(resolv, "w", encoding="utf-8"):
         pass
     record = RECORD % (lab.dir, lab.dir, lab.dir)
-    moon, sun = lab.gateway("moon", client_conf({"updown": record}), {"plugins": {"resolve": {"file": resolv}}}), \
-        lab.gateway("sun", gateway_conf())
+    moon = lab.gateway("moon", client_conf({"updown": record}), {"plugins": {"resolve": {"file": resolv}}})
+    sun = lab.gateway("sun", gateway_conf(child={"updown": 'echo "$PLUTO_PEER_SOURCEIP $PLUTO_PEER_SOURCEIP4_1" >%s/sun.new && '
+                                                 'mv %s/sun.new %s/sun.$PLUTO_VERB' % (lab.dir, lab.dir, lab.dir)}))
     moon.start()
     sun.start(load=False)
     loaded = sun.load().stdout
@@ -85,6 +86,9 @@ def test_roadwarrior(lab):
     wait_until(lambda: os.path.exists(lab.dir + "/up-client.env"), 10, "the script")
     with open(lab.dir + "/up-client.env", encoding="utf-8") as f:
         env = f.read()
+    wait_until(lambda: os.path.exists(lab.dir + "/sun.up-client"), 10, "the gateway's script")
+    with open(lab.dir + "/sun.up-client", encoding="utf-8") as f:
+        assert f.read() == "10.3.0.1 10.3.0.1\n"
     assert "PLUTO_MY_SOURCEIP=10.3.0.1\n" in env and "PLUTO_MY_SOURCEIP4_1=10.3.0.1\n" in env
     moon.terminate(ike="net")
     sun.wait_no_sas()
