@@ -85,6 +85,23 @@ static bool sa_added(struct txn *t, void *arg, int error, const char *text)
 	return true;
 }
 
+static const char *sa_device(const struct sa *sa, char name[IF_NAMESIZE])
+{
+	return if_indextoname(sa->h->offload_ifindex, name) ? name : "?";
+}
+
+/* Of an SA that has to be a device's. */
+static bool sa_added_device(struct txn *t, void *arg, int error, const char *text)
+{
+	struct sa *sa = arg;
+	char device[IF_NAMESIZE];
+
+	if (error && error != EEXIST)
+		txn_fail(t, "%s: hw_offload: cannot %s on the device %s: %s", sa->h->conf.name, sa_what(sa), sa_device(sa, device),
+			 txn_reason(error, text).s);
+	return sa_added(t, arg, error, text);
+}
+
 static bool sa_added_auto(struct txn *t, void *arg, int error, const char *text)
 {
 	struct sa *sa = arg;
@@ -116,11 +133,10 @@ static bool sa_offload_checked(struct txn *t, void *arg, int error, const char *
 {
 	struct sa_offload_check *o = arg;
 	const struct kernel_child *c = &o->sa->h->conf;
-	char device[IF_NAMESIZE] = "?";
+	char device[IF_NAMESIZE];
 
-	(void)if_indextoname(o->sa->h->offload_ifindex, device);
 	if (!error && !o->offloaded)
-		txn_fail(t, "%s: hw_offload: the device %s cannot do ESP", c->name, device);
+		txn_fail(t, "%s: hw_offload: the device %s cannot do ESP", c->name, sa_device(o->sa, device));
 	free(o);
 	return true; /* an SA that is not there failed already */
 }
@@ -142,7 +158,7 @@ static void sa_queue_new(struct kernel *k, struct sa *sa, bool offload, struct t
 	union nl_request_buffer b;
 
 	sa_build_new(&b, k->owner, sa, sa->state, offload);
-	txn_queue(t, &b, sa_what(sa), offload && automatic ? sa_added_auto : sa_added, sa);
+	txn_queue(t, &b, sa_what(sa), !offload ? sa_added : automatic ? sa_added_auto : sa_added_device, sa);
 	if (offload && !automatic)
 		sa_check_offload(sa, t);
 }

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Transport and BEET mode, marks and what else a child is told apart by, with packets that the kernel encrypts."""
+import re
+
 import pytest
 
 from lab import conf
@@ -93,15 +95,23 @@ def test_marks(lab):
 
 
 def test_what_the_kernel_is_told(lab):
-    """hw_offload = yes is refused by the device, which the log names, and the IKE_SA stays; auto does without. The rest is done."""
+    """hw_offload = yes, and packet, are refused by the device, which the log names, and the IKE_SA stays; auto does without. The rest is done."""
     child = {"esp_proposals": "aes128-sha256", "sha256_96": "yes", "tfc_padding": 600, "hw_offload": "yes"}
     moon, sun = pair(lab, conf.net_child("moon", **child), conf.net_child("sun", **dict(child, hw_offload="auto")))
     assert moon.initiate("c", check=False).returncode != 0
-    moon.wait_log("hw_offload: the device eth0 cannot do ESP|add the outbound SA .*[Dd]evice|offload")
+    refused = "hw_offload: the device eth0 cannot do ESP|hw_offload: cannot add the .* on the device eth0: "
+    moon.wait_log(refused)
     assert len(moon.established()) == 1 and not moon.children()
-    child["hw_offload"] = "auto"
-    moon.configure(conf.gateway("moon", {"net": conf.connection("moon", {"c": conf.net_child("moon", **child)})}))
-    moon.load()
+
+    def load(how):
+        child["hw_offload"] = how
+        moon.configure(conf.gateway("moon", {"net": conf.connection("moon", {"c": conf.net_child("moon", **child)})}))
+        moon.load()
+    load("packet")
+    assert moon.initiate("c", check=False).returncode != 0
+    wait_until(lambda: len(re.findall(refused, moon.log())) == 2, what="packet is refused, too")
+    assert not moon.children() and states(moon) == ""
+    load("auto")
     moon.initiate("c")
     sun.wait_children(1)
     assert moon.ping() == 3

@@ -52,6 +52,34 @@ def test_after_a_crash_nothing_is_in_the_way(lab):
     wait_until(lambda: len(sun.sas()) == 1, what="one IKE_SA on the peer")
 
 
+def test_what_a_killed_one_left_is_removed(lab):
+    """kernel-userland: rules and routes with our protocol number go, others' stay; the device went by itself and has its name again."""
+    everything = {"net": conf.connection("moon", {"all": {"local_ts": "10.82.1.0/24", "remote_ts": "0.0.0.0/0", "start_action": "trap"}})}
+    moon, _ = lab.pair(conf.gateway("moon", everything))
+
+    def found(*words):
+        """What there is of ours (protocol 219), and of others."""
+        lines = run("ip", *words, ns=moon.ns).stdout.splitlines()
+        return sum("proto 219" in line for line in lines), [line for line in lines if "proto 219" not in line]
+    rule, routes = ("-d", "rule", "list", "priority", "220"), ("-d", "route", "show", "table", "220")
+    run("ip", "rule", "add", "to", "10.99.0.0/16", "table", "220", "priority", "220", ns=moon.ns)
+    run("ip", "route", "add", "10.99.0.0/16", "dev", "lan", "table", "220", ns=moon.ns)
+    before = found(*rule), found(*routes)
+    assert before[0][0] == 1 and len(before[0][1]) == 1 and before[1][0] > 1 and len(before[1][1]) == 1
+    moon.kill()
+    # the rule and routes around the tunnel; those to the device went with it
+    left = found(*rule), found(*routes)
+    assert left[0] == before[0] and 0 < left[1][0] < before[1][0] and left[1][1] == before[1][1]
+    assert "ipsec" not in run("ip", "link", ns=moon.ns).stdout
+    moon.start(load=False)
+    assert found(*rule) == before[0] and found(*routes) == (0, before[1][1])
+    moon.load()
+    assert (found(*rule), found(*routes)) == before
+    assert "ipsec0:" in run("ip", "link", ns=moon.ns).stdout
+    moon.stop()
+    assert found(*rule) == (0, before[0][1]) and found(*routes) == (0, before[1][1])
+
+
 def test_reload_keeps_tunnels(lab):
     """SIGHUP: new settings count, the tunnel does not notice; log files are opened again."""
     moon, sun = lab.pair()

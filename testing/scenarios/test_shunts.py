@@ -88,30 +88,26 @@ def test_drop(lab, first):
     assert clear_of_rules(moon)
 
 
-class Arriving:
-    """What comes to two UDP ports of a host, the second of which is sure to be reached."""
-
-    def __init__(self, gateway, closed=5001, reached=5000):
-        self.ports = (closed, reached)
-        self.gateway = gateway
-
-    def arrived(self, sender, source, to):
-        """Whether a datagram came to the first port, if one to the second did that was sent after it."""
-        family = socket.AF_INET6 if ":" in to else socket.AF_INET
-        with contextlib.ExitStack() as stack:
-            ends = [stack.enter_context(socket_in(self.gateway.ns, family, socket.SOCK_DGRAM)) for _ in self.ports]
-            out = stack.enter_context(socket_in(sender.ns, family, socket.SOCK_DGRAM))
-            out.bind((source, 0))
-            for end, port in zip(ends, self.ports):
-                end.bind((to, port))
-                out.sendto(b"hello", (to, port))
-            ends[1].settimeout(10 * PATIENCE)
-            assert ends[1].recv(100) == b"hello"
-            ends[0].setblocking(False)
-            try:
-                return ends[0].recv(100) == b"hello"
-            except BlockingIOError:
-                return False
+def arrives(gateway, sender, source, to, port=5001, before=None):
+    """Whether a datagram to a port of the gateway does: it is waited for, or only until one comes to `before`, which is sent behind it."""
+    family = socket.AF_INET6 if ":" in to else socket.AF_INET
+    ports = [port] if before is None else [port, before]
+    with contextlib.ExitStack() as stack:
+        ends = [stack.enter_context(socket_in(gateway.ns, family, socket.SOCK_DGRAM)) for _ in ports]
+        out = stack.enter_context(socket_in(sender.ns, family, socket.SOCK_DGRAM))
+        out.bind((source, 0))
+        for end, number in zip(ends, ports):
+            end.bind((to, number))
+            out.sendto(b"hello", (to, number))
+        ends[-1].settimeout(10 * PATIENCE)
+        assert ends[-1].recv(100) == b"hello"
+        if before is None:
+            return True
+        ends[0].setblocking(False)
+        try:
+            return ends[0].recv(100) == b"hello"
+        except BlockingIOError:
+            return False
 
 
 def policies(gateway):
@@ -134,32 +130,31 @@ def test_drop_to_the_host(lab, version):
     other_net = conf.inner_net("moon", version, 1)
     run("ip", "route", "add", other_net, "via", OUTER[version]["moon"], ns=lab.net.ns("gw"))
     run("ip", "route", "add", other_net, "via", {4: "10.81.2.1", 6: "fd81:2::1"}[version], ns=sun.ns)
-    port = Arriving(moon)
     clear = (sun, OUTER[version]["sun"], inner("moon", version, 1))
-    assert port.arrived(*clear)
+    assert arrives(moon, *clear)
     moon.swanctl("--install", "--child", "udp")
-    assert port.arrived(*clear) and policies(moon) == []
+    assert arrives(moon, *clear) and policies(moon) == []
     moon.swanctl("--install", "--child", "drop")
-    assert not port.arrived(*clear)
+    assert not arrives(moon, *clear, before=5000)
     # neighbours are found
     run("ip", "neigh", "flush", "dev", "to-moon", ns=lab.net.ns("gw"))
-    assert not port.arrived(*clear)
+    assert not arrives(moon, *clear, before=5000)
     assert version == 6 or ping(moon.ns, inner("moon", version)) == 3
     # what is narrower than the shunt comes through its tunnel, and IKE and ESP come from where all is dropped
     moon.initiate("host")
     sun.wait_children(1)
     tunnel = (sun, inner("sun", version), inner("moon", version))
-    assert port.arrived(*tunnel) and moon.ping(version) == 3
+    assert arrives(moon, *tunnel) and moon.ping(version) == 3
     moon.swanctl("--install", "--child", "again")
     moon.swanctl("--uninstall", "--child", "drop")
-    assert not port.arrived(*clear) and port.arrived(*tunnel)
+    assert not arrives(moon, *clear, before=5000) and arrives(moon, *tunnel)
     moon.kill()
     assert "block" in policies(moon)
     moon.start()
-    assert policies(moon) == [] and port.arrived(*clear)
+    assert policies(moon) == [] and arrives(moon, *clear)
     moon.swanctl("--install", "--child", "drop")
     moon.swanctl("--install", "--child", "udp")
-    assert not port.arrived(*clear)
+    assert not arrives(moon, *clear, before=5000)
     moon.stop()
     assert policies(moon) == []
 

@@ -202,6 +202,7 @@ static int fake_new_attr(const struct nlattr *a, void *arg)
 		break;
 	case XFRMA_OFFLOAD_DEV:
 		sa->offloaded = true;
+		memcpy(&sa->offload, mnl_attr_get_payload(a), sizeof(sa->offload));
 		break;
 	case XFRMA_MARK:
 		sa->mark_value = m->v;

@@ -23,6 +23,7 @@ struct fake_sa {
 	size_t replay_len;
 	struct xfrm_lifetime_cur used;
 	bool offloaded;
+	struct xfrm_user_offload offload; /* as asked for last */
 	bool encap;
 	uint16_t sport, dport;
 };

@@ -327,8 +327,10 @@ END_TEST
 
 START_TEST(test_offload)
 {
+	static const enum hw_offload musts[] = { HW_OFFLOAD_CRYPTO, HW_OFFLOAD_PACKET };
 	struct kernel_child c = bench_child(0xc0de, 0xbeef);
 	struct kernel_handle *h;
+	uint8_t packet = musts[_i] == HW_OFFLOAD_PACKET ? XFRM_OFFLOAD_PACKET : 0;
 
 	c.scope.interface = "lo";
 	c.hw_offload = HW_OFFLOAD_AUTO;
@@ -338,9 +340,11 @@ START_TEST(test_offload)
 	ck_assert_uint_eq(fake_count(b.fake), 2);
 	netlink_ops.remove(b.k, h);
 	bench_turn(&b);
-	c.hw_offload = HW_OFFLOAD_CRYPTO;
+	c.hw_offload = musts[_i];
 	h = bench_install(&b, &c);
 	ck_assert_int_eq(b.status, KERNEL_FAILED);
+	ck_assert_ptr_nonnull(strstr(b.err.s, "hw_offload: cannot add the"));
+	ck_assert_uint_eq(fake_count(b.fake), 0);
 	netlink_ops.remove(b.k, h);
 	bench_turn(&b);
 	b.fake->fail_offload = false; /* now the kernel takes it, and does not tell that the device cannot */
@@ -354,6 +358,15 @@ START_TEST(test_offload)
 	h = bench_install(&b, &c);
 	ck_assert_int_eq(b.status, KERNEL_OK);
 	ck_assert(fake_find(b.fake, 0xbeef)->offloaded);
+	ck_assert_uint_eq(fake_find(b.fake, 0xbeef)->offload.flags, packet);
+	ck_assert_uint_eq(fake_find(b.fake, 0xc0de)->offload.flags, packet | XFRM_OFFLOAD_INBOUND);
+	netlink_ops.remove(b.k, h);
+	bench_turn(&b);
+	/* what can be is not left out */
+	c.hw_offload = HW_OFFLOAD_AUTO;
+	h = bench_install(&b, &c);
+	ck_assert_int_eq(b.status, KERNEL_OK);
+	ck_assert(fake_find(b.fake, 0xbeef)->offloaded && fake_find(b.fake, 0xc0de)->offloaded);
 	netlink_ops.remove(b.k, h);
 	bench_turn(&b);
 }
@@ -427,7 +440,7 @@ TCase *tcase_backend(void)
 	tcase_add_test(t, test_expire);
 	tcase_add_test(t, test_mapping);
 	tcase_add_test(t, test_resync);
-	tcase_add_test(t, test_offload);
+	tcase_add_loop_test(t, test_offload, 0, 2);
 	tcase_add_test(t, test_predecessor);
 	tcase_add_test(t, test_many);
 	return t;
