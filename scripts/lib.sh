@@ -6,7 +6,7 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 python=/usr/bin/python3 # another python in PATH does not see Debian's modules
 
 packages_build="build-essential autoconf automake libtool pkg-config libssl-dev libmnl-dev libcurl4-openssl-dev libldns-dev"
-packages_demo="$packages_build iproute2 iputils-ping procps python3"
+packages_demo="$packages_build iproute2 iputils-ping procps python3 openssl"
 packages_check="$packages_build iproute2 iputils-ping procps python3 check libsubunit-dev xz-utils
 	clang libclang-rt-14-dev llvm-14 python3-pytest python3-pytest-xdist ccache nftables iptables conntrack tcpdump util-linux
 	charon-systemd strongswan-swanctl strongswan-pki libcharon-extra-plugins libstrongswan-extra-plugins

@@ -134,6 +134,7 @@ void cmd_clear_creds(struct command *cmd)
 
 	config_store_clear_secrets(c->store);
 	creds_set_clear(config_store_creds(c->store));
+	token_keys_gone(c);
 	control_flush_certs(c, VICI_CERT_ANY);
 	control_config_changed(c);
 	command_ok(cmd);

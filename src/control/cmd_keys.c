@@ -90,6 +90,7 @@ void cmd_unload_key(struct command *cmd)
 	} else {
 		LOG(CFG, 1, "unloaded private key %.*s", (int)hex.n, (const char *)hex.p);
 		control_config_changed(c);
+		token_keys_gone(c);
 		command_ok(cmd);
 	}
 	buf_free(&id);

@@ -153,6 +153,7 @@ struct control {
 	unsigned n_finding, n_finding_later; /* of them, in those phases */
 	struct list jobs;      /* all others */
 	struct list token_queries;
+	struct timer token_tidy;
 	struct list reinits;
 	struct list reloads; /* commands that wait for the settings */
 
@@ -360,6 +361,8 @@ void token_ask(struct command *cmd, struct token_job *question, token_done_fn *d
 void token_mail(struct control *c, struct mail *m);
 void token_queries_end(struct control *c); /* nobody answers any more */
 void token_queries_free(struct control *c);
+/* Keys were unloaded: sessions with tokens that were theirs alone are ended soon. */
+void token_keys_gone(struct control *c);
 /* A token_cert_fn (arg: the command): what has come, or fails and remembers that it is wanted. */
 bool token_cert_find(void *arg, const struct token_ref *t, struct buf *ret, struct errtext *err);
 /* When the command failed: true if something was wanted. It is asked for, and the command begun again. */

@@ -9,6 +9,8 @@
  * settings say, whatever the token does.
  */
 
+#define TOKEN_TIDY_MS 1000 /* till workers have the configuration without the keys */
+
 struct token_query {
 	struct list link; /* control->token_queries */
 	struct timer timer;
@@ -181,12 +183,43 @@ void token_queries_end(struct control *c)
 
 void token_queries_free(struct control *c)
 {
+	timer_stop(loop_wheel(c->loop), &c->token_tidy);
 	LIST_FOREACH_SAFE(it, &c->token_queries) {
 		struct token_query *q = list_entry(it, struct token_query, link);
 
 		command_abandon(q->cmd);
 		query_free(q);
 	}
+}
+
+/* ---- keys that are gone ---- */
+
+static void tidy_compute(struct helper_job *helper)
+{
+	(void)helper;
+	tokens_tidy();
+}
+
+static void tidy_drop(struct mail *m)
+{
+	free(container_of(m, struct helper_job, mail));
+}
+
+static void tidy_now(struct timer *timer)
+{
+	struct control *c = container_of(timer, struct control, token_tidy);
+	struct helper_job *job = xcalloc(1, sizeof(*job));
+
+	job->mail.drop = tidy_drop;
+	job->compute = tidy_compute;
+	if (!c->helpers || !helper_submit(c->helpers, job))
+		free(job);
+}
+
+void token_keys_gone(struct control *c)
+{
+	if (c->helpers)
+		timer_start(loop_wheel(c->loop), &c->token_tidy, loop_now(c->loop) + TOKEN_TIDY_MS, tidy_now);
 }
 
 /* ---- certificates that commands need ---- */

@@ -46,6 +46,8 @@ struct token_ref {
 EXPORT struct private_key *private_key_from_token(const struct token_ref *t, struct errtext *err);
 /* A certificate, in DER, added to ret; one that needs the PIN is there while a key of the token is loaded. Blocks. */
 EXPORT MUST_CHECK bool token_cert(const struct token_ref *t, struct buf *ret, struct errtext *err);
+/* Ends sessions, and forgets PINs, that no key needs any more; else the next use of the module does. Blocks. */
+EXPORT void tokens_tidy(void);
 /* Ends all sessions with tokens, of modules that are not busy. After all keys are gone. */
 EXPORT void tokens_close(void);
 

@@ -248,6 +248,23 @@ void token_key_is_dead(struct token_key *k)
 	pthread_mutex_unlock(&m->lock);
 }
 
+void tokens_tidy(void)
+{
+	struct token_module *m;
+	struct errtext err;
+
+	pthread_mutex_lock(&modules.lock);
+	m = modules.loaded; /* grows at its beginning only */
+	pthread_mutex_unlock(&modules.lock);
+	while (m) {
+		if (token_module_enter_again(m, &err))
+			token_module_leave(m);
+		pthread_mutex_lock(&modules.lock);
+		m = m->next;
+		pthread_mutex_unlock(&modules.lock);
+	}
+}
+
 /* ---- the end ---- */
 
 static bool module_close(struct token_module *m)
@@ -284,7 +301,10 @@ void tokens_close(void)
 	modules.loaded = NULL;
 	pthread_mutex_unlock(&modules.lock);
 	for (; m; m = next) {
+		pthread_mutex_lock(&modules.lock);
 		next = m->next;
+		m->next = NULL; /* who hangs in it is to go nowhere else */
+		pthread_mutex_unlock(&modules.lock);
 		if (!module_close(m))
 			continue;
 		pthread_cond_destroy(&m->free);

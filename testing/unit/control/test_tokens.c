@@ -96,6 +96,14 @@ static void failed(struct peer *peer, const char *expected)
 	peer_failed(peer, expected);
 }
 
+static void failed_with(struct peer *peer, const char *begins)
+{
+	char *text = vici_find_str(peer->got.message, "errmsg");
+
+	ck_assert_msg(text && strncmp(text, begins, strlen(begins)) == 0, "%s", text ? text : "no errmsg");
+	free(text);
+}
+
 static void ask(const char *command, void (*message)(struct vici_writer *w, const char *handle), const char *handle)
 {
 	struct vici_writer w = { 0 };
@@ -169,6 +177,25 @@ START_TEST(nobody_waits_for_ever)
 }
 END_TEST
 
+/* Unloaded, its session is ended and its PIN forgotten, though nobody uses the token again. */
+START_TEST(unloaded_keys_leave_the_token)
+{
+	char *id;
+
+	peer_ask(&p, "load-token", "handle", "01", "pin", "1234", NULL);
+	peer_value(&p, "success", "yes");
+	id = vici_find_str(p.got.message, "id");
+	ck_assert_int_eq(atomic_load(&mock->sessions), 1);
+	peer_ask(&p, "unload-key", "id", id, NULL);
+	peer_succeeded(&p);
+	while (atomic_load(&mock->sessions)) /* a second later */
+		usleep(1000);
+	peer_ask(&p, "load-token", "handle", "01", NULL);
+	failed_with(&p, "loading private key from token failed: PKCS#11 module mock, token 'mock' in slot 7: it shows no private key");
+	free(id);
+}
+END_TEST
+
 /* What it was asked for comes when nobody is there any more. */
 START_TEST(the_end_while_a_token_hangs)
 {
@@ -196,6 +223,7 @@ TCase *control_token_tests(void)
 	tcase_add_test(tc, certificates_come_from_tokens);
 	tcase_add_test(tc, a_token_that_hangs_delays_nobody_else);
 	tcase_add_test(tc, nobody_waits_for_ever);
+	tcase_add_test(tc, unloaded_keys_leave_the_token);
 	tcase_add_test(tc, the_end_while_a_token_hangs);
 	return tc;
 }
