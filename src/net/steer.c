@@ -150,8 +150,8 @@ static void steer_emit_esp(struct emitter *e, const struct steer *s)
 {
 	size_t v6;
 
-	if (!s->esp_sockets) {
-		emit(e, BPF_RET | BPF_K, 0);
+	if (s->esp_sockets < 2) {
+		emit(e, BPF_RET | BPF_K, s->esp_sockets ? s->workers : 0);
 		return;
 	}
 	emit(e, BPF_LD | BPF_B | BPF_ABS, OFF_IP);

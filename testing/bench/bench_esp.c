@@ -11,6 +11,7 @@
  * Inner addresses are 10.1.0.1 (A) and 10.2.0.1 (B), fd01::1 and fd02::1; of the next tunnels 10.1.1.1, and so on.
  */
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -370,9 +371,12 @@ static int flow_socket(const char *local, const char *remote)
 
 	memcpy(&sa.sin_addr, a.ip, 4);
 	if (remote) {
-		for (int i = 0; connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0; i++)
-			if (i > 1000)
+		/* the other side may not be there yet */
+		for (int i = 0; connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0; i++) {
+			if (i > 10000)
 				die("connect");
+			poll(NULL, 0, 1);
+		}
 		return fd;
 	}
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -520,6 +524,9 @@ static int bench_net(const struct bench *b)
 		pids[i] = fork();
 		if (pids[i] == 0)
 			side_run(i, to[i][0], from[i][1], b);
+		/* so that the end of a side is noticed */
+		close(to[i][0]);
+		close(from[i][1]);
 	}
 	for (int step = 0; step < (b->commands[0] ? 2 : 3); step++) {
 		for (int i = 0; i < 2; i++)

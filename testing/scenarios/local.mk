@@ -95,4 +95,5 @@ EXTRA_DIST += \
 	testing/scenarios/test_tokens.py \
 	testing/scenarios/test_traps.py \
 	testing/scenarios/test_tcp.py \
+	testing/scenarios/test_threads.py \
 	testing/scenarios/test_tunnels.py

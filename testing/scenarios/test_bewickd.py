@@ -255,6 +255,7 @@ def test_port_taken(daemon):
     ("plugins { vici { socket = unix://@/none/vici } }", "control socket unix://@/none/vici: "),
     ("plugins { vici { socket = systemd://vici } }", "control socket systemd://vici: "),
     ("plugins { vici { socket = somewhere } }", "control socket somewhere: "),
+    ("kernel = userland\nplugins { kernel-userland { threads = 33 } }", "threads is 33: 1 to 32 is possible"),
     ("port = 4711\nport_nat_t = 4711", "port and port_nat_t are the same"),
 ])
 def test_cannot_start(daemon, more, said):
