@@ -255,17 +255,25 @@ static void sign_acerts(struct auth_job *job, struct auth_cert *list, const stru
 {
 	struct auth_request *r = job->r;
 	const struct acert *mine[ACERTS_LOADED];
-	size_t n = credentials_acerts(r->config->creds, cert, mine, ACERTS_LOADED), sent = 0;
+	size_t n = credentials_acerts(r->config->creds, cert, mine, ACERTS_LOADED), sent = 0, bytes = 0, kept = 0;
 
-	for (size_t i = 0; i < n && sent < LIMIT_ACERTS; i++) {
+	for (size_t i = 0; i < n; i++) {
 		const struct acert *ac = mine[i];
 
 		if (ac->not_before - job->o.clock_skew > job->now || ac->not_after + job->o.clock_skew < job->now)
 			continue;
+		if (sent == LIMIT_ACERTS || bytes + ac->der.n > LIMIT_ACERTS_BYTES) {
+			kept++;
+			continue;
+		}
+		bytes += ac->der.n;
 		list[job->n_send].encoding = CERT_X509_ATTRIBUTE;
 		list[job->n_send++].data = bytes_of(arena_dup(&r->arena, ac->der.p, ac->der.n), ac->der.n);
 		sent++;
 	}
+	if (kept && !r->notice)
+		r->notice = arena_printf(&r->arena, "%zu of our attribute certificates are not sent: at most %d of %d bytes are", kept,
+					 LIMIT_ACERTS, LIMIT_ACERTS_BYTES);
 }
 
 static void sign_certs(struct auth_job *job, const struct sign_choice *c)

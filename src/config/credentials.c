@@ -244,14 +244,18 @@ static size_t acerts_collect(const struct credentials *c, uint64_t hash, const s
 {
 	const struct row *rows = credentials_index(c)->holders;
 
-	for (size_t i = rows_find(rows, c->n_acerts, hash); i < c->n_acerts && rows[i].hash == hash && n < max; i++) {
+	for (size_t i = rows_find(rows, c->n_acerts, hash); i < c->n_acerts && rows[i].hash == hash; i++) {
 		const struct acert *ac = c->acerts[rows[i].at];
-		size_t seen = 0;
+		size_t seen = 0, first = 0;
 
-		while (seen < n && ret[seen] != ac)
-			seen++;
-		if (seen == n && acert_is_of(ac, holder))
+		for (; seen < n && ret[seen] != ac; seen++)
+			first = ret[seen]->not_after < ret[first]->not_after ? seen : first;
+		if (seen < n || !acert_is_of(ac, holder))
+			continue;
+		if (n < max)
 			ret[n++] = ac;
+		else if (ac->not_after > ret[first]->not_after)
+			ret[first] = ac;
 	}
 	return n;
 }

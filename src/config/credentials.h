@@ -46,7 +46,8 @@ EXPORT const struct loaded_cert *credentials_by_subject(const struct credentials
 EXPORT const struct loaded_cert *credentials_issuer(const struct credentials *c, const struct cert *cert, size_t at);
 /* The attribute authorities (flag AA) of the name of its issuer. */
 EXPORT const struct loaded_cert *credentials_aa(const struct credentials *c, const struct acert *ac, size_t at);
-/* Attribute certificates of that holder, of which at most `max` are put into ret, borrowed; returns how many. */
+/* Attribute certificates of that holder, of which at most `max` (not 0) are put into ret, borrowed: those that are valid longest. Returns
+ * how many. */
 EXPORT size_t credentials_acerts(const struct credentials *c, const struct cert *holder, const struct acert **ret, size_t max);
 /* The authority of that CA; NULL: nothing is said of it. */
 EXPORT const struct authority *credentials_authority(const struct credentials *c, const struct cert *ca);

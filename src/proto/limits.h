@@ -39,6 +39,7 @@
 #define LIMIT_ACERT_ATTRIBUTES 64     /* of one */
 #define LIMIT_ACERT_GROUPS 256        /* of one */
 #define LIMIT_ACERT_NAMES 16          /* of its holder; as many servers that it is for */
+#define LIMIT_ACERTS_BYTES 24576      /* of those that are sent, together */
 #define LIMIT_ACERTS 8                /* of one certificate: that are sent, looked at of a peer's, and of those that are loaded */
 
 /* TCP (RFC 9329) */

@@ -173,6 +173,17 @@ START_TEST(test_loaded)
 }
 END_TEST
 
+/* Many old ones that nobody removed hide none that is good. */
+START_TEST(test_many_loaded)
+{
+	load(aa, CERT_FLAG_AA);
+	for (int64_t i = 0; i < 2 * ACERTS_LOADED; i++)
+		ck_assert(creds_set_add_acert(set, made(&(struct pki_acert_spec){
+			.not_after = i == ACERTS_LOADED + 9 ? PKI_NOW + 9 : PKI_NOW - 1 - i * 7 % 90 })));
+	good("sales", 2);
+}
+END_TEST
+
 /* RFC 5755, 5: both ends belong to it. */
 START_TEST(test_validity)
 {
@@ -425,6 +436,7 @@ Suite *suite_acerts(void)
 	tcase_add_test(t, test_member);
 	tcase_add_test(t, test_no_member);
 	tcase_add_test(t, test_loaded);
+	tcase_add_test(t, test_many_loaded);
 	tcase_add_test(t, test_validity);
 	tcase_add_test(t, test_another_holder);
 	tcase_add_test(t, test_issuer_is_no_authority);

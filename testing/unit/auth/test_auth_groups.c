@@ -346,6 +346,31 @@ START_TEST(test_sign_many)
 	auth_lab_do(&lab, s);
 	ck_assert_msg(s->ok, "%s", s->why.s);
 	ck_assert_uint_eq(s->n_ret_certs, 1 + LIMIT_ACERTS);
+	ck_assert_msg(s->notice && strstr(s->notice, "8 of our attribute certificates are not sent"), "%s", s->notice);
+	auth_lab_free(s);
+}
+END_TEST
+
+START_TEST(test_sign_large)
+{
+	static const char *groups[LIMIT_ACERT_GROUPS + 1];
+	struct auth_request *s;
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < LIMIT_ACERT_GROUPS; i++)
+		groups[i] = "a group whose name is not short at all";
+	auth_lab_own(&lab, moon);
+	for (size_t i = 0; i < 3; i++)
+		ck_assert(creds_set_add_acert(lab.creds, pki_acert_new(&(struct pki_acert_spec){ .holder = moon, .issuer = aa,
+												  .groups = groups })));
+	s = auth_lab_sign(&lab, "moon.test");
+	auth_lab_do(&lab, s);
+	ck_assert_msg(s->ok, "%s", s->why.s);
+	for (size_t i = 1; i < s->n_ret_certs; i++)
+		bytes += s->ret_certs[i].data.n;
+	ck_assert_uint_eq(s->n_ret_certs, 3);
+	ck_assert_uint_le(bytes, LIMIT_ACERTS_BYTES);
+	ck_assert_msg(s->notice && strstr(s->notice, "1 of our attribute certificates are not sent"), "%s", s->notice);
 	auth_lab_free(s);
 }
 END_TEST
@@ -372,6 +397,7 @@ Suite *suite_auth_groups(void)
 	tcase_add_test(t, test_later_crl);
 	tcase_add_test(t, test_sign);
 	tcase_add_test(t, test_sign_many);
+	tcase_add_test(t, test_sign_large);
 	suite_add_tcase(s, t);
 	return s;
 }
