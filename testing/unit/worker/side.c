@@ -77,7 +77,7 @@ void side_start(struct side *s, const struct side_setup *setup, const char *conf
 	net.tcp_port = setup->tcp_port;
 	ck_assert_msg(result_is_ok(net_open(&net, &s->net, &err)), "%s", err.s);
 	*o = (struct workers_options){ .count = net.workers, .net = s->net, .crypto = side_env.crypto,
-				       .helpers = helper_pool_new(2, 100), .config = side_config(conf, port),
+				       .helpers = helper_pool_new(2, 100), .config = setup->config ? setup->config : side_config(conf, port), .auth = setup->auth,
 				       .events = s->events, .cookie_threshold = setup->cookie_threshold,
 				       .cookie_threshold_ip = setup->cookie_threshold_ip,
 				       .block_threshold = setup->block_threshold, .ikesa_limit = setup->ikesa_limit,

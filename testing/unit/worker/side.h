@@ -33,6 +33,8 @@ struct side_setup {
 	unsigned closed_linger; /* s */
 	void (*fence)(struct kernel *k, struct kernel_done done); /* of a backend that takes time, NULL: it does not */
 	unsigned qcd_generations; /* of secrets, the same for all sides */
+	struct auth_service *auth;
+	struct config *config; /* instead of conf; taken */
 };
 
 /* conf: swanctl.conf with a %u for `port`. */
@@ -81,6 +83,7 @@ struct worker_stats side_stats(struct side *s);
 #define SIDE_A SIDE_A_WITH("unique = never")
 #define SIDE_B SIDE_B_NAMED("gw", "unique = never")
 
+TCase *test_authentication(void);
 TCase *test_limits(void);
 TCase *test_streams(void);
 TCase *test_pools(void);

@@ -14,6 +14,7 @@ int main(void)
 	suite_add_tcase(suite, test_traps());
 	suite_add_tcase(suite, test_unknown());
 	suite_add_tcase(suite, test_rekey());
+	suite_add_tcase(suite, test_authentication());
 	suite_add_tcase(suite, test_limits());
 	suite_add_tcase(suite, test_streams());
 	runner = srunner_create(suite);
