@@ -2,6 +2,8 @@ libbewick_la_SOURCES += \
 	src/auth/acerts.c \
 	src/auth/acerts.h \
 	src/auth/auth_groups.c \
+	src/auth/auth_identity.c \
+	src/auth/auth_identity.h \
 	src/auth/auth_inside.h \
 	src/auth/auth_methods.c \
 	src/auth/auth_methods.h \

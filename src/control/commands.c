@@ -145,6 +145,15 @@ void command_ok(struct command *cmd)
 	command_end(cmd);
 }
 
+/* For clients a text with other octets is none, and what was loaded is in it. */
+void command_errmsg(struct command *cmd, struct buf *text)
+{
+	for (size_t i = 0; i < text->n; i++)
+		if (!vici_is_printable(bytes_of(text->p + i, 1)))
+			text->p[i] = '?';
+	vici_write_str(command_reply(cmd), "errmsg", buf_str(text));
+}
+
 void command_fail(struct command *cmd, const char *fmt, ...)
 {
 	struct buf text = { 0 };
@@ -154,7 +163,7 @@ void command_fail(struct command *cmd, const char *fmt, ...)
 	buf_vprintf(&text, fmt, ap);
 	va_end(ap);
 	vici_write_str(command_reply(cmd), "success", "no");
-	vici_write_str(command_reply(cmd), "errmsg", buf_str(&text));
+	command_errmsg(cmd, &text);
 	buf_free(&text);
 	command_end(cmd);
 }

@@ -213,6 +213,7 @@ struct vici_writer *command_reply(struct command *cmd); /* begun at the first ca
 void command_end(struct command *cmd);			/* sends the reply, frees */
 void command_ok(struct command *cmd);			/* success=yes, and ends */
 void command_fail(struct command *cmd, const char *fmt, ...) PRINTF_LIKE(2, 3); /* success=no, and ends */
+void command_errmsg(struct command *cmd, struct buf *text); /* as printable ASCII; changes text */
 /* Answers that the daemon is shutting down, and true, when there are no workers. */
 bool command_no_workers(struct command *cmd);
 bool command_wants(const struct command *cmd, enum control_event event);

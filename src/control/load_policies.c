@@ -45,11 +45,10 @@ static void policy_load_free(struct control *c, struct job *job)
 static void policy_load_end(struct policy_load *l)
 {
 	struct command *cmd = l->cmd;
-	struct vici_writer *w = command_reply(cmd);
 
-	vici_write_str(w, "success", "yes");
+	vici_write_str(command_reply(cmd), "success", "yes");
 	if (l->failed.n)
-		vici_write_str(w, "errmsg", buf_str(&l->failed));
+		command_errmsg(cmd, &l->failed);
 	l->cmd = NULL;
 	policy_load_free(cmd->control, &l->job);
 	command_end(cmd);

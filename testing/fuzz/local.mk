@@ -46,6 +46,15 @@ fuzz_vici_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_vici_LDADD = libbewick.la
 endif
 
+# control, config: what clients load
+if FUZZ
+noinst_PROGRAMS += fuzz_load
+fuzz_load_SOURCES = $(control_sources) testing/fuzz/fuzz_load.c testing/fuzz/fuzz.h
+fuzz_load_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
+fuzz_load_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_load_LDADD = libbewick.la
+endif
+
 # kernel-userland: inner packets
 if FUZZ
 noinst_PROGRAMS += fuzz_flow

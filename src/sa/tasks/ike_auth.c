@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "auth/auth_identity.h"
 #include "sa/config_payload.h"
 #include "sa/exchange_parts.h"
 #include "sa/mobike.h"
@@ -19,7 +20,7 @@ enum outcome ike_auth_fatal(struct ike_sa *sa, enum cause cause, const char *why
 
 struct id ike_auth_local_id(const struct ike_sa *sa, const struct conn_round *round)
 {
-	return id_is_any(&round->id) ? id_from_addr(&sa->local) : id_dup(&round->id);
+	return id_is_any(&round->id) ? id_from_addr(&sa->local) : id_dup(auth_identity_as_certified(sa->ctx->config, round));
 }
 
 static void auth_set_id(struct id *to, struct id from)

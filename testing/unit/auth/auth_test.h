@@ -20,6 +20,8 @@ Suite *suite_cert_cache(void);
 Suite *suite_cert_corpus(void);
 Suite *suite_revocation_corpus(void);
 Suite *suite_sign_methods(void);
+Suite *suite_auth_odd(void);
+Suite *suite_rfc5280(void);
 Suite *suite_trust(void);
 Suite *suite_trust_names(void);
 Suite *suite_trust_paths(void);

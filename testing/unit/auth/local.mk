@@ -16,12 +16,14 @@ test_auth_SOURCES = testing/lib/corpus.c testing/lib/corpus.h \
 	testing/unit/auth/test_auth_groups.c \
 	testing/unit/auth/test_auth_chains.c \
 	testing/unit/auth/test_auth_others.c \
+	testing/unit/auth/test_auth_odd.c \
 	testing/unit/auth/test_auth_service.c \
 	testing/unit/auth/test_cert.c \
 	testing/unit/auth/test_cert_cache.c \
 	testing/unit/auth/test_cert_corpus.c \
 	testing/unit/auth/test_crl.c \
 	testing/unit/auth/test_main.c \
+	testing/unit/auth/test_rfc5280.c \
 	testing/unit/auth/test_revocation.c \
 	testing/unit/auth/test_revocation_corpus.c \
 	testing/unit/auth/test_sign_methods.c \

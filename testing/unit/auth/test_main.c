@@ -6,6 +6,8 @@ int main(void)
 	SRunner *r = srunner_create(suite_cert());
 	int failed;
 
+	srunner_add_suite(r, suite_auth_odd());
+	srunner_add_suite(r, suite_rfc5280());
 	srunner_add_suite(r, suite_acert());
 	srunner_add_suite(r, suite_acerts());
 	srunner_add_suite(r, suite_auth_groups());

@@ -11,6 +11,7 @@
 #include "control/internal.h"
 #include "worker/trap.h"
 
+TCase *control_fuzz_load_tests(void);
 TCase *control_message_tests(void);
 TCase *control_client_tests(void);
 TCase *control_command_tests(void);

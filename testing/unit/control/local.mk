@@ -17,6 +17,11 @@ test_control_SOURCES = \
 	testing/unit/control/test_hooks.c \
 	testing/unit/control/test_initiate.c \
 	testing/unit/control/test_load_policies.c \
+	testing/fuzz/fuzz.h \
+	testing/fuzz/fuzz_load.c \
+	testing/lib/corpus.c \
+	testing/lib/corpus.h \
+	testing/unit/control/test_fuzz_load.c \
 	testing/unit/control/test_loading.c \
 	testing/unit/control/test_main.c \
 	testing/unit/control/test_messages.c \
@@ -27,5 +32,5 @@ test_control_SOURCES = \
 	testing/unit/control/test_tokens.c \
 	testing/unit/control/test_traps.c \
 	testing/unit/control/test_terminate.c
-test_control_CFLAGS = $(test_cflags) -I$(top_srcdir)/testing/unit/auth -DVECTORS='"$(abs_srcdir)/testing/vectors"' -DMODULES='"$(abs_builddir)/testing/lib/.libs"'
+test_control_CFLAGS = $(test_cflags) -I$(top_srcdir)/testing/unit/auth -DLOAD_CORPUS='"$(abs_srcdir)/testing/fuzz/corpus/load"' -DVECTORS='"$(abs_srcdir)/testing/vectors"' -DMODULES='"$(abs_builddir)/testing/lib/.libs"'
 test_control_LDADD = $(test_ldadd) $(OPENSSL_LIBS)

@@ -8,6 +8,7 @@ int main(void)
 	int failed;
 
 	suite_add_tcase(suite, control_message_tests());
+	suite_add_tcase(suite, control_fuzz_load_tests());
 	suite_add_tcase(suite, control_client_tests());
 	suite_add_tcase(suite, control_command_tests());
 	suite_add_tcase(suite, control_creds_tests());
