@@ -174,6 +174,34 @@ START_TEST(raw_keys)
 END_TEST
 
 /* RFC 4806, 4.1: an OCSP response is asked for by a payload of its own, by who wants one. */
+/* RFC 4945, 3.2.8: types that we do not know, and authorities that are none, beside a good one. */
+START_TEST(odd_requests)
+{
+	struct lab *lab = asked_lab();
+	static const uint8_t hash[21] = { 1 };
+	struct payload p[] = {
+		{ .type = PAYLOAD_CERTREQ, .cert = { .encoding = 200, .data = bytes_of(hash, 20) } },
+		{ .type = PAYLOAD_CERTREQ, .cert = { .encoding = CERT_X509_SIGNATURE, .data = bytes_of(hash, 21) } },
+		{ .type = PAYLOAD_CERTREQ, .cert = { .encoding = CERT_X509_SIGNATURE, .data = bytes_of(hash, 19) } },
+		{ .type = PAYLOAD_CERTREQ, .cert = { .encoding = 7, .data = BYTES_NONE } },
+		{ .type = PAYLOAD_CERTREQ, .cert = { .encoding = CERT_X509_SIGNATURE, .data = bytes_of(hash, 20) } },
+	};
+	struct payload_list list = { .p = p, .count = ARRAY_LEN(p) };
+	struct auth_announced *a;
+
+	lab_initiate(&lab->a, "one");
+	lab_deliver(lab);
+	a = &lab_sa(&lab->b)->setup->announced;
+	buf_reset(&a->cas);
+	announced_take(lab_sa(&lab->b), &list);
+	ck_assert(a->certreq && !a->ocsp);
+	ck_assert_uint_eq(a->cas.n, 20);
+	lab_run(lab);
+	ck_assert_uint_eq(lab_sa(&lab->b)->state, IKE_STATE_ESTABLISHED);
+	lab_free(lab);
+}
+END_TEST
+
 START_TEST(ocsp)
 {
 	static const enum conn_ocsp asks[] = { CONN_OCSP_REQUEST, CONN_OCSP_BOTH, CONN_OCSP_REPLY, CONN_OCSP_NEVER };
@@ -224,6 +252,7 @@ Suite *auth_asked_suite(void)
 	tcase_add_loop_test(tc, hashes_by_rules, 0, ARRAY_LEN(by_rules));
 	tcase_add_loop_test(tc, hashes_of_all_connections, 0, 2);
 	tcase_add_loop_test(tc, raw_keys, 0, 2);
+	tcase_add_test(tc, odd_requests);
 	tcase_add_loop_test(tc, ocsp, 0, 4);
 	suite_add_tcase(s, tc);
 	return s;

@@ -146,6 +146,28 @@ START_TEST(test_all)
 }
 END_TEST
 
+/* RFC 4945, 3.1.5: who we are is in our certificate, but where its subject is empty. */
+START_TEST(test_subject)
+{
+	static const char *const names[] = { "subjectAltName=critical,DNS:nobody.test", NULL };
+	struct pki_cert *nobody = pki_cert_new(&(struct pki_spec){ .issuer = root, .extensions = names });
+	struct tree *t = begin("c { local { } }");
+	struct conn *c;
+
+	add_item(t, "local", "certs", moon->cert->der);
+	c = good(t);
+	ck_assert_int_eq(c->local_rounds[0].id.type, ID_TYPE_DER_ASN1_DN);
+	ck_assert(bytes_equal(c->local_rounds[0].id.data, moon->cert->subject.data));
+	conn_unref(c);
+	t = begin("c { local { } }");
+	add_item(t, "local", "certs", nobody->cert->der);
+	c = good(t);
+	ck_assert(id_is_any(&c->local_rounds[0].id));
+	conn_unref(c);
+	pki_cert_free(nobody);
+}
+END_TEST
+
 START_TEST(test_rounds)
 {
 	struct conn *c = good(begin("c { local-b { round = 2\n auth = psk\n id = b }\n local-a { round = 1\n id = a }\n"
@@ -305,6 +327,7 @@ Suite *suite_conn_round(void)
 	tcase_add_test(tc, test_defaults);
 	tcase_add_test(tc, test_all);
 	tcase_add_test(tc, test_rounds);
+	tcase_add_test(tc, test_subject);
 	tcase_add_test(tc, test_files);
 	tcase_add_test(tc, test_shared);
 	tcase_add_test(tc, test_bad_data);
