@@ -216,8 +216,11 @@ bool conn_check_needs(struct conn_parse *p, const struct conn_rule *rule, struct
 
 static void rule_store(const struct conn_rule *rule, void *section, uint64_t v)
 {
-	void *field = (char *)section + rule->offset;
+	void *field;
 
+	if (!rule->size) /* it is only checked, and there may be no section */
+		return;
+	field = (char *)section + rule->offset;
 	switch (rule->size) {
 	case 1:
 		*(uint8_t *)field = (uint8_t)v;

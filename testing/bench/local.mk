@@ -17,7 +17,7 @@ bench_ike_SOURCES = \
 	testing/lib/swanctl_text.c \
 	testing/lib/swanctl_text.h
 bench_ike_CFLAGS = $(AM_CFLAGS)
-EXTRA_DIST += testing/bench/bench_esp_beside.py
+EXTRA_DIST += testing/bench/README.md testing/bench/bench_esp_beside.py
 bench_ike_LDADD = libbewick.la $(OPENSSL_LIBS)
 
 EXTRA_PROGRAMS += bench_crypto
