@@ -51,6 +51,22 @@ def test_narrow_path(lab, version):
     sun.wait_no_sas()
 
 
+@pytest.mark.parametrize("version", [4, 6])
+def test_narrower_than_thought(lab, version):
+    """The settings say 1280: what is lost in silence is tried in smaller pieces, and the next exchange begins with those."""
+    moon, sun = lab.pair(*both(version), settings=QUICK)
+    path = lab.net.narrow(PATH)
+    moon.initiate("net-0")
+    sun.wait_children(1)
+    moon.wait_log("no answer: IP datagrams of up to 576 bytes are tried, instead of 1280")
+    assert path.hits() > 0
+    assert moon.ping(version) == 3
+    before = path.hits()
+    moon.initiate("net-1")
+    sun.wait_children(2)
+    assert path.hits() == before
+
+
 def test_smallest_of_each_version(lab):
     """fragment_size 0 is what every network carries (576 bytes); the other side does as the first one does."""
     configs = both()
