@@ -44,6 +44,24 @@ def test_fragments(lab, initiator, version):
     answers.wait_no_sas()
 
 
+@pytest.mark.parametrize("size", [1280, 2000])
+def test_narrower_than_thought(lab, size):
+    """A request that strongSwan has seen a part of is cut anew and smaller (RFC 7383, 2.5.2)."""
+    moon_conf, sun_conf = both(lambda side: make(side, {"moon": "yes", "sun": "yes"}))
+    moon = lab.gateway("moon", moon_conf, {"fragment_size": size, "retransmit_timeout": 0.3, "retransmit_base": 1}, KINDS[0]).start()
+    sun = lab.gateway("sun", sun_conf, {"fragment_size": PATH}, KINDS[1]).start()
+    path = lab.net.narrow(PATH)
+    moon.initiate("net-0")
+    sun.wait_children(1)
+    assert path.hits() > 0
+    moon.wait_log("no answer: IP datagrams of up to 576 bytes are tried")
+    assert moon.ping() == 3
+    before = path.hits()
+    moon.initiate("net-1")
+    sun.wait_children(2)
+    assert path.hits() == before
+
+
 @BOTH_ROLES
 @pytest.mark.parametrize("moon_value,sun_value", [("yes", "accept"), ("accept", "yes"), ("no", "yes"), ("yes", "no")])
 def test_who_cuts(lab, initiator, moon_value, sun_value):
