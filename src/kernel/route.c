@@ -460,17 +460,19 @@ static bool route_may_be_gone(const struct route *route, const struct addr *a, u
 }
 
 /* With an address may go all routes of its device. */
-void routes_forget(void *table, const struct addr *a, bool vip, unsigned ifindex)
+bool routes_forget(void *table, const struct addr *a, bool vip, unsigned ifindex)
 {
 	struct route_table *t = table;
+	bool any = false;
 
 	for (size_t i = 0; i < t->routes.size; i++)
 		for (struct hashnode *n = t->routes.buckets[i]; n; n = n->next) {
 			struct route *route = container_of(n, struct route, node);
 
 			if (route_may_be_gone(route, a, ifindex))
-				route->unsure = true;
+				any = route->unsure = true;
 		}
+	return any;
 }
 
 void routes_init(struct route_table *t)

@@ -66,7 +66,7 @@ EXPORT void routes_refresh(struct route_table *t);
 /* One that was put onto a link just now, before the host's addresses are read again. */
 EXPORT void routes_know_vip(struct route_table *t, const struct addr *a);
 /* The kernel drops routes with an address or device that goes: rtnl_gone_fn, arg is the table. */
-EXPORT void routes_forget(void *table, const struct addr *a, bool vip, unsigned ifindex);
+EXPORT bool routes_forget(void *table, const struct addr *a, bool vip, unsigned ifindex);
 EXPORT void routes_clear(struct route_table *t); /* when no child is left */
 /* Whether one of the host's addresses is in the selectors of that family. */
 EXPORT bool routes_is_local(const struct route_table *t, struct ts_list local_ts);

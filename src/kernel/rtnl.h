@@ -94,9 +94,10 @@ enum rtnl_watch { RTNL_WATCH_ADDRS, RTNL_WATCH_LINKS, RTNL_WATCH_ROUTES }; /* ea
 EXPORT int rtnl_monitor_open(struct rtnl *r, enum rtnl_watch what); /* 0 or errno */
 EXPORT int rtnl_monitor_fd(const struct rtnl *r);
 /* An address went (with its device), or (none) a device. The kernel drops routes that use it. None and 0: changes were lost, anything
- * may be gone. */
-typedef void rtnl_gone_fn(void *arg, const struct addr *a, bool vip, unsigned ifindex);
-/* Reads all that is there. True: something changed. */
+ * may be gone. True: it concerns somebody. */
+typedef bool rtnl_gone_fn(void *arg, const struct addr *a, bool vip, unsigned ifindex);
+/* Reads all that is there. True: something changed; virtual addresses of ours that come do not count, and those that go if they concern
+ * nobody: there may be thousands. */
 EXPORT bool rtnl_monitor_read(struct rtnl *r, uint32_t but, rtnl_gone_fn *gone, void *arg);
 
 #endif

@@ -16,6 +16,7 @@ static bool rtnl_addr_of(const struct nlmsghdr *h, struct addr *ret, bool *ret_v
 	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(h);
 	struct rtnl_attrs t = { { NULL } };
 
+	*ret_vip = false;
 	if (ifa->ifa_family != AF_INET && ifa->ifa_family != AF_INET6)
 		return false;
 	mnl_attr_parse(h, sizeof(*ifa), rtnl_attr_cb, &t);
@@ -86,7 +87,7 @@ static void rtnl_see_link(struct rtnl_change_arg *want, const struct nlmsghdr *h
 
 	want->any = true;
 	if (h->nlmsg_type == RTM_DELLINK || !(ifi->ifi_flags & 1 /* IFF_UP */))
-		want->gone(want->arg, &none, false, (unsigned)ifi->ifi_index);
+		(void)want->gone(want->arg, &none, false, (unsigned)ifi->ifi_index);
 }
 
 static void rtnl_see_route(struct rtnl_change_arg *want, const struct nlmsghdr *h)
@@ -104,17 +105,18 @@ static void rtnl_see_route(struct rtnl_change_arg *want, const struct nlmsghdr *
 static int rtnl_change_cb(const struct nlmsghdr *h, void *arg)
 {
 	struct rtnl_change_arg *want = arg;
+	bool vip = false, gone;
 	struct addr a;
-	bool vip;
 
 	switch (h->nlmsg_type) {
 	case RTM_NEWADDR:
-		want->any = true;
+		(void)rtnl_addr_of(h, &a, &vip);
+		want->any = want->any || !vip;
 		break;
 	case RTM_DELADDR:
-		want->any = true;
-		if (rtnl_addr_of(h, &a, &vip))
-			want->gone(want->arg, &a, vip, ((const struct ifaddrmsg *)mnl_nlmsg_get_payload(h))->ifa_index);
+		gone = rtnl_addr_of(h, &a, &vip) &&
+		       want->gone(want->arg, &a, vip, ((const struct ifaddrmsg *)mnl_nlmsg_get_payload(h))->ifa_index);
+		want->any = want->any || gone || !vip;
 		break;
 	case RTM_NEWLINK:
 	case RTM_DELLINK:
@@ -140,7 +142,7 @@ bool rtnl_monitor_read(struct rtnl *r, uint32_t but, rtnl_gone_fn *gone, void *a
 	while ((n = mnl_socket_recvfrom(r->socket, buffer, RTNL_BUFFER)) != 0) {
 		if (n < 0 && errno == ENOBUFS) {
 			want.any = true;
-			gone(arg, &none, false, 0);
+			(void)gone(arg, &none, false, 0);
 		} else if (n < 0 && errno != EINTR) {
 			break;
 		} else if (n > 0) {

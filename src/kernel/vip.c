@@ -6,10 +6,13 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "proto/ipsec.h"
 #include "util/log.h"
 
+#define AGAIN_MAX 8 /* in a row, with less than this between: */
+#define AGAIN_S 60
 #define RIPEN_MS 1000 /* it takes one or two */
 
 enum vip_state {
@@ -26,6 +29,8 @@ struct vip {
 	enum vip_state state;
 	bool suspect;       /* it may be gone */
 	bool young;         /* IPv6, added, but perhaps not in force */
+	unsigned n_again;   /* so often in a row it was put back, */
+	time_t again_s;     /* the last time then */
 	struct rtnl *rtnl;  /* VIP_OURS: where it is */
 	unsigned ifindex;
 	struct errtext why; /* VIP_WAITS, and was said */
@@ -184,6 +189,18 @@ static void vip_leave_to_host(struct vip_table *t, struct vip *v)
 	LOG(KNL, LOG_LEVEL_DETAIL, "virtual address %s is this host's already", addr_format(&v->addr).s);
 }
 
+/* With someone who always removes it we do not fight for ever. */
+static bool vip_may_come_back(struct vip *v)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	if (now.tv_sec - v->again_s >= AGAIN_S)
+		v->n_again = 0;
+	v->again_s = now.tv_sec;
+	return v->n_again++ < AGAIN_MAX;
+}
+
 static void vip_put(struct vip_table *t, struct vip *v, const struct vip_place *p)
 {
 	bool was = v->state == VIP_OURS, moves = was && v->ifindex != p->ifindex;
@@ -196,6 +213,11 @@ static void vip_put(struct vip_table *t, struct vip *v, const struct vip_place *
 		return;
 	if (e == EEXIST) {
 		vip_leave_to_host(t, v);
+		return;
+	}
+	if (e == 0 && was && !moves && !vip_may_come_back(v)) {
+		errtext_set(&why, "somebody removes it from %s again and again", vip_link_name(p, name));
+		vip_wait(t, v, &why);
 		return;
 	}
 	if (e) {
@@ -211,6 +233,7 @@ static void vip_put(struct vip_table *t, struct vip *v, const struct vip_place *
 	v->ifindex = p->ifindex;
 	v->why.s[0] = 0;
 	v->young = v->addr.family == AF_INET6;
+	t->n_put++;
 	if (t->routes && !v->if_id)
 		routes_know_vip(t->routes, &v->addr);
 	LOG(KNL, was ? LOG_LEVEL_CONTROL : LOG_LEVEL_DETAIL, "virtual address %s is on %s%s", addr_format(&v->addr).s,
@@ -341,16 +364,17 @@ static void vip_gone_with(struct hashnode *node, void *arg)
 		vip_suspect(g->t, v);
 }
 
-static void vip_gone(void *table, const struct addr *a, bool vip, unsigned ifindex)
+static bool vip_gone(void *table, const struct addr *a, bool vip, unsigned ifindex)
 {
 	struct vip_gone g = { table, a, ifindex };
 
 	if (!vip)
 		hashtab_walk(&g.t->all, vip_gone_with, &g);
 	if (!a->family)
-		return;
+		return true;
 	for (struct vip *v = vip_first(g.t, a); v; v = vip_after(v))
 		vip_suspect(g.t, v);
+	return g.t->n_suspect > 0;
 }
 
 static void vip_look(struct hashnode *node, void *table)
@@ -367,8 +391,13 @@ static void vip_look(struct hashnode *node, void *table)
 
 void vip_table_follow(struct vip_table *t)
 {
+	unsigned before = t->n_put;
+
 	if (rtnl_monitor_read(&t->monitor, 0, vip_gone, t) && (t->n_waiting || t->n_suspect))
 		hashtab_walk(&t->all, vip_look, t);
+	/* meanwhile routes may have done without it */
+	if (t->routes && t->n_put != before)
+		routes_refresh(t->routes);
 }
 
 int vip_table_fd(const struct vip_table *t)

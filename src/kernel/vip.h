@@ -30,6 +30,7 @@ struct vip_table {
 	uint32_t metric;
 	struct hashtab all;
 	unsigned n_waiting, n_suspect;
+	unsigned n_put; /* so often one came onto an interface */
 };
 
 /* Also removes what a dead predecessor on that port left. vip_table_close in any case. */

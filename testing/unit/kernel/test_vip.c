@@ -228,6 +228,31 @@ START_TEST(test_stays_there)
 }
 END_TEST
 
+/* With someone who removes it whenever it is there we do not fight for ever; the next change of the network is another chance. */
+START_TEST(test_fight)
+{
+	unsigned n = 0;
+
+	if (!can)
+		return;
+	open_table();
+	add("10.3.0.1");
+	for (; n < 100 && on("e0", "10.3.0.1/32"); n++) {
+		sh("ip addr del 10.3.0.1/32 dev e0");
+		vip_table_follow(&t);
+	}
+	ck_assert_uint_ge(n, 8);
+	ck_assert_uint_lt(n, 100);
+	vip_table_follow(&t);
+	vip_table_follow(&t);
+	ck_assert(nowhere("10.3.0.1"));
+	sh("ip link set e1 down");
+	vip_table_follow(&t);
+	ck_assert(on("e0", "10.3.0.1/32"));
+	vip_table_close(&t);
+}
+END_TEST
+
 /* An interface that is named, and comes late, goes and comes again. */
 START_TEST(test_named)
 {
@@ -337,6 +362,14 @@ START_TEST(test_routes)
 	ck_assert(routes_add(&routes, &e, &err));
 	ck_assert_uint_eq(lines("ip route show table 220", "10.6.0.0/16", "src 10.3.0.1"), 1);
 	routes_remove(&routes, &e);
+	/* it goes, and comes back: the routes had to do without */
+	sh("ip addr del 10.3.0.1/32 dev e0 && ip addr del fd03::1/128 dev e0");
+	routes_refresh(&routes);
+	ck_assert_uint_eq(lines("ip route show table 220", "10.1.0.0/16", "src 10.3.0.1"), 0);
+	vip_table_follow(&t);
+	ck_assert_uint_eq(lines("ip route show table 220", "10.1.0.0/16", "src 10.3.0.1"), 1);
+	ck_assert_uint_eq(lines("ip -6 route show table 220", "fd01::/16", "src fd03::1") +
+			  lines("ip -6 route show table 220", "fd00::/16", "src fd03::1"), 1);
 	/* of another child's virtual address and one of the host's own, the latter */
 	sh("ip addr add 10.7.0.1/24 dev e1");
 	routes_refresh(&routes);
@@ -385,6 +418,7 @@ TCase *tcase_vip(void)
 	tcase_add_test(tc, test_hosts_own);
 	tcase_add_test(tc, test_leftovers);
 	tcase_add_test(tc, test_stays_there);
+	tcase_add_test(tc, test_fight);
 	tcase_add_test(tc, test_named);
 	tcase_add_test(tc, test_tunnels);
 	tcase_add_test(tc, test_routes);
