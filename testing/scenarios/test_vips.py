@@ -144,6 +144,17 @@ def test_rekeyed_and_reauthenticated(lab):
     tcp_transfer(moon.ns, "10.3.0.1", sun.ns, inner("sun"), 1 << 20, 30)
 
 
+def test_trap(lab):
+    """The first packet comes from the outer address, as there is no other yet; what follows has the virtual one."""
+    moon, sun = pair(lab, client_conf({"start_action": "trap"}))
+    to = inner("sun")
+    wait_until(lambda: ping(moon.ns, to, count=1, limit=0.5), 15, lambda: "traffic:\n%s" % moon.tail())
+    assert moon.sa()["local-vips"] == ["10.3.0.1"]
+    assert ping(moon.ns, to) == 3
+    assert moon.child("rw")["local-ts"] == ["10.3.0.1/32"] and len(sun.children()) == 1
+    assert int(sun.child("rw")["packets-in"]) >= 3
+
+
 def test_client_crashes(lab):
     """Killed and started again it gets the address that the gateway still has for it."""
     moon, sun = pair(lab)
