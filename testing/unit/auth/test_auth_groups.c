@@ -159,6 +159,31 @@ START_TEST(test_connections)
 }
 END_TEST
 
+/* The first asks for no group; what came is kept for the next. */
+START_TEST(test_only_the_next_asks)
+{
+	static struct conn second;
+	struct conn_round second_round = lab.remote;
+	struct pki_cert *other_ca = pki_ca(NULL, "CN=other");
+	struct cert *cas[] = { other_ca->cert };
+	struct acert *ac = made(NULL);
+	struct auth_request *r = asked_with(ac);
+
+	lab.conn.name = "first";
+	lab.remote.n_groups = 0;
+	lab.remote.cacerts = cas;
+	lab.remote.n_cacerts = 1;
+	second = (struct conn){ .name = "second", .n_remote_rounds = 1, .remote_rounds = &second_round, .refs = 1 };
+	r->others[r->n_others++] = (struct auth_other){ conn_ref(&second), &second_round };
+	auth_lab_do(&lab, r);
+	ck_assert_msg(r->ok, "%s", r->why.s);
+	ck_assert_str_eq(r->conn->name, "second");
+	auth_lab_free(r);
+	acert_unref(ac);
+	pki_cert_free(other_ca);
+}
+END_TEST
+
 /* ---- revocation ---- */
 
 static struct buf crl_of(const struct pki_cert *issuer, const struct acert *revoked)
@@ -305,6 +330,34 @@ START_TEST(test_later_crl)
 }
 END_TEST
 
+/* What one connection refused because of revocation another one may take. */
+START_TEST(test_connection_by_revocation)
+{
+	static const char *const none[] = { NULL };
+	static struct conn second;
+	struct conn_round second_round = lab.remote;
+	struct acert *ac = made(none);
+	struct buf of_root = crl_of(lab.root, NULL);
+	struct auth_request *r;
+	struct errtext err;
+
+	ck_assert(creds_set_add_crl(lab.creds, crl_parse(buf_bytes(&of_root), &err)));
+	r = asked_with(ac);
+	lab.conn.name = "first";
+	lab.remote.revocation = REVOCATION_STRICT;
+	second = (struct conn){ .name = "second", .n_remote_rounds = 1, .remote_rounds = &second_round, .refs = 1 };
+	r->others[r->n_others++] = (struct auth_other){ conn_ref(&second), &second_round };
+	auth_lab_do(&lab, r);
+	ck_assert_msg(r->ok, "%s", r->why.s);
+	ck_assert_str_eq(r->conn->name, "second");
+	ck_assert_msg(strstr(r->notice, "connection 'first': no attribute certificate that puts the peer into a group is known not to be revoked"),
+		      "%s", r->notice);
+	auth_lab_free(r);
+	acert_unref(ac);
+	buf_free(&of_root);
+}
+END_TEST
+
 /* ---- ours ---- */
 
 /* Those of the certificate that we send, as long as they are valid. */
@@ -389,6 +442,8 @@ Suite *suite_auth_groups(void)
 	tcase_add_test(t, test_too_many);
 	tcase_add_test(t, test_after_signature);
 	tcase_add_test(t, test_connections);
+	tcase_add_test(t, test_only_the_next_asks);
+	tcase_add_test(t, test_connection_by_revocation);
 	tcase_add_test(t, test_strict);
 	tcase_add_test(t, test_not_known);
 	tcase_add_test(t, test_revoked);
