@@ -29,6 +29,17 @@ static void open_with(unsigned threads)
 	peer_open(&other, &lab);
 }
 
+/* As the daemon does: nobody asks any more, nothing is answered any more, then boxes go. */
+static void close_all(void)
+{
+	control_quiesce(lab.control);
+	(void)helper_pool_close(helpers);
+	peer_close(&other);
+	peer_close(&p);
+	lab_close(&lab);
+	helper_pool_free(helpers);
+}
+
 static void setup(void)
 {
 	void *handle = dlopen(MOCK, RTLD_NOW | RTLD_LOCAL);
@@ -53,10 +64,7 @@ static void setup(void)
 static void teardown(void)
 {
 	atomic_store(&mock->hang, false);
-	peer_close(&other);
-	peer_close(&p);
-	lab_close(&lab);
-	helper_pool_free(helpers);
+	close_all();
 	tokens_close();
 	ck_assert_int_eq(atomic_load(&mock->sessions), 0);
 	unlink(cert_file);
@@ -154,10 +162,7 @@ START_TEST(nobody_waits_for_ever)
 {
 	struct bytes id;
 
-	peer_close(&other);
-	peer_close(&p);
-	lab_close(&lab);
-	helper_pool_free(helpers);
+	close_all();
 	lab_token_ms = 300;
 	open_with(1);
 	atomic_store(&mock->hang, true);
