@@ -6,6 +6,7 @@
 
 #include "child.h"
 #include "hold.h"
+#include "tun_io.h"
 
 /*
  * Packets are carried by pairs of threads, one pair per lane: a lane has a queue of the TUN device and sockets of its own. The
@@ -31,7 +32,7 @@ struct lane {
 #define LANES_MAX 32
 
 struct dataplane {
-	bool vnet;             /* the TUN device has IFF_VNET_HDR (offload.h) */
+	enum tun_vnet vnet;
 	int stop_fd; /* readable when the threads are to end */
 	kernel_event_fn *event;
 	void *event_arg;

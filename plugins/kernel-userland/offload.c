@@ -151,33 +151,56 @@ size_t offload_segment(const struct virtio_net_hdr *h, struct bytes piece, size_
 
 /* ---- inbound ---- */
 
-/* Headers of a plain TCP packet, with a payload and a good checksum; 0 if it is anything else. */
-static size_t run_head_len(const uint8_t *p, size_t n, size_t *ret_ip_len)
+/* Of the IP header, if there is nothing in it but TCP or UDP; else 0. */
+static size_t run_ip_len(const uint8_t *p, size_t n, uint8_t *ret_protocol)
 {
-	size_t ip = 20, head;
 	bool v4 = n >= 20 && p[0] >> 4 == 4;
 
-	if (v4) {
-		/* no options, not a fragment */
-		if (p[0] != 0x45 || p[9] != IPPROTO_TCP || get16(p + 6) & 0x3fff)
-			return 0;
-	} else {
-		ip = IPV6_HEADER_LEN;
-		if (n < ip || p[0] >> 4 != 6 || p[6] != IPPROTO_TCP)
-			return 0;
-	}
-	if (n < ip + TCP_HEADER_LEN)
+	/* no options, not a fragment */
+	if (v4 && (p[0] != 0x45 || get16(p + 6) & 0x3fff))
 		return 0;
-	head = ip + 4 * (size_t)(p[ip + 12] >> 4);
-	if (head < ip + TCP_HEADER_LEN || head >= n || (p[ip + 13] & ~(TCP_ACK | TCP_PSH)) || !(p[ip + 13] & TCP_ACK))
+	if (!v4 && (n < IPV6_HEADER_LEN || p[0] >> 4 != 6))
 		return 0;
-	if (checksum_fold(checksum_add(pseudo_header(p, v4, IPPROTO_TCP, n - ip), p + ip, n - ip)) != 0xffff)
+	*ret_protocol = v4 ? p[9] : p[6];
+	return v4 ? 20 : IPV6_HEADER_LEN;
+}
+
+/* A plain TCP packet's header, 0 if it is more than that. */
+static size_t run_tcp_len(const uint8_t *t, size_t n)
+{
+	size_t head = n < TCP_HEADER_LEN ? 0 : 4 * (size_t)(t[12] >> 4);
+
+	if (head < TCP_HEADER_LEN || (t[13] & ~(TCP_ACK | TCP_PSH)) || !(t[13] & TCP_ACK))
 		return 0;
-	*ret_ip_len = ip;
 	return head;
 }
 
-void offload_run_begin(struct offload_run *r, uint8_t *packet, size_t n)
+/* UDP with a checksum. */
+static size_t run_udp_len(const uint8_t *u, size_t n)
+{
+	return n >= UDP_HEADER_LEN && get16(u + 4) == n && get16(u + 6) ? UDP_HEADER_LEN : 0;
+}
+
+/* Headers of a plain packet, with a payload and a good checksum; 0 if it is anything else. */
+static size_t run_head_len(const uint8_t *p, size_t n, size_t *ret_ip_len, bool *ret_udp)
+{
+	uint8_t protocol = 0;
+	size_t ip = run_ip_len(p, n, &protocol), head = 0;
+
+	if (ip && protocol == IPPROTO_TCP)
+		head = run_tcp_len(p + ip, n - ip);
+	else if (ip && protocol == IPPROTO_UDP)
+		head = run_udp_len(p + ip, n - ip);
+	if (!head || ip + head >= n)
+		return 0;
+	if (checksum_fold(checksum_add(pseudo_header(p, ip == 20, protocol, n - ip), p + ip, n - ip)) != 0xffff)
+		return 0;
+	*ret_ip_len = ip;
+	*ret_udp = protocol == IPPROTO_UDP;
+	return ip + head;
+}
+
+void offload_run_begin(struct offload_run *r, uint8_t *packet, size_t n, bool udp)
 {
 	r->h = (struct virtio_net_hdr){ 0 };
 	r->iov[0] = (struct iovec){ &r->h, sizeof(r->h) };
@@ -185,12 +208,13 @@ void offload_run_begin(struct offload_run *r, uint8_t *packet, size_t n)
 	r->n_iov = 2;
 	r->head = packet;
 	r->total = n;
-	r->head_len = run_head_len(packet, n, &r->ip_len);
-	r->open = r->head_len && !(packet[r->ip_len + 13] & TCP_PSH);
+	r->udp = false;
+	r->head_len = run_head_len(packet, n, &r->ip_len, &r->udp);
+	r->open = r->head_len && (r->udp ? udp : !(packet[r->ip_len + 13] & TCP_PSH));
 	if (!r->open)
 		return;
 	r->payload = n - r->head_len;
-	r->next_seq = get32(packet + r->ip_len + 4) + (uint32_t)r->payload;
+	r->next_seq = r->udp ? 0 : get32(packet + r->ip_len + 4) + (uint32_t)r->payload;
 	r->next_id = (uint16_t)(get16(packet + 4) + 1);
 }
 
@@ -209,31 +233,32 @@ static bool run_same_head(const struct offload_run *r, const uint8_t *p)
 	} else if (memcmp(a, p, 4) != 0 || memcmp(a + 6, p + 6, 34) != 0) {
 		return false;
 	}
-	/* ports; acknowledgement and length; window; urgent pointer and options */
-	return memcmp(ta, tp, 4) == 0 && memcmp(ta + 8, tp + 8, 5) == 0 && memcmp(ta + 14, tp + 14, 2) == 0 &&
+	/* ports; of TCP the place, acknowledgement and length; window; urgent pointer and options */
+	if (memcmp(ta, tp, 4) != 0 || r->udp)
+		return r->udp && memcmp(ta, tp, 4) == 0;
+	return get32(tp + 4) == r->next_seq && memcmp(ta + 8, tp + 8, 5) == 0 && memcmp(ta + 14, tp + 14, 2) == 0 &&
 	       memcmp(ta + 18, tp + 18, r->head_len - r->ip_len - 18) == 0;
 }
 
 bool offload_run_add(struct offload_run *r, uint8_t *packet, size_t n)
 {
-	size_t ip_len, head_len, payload;
+	size_t ip_len, payload;
+	bool udp;
 
 	if (!r->open || r->n_iov > OFFLOAD_IOV_MAX || n <= r->head_len || packet[0] >> 4 != r->head[0] >> 4)
 		return false;
 	payload = n - r->head_len;
-	if (payload > r->payload || r->total + payload > OFFLOAD_PACKET_MAX ||
-	    get32(packet + r->ip_len + 4) != r->next_seq || !run_same_head(r, packet))
+	if (payload > r->payload || r->total + payload > OFFLOAD_PACKET_MAX || !run_same_head(r, packet) ||
+	    run_head_len(packet, n, &ip_len, &udp) != r->head_len || udp != r->udp)
 		return false;
-	head_len = run_head_len(packet, n, &ip_len);
-	if (head_len != r->head_len)
-		return false;
-	r->iov[r->n_iov++] = (struct iovec){ packet + head_len, payload };
+	r->iov[r->n_iov++] = (struct iovec){ packet + r->head_len, payload };
 	r->total += payload;
 	r->next_seq += (uint32_t)payload;
 	r->next_id++;
 	/* a short one, or one that wants to be read now, is the last */
-	r->open = payload == r->payload && !(packet[ip_len + 13] & TCP_PSH);
-	r->head[r->ip_len + 13] |= packet[ip_len + 13] & TCP_PSH;
+	r->open = payload == r->payload && (udp || !(packet[ip_len + 13] & TCP_PSH));
+	if (!udp)
+		r->head[r->ip_len + 13] |= packet[ip_len + 13] & TCP_PSH;
 	return true;
 }
 
@@ -244,14 +269,16 @@ void offload_run_end(struct offload_run *r)
 	if (r->n_iov <= 2)
 		return;
 	ip_finish(r->head, v4, r->ip_len, r->total);
-	checksum_put(r->head + r->ip_len + 16,
-		     checksum_fold(pseudo_header(r->head, v4, IPPROTO_TCP, r->total - r->ip_len)));
+	if (r->udp)
+		put16(r->head + r->ip_len + 4, (unsigned)(r->total - r->ip_len));
+	checksum_put(r->head + r->ip_len + (r->udp ? 6 : 16),
+		     checksum_fold(pseudo_header(r->head, v4, r->udp ? IPPROTO_UDP : IPPROTO_TCP, r->total - r->ip_len)));
 	r->h = (struct virtio_net_hdr){
 		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-		.gso_type = v4 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6,
+		.gso_type = r->udp ? VIRTIO_NET_HDR_GSO_UDP_L4 : v4 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6,
 		.hdr_len = (uint16_t)r->head_len,
 		.gso_size = (uint16_t)r->payload,
 		.csum_start = (uint16_t)r->ip_len,
-		.csum_offset = 16,
+		.csum_offset = r->udp ? 6 : 16,
 	};
 }

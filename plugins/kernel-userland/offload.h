@@ -9,7 +9,7 @@
 
 /*
  * What a TUN device with IFF_VNET_HDR leaves to us, and takes from us, so that one system call carries many packets: outbound
- * TCP and UDP in pieces as large as 64 KiB without checksums; inbound runs of TCP segments as one. Pure functions over
+ * TCP and UDP in pieces as large as 64 KiB without checksums; inbound runs of TCP segments, or of datagrams of one size, as one. Pure functions over
  * bytes. The device's header comes from the kernel, the packets from anybody.
  */
 
@@ -38,11 +38,12 @@ struct offload_run {
 	size_t ip_len, head_len, total, payload;
 	uint32_t next_seq;
 	uint16_t next_id;
+	bool udp;
 	bool open; /* another may follow */
 };
 
-/* Begins with a packet (whole, n bytes, which may be changed until the run was written). */
-void offload_run_begin(struct offload_run *r, uint8_t *packet, size_t n);
+/* Begins with a packet (whole, n bytes, which may be changed until the run was written). udp: the device takes runs of datagrams. */
+void offload_run_begin(struct offload_run *r, uint8_t *packet, size_t n, bool udp);
 /* Whether a packet is the next of the run: then it is in it. */
 bool offload_run_add(struct offload_run *r, uint8_t *packet, size_t n);
 /* Before it is written: the headers stand for all of it. */

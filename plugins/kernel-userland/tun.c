@@ -53,11 +53,12 @@ static void tun_attach_error(const char *name, int e, struct errtext *err)
 	errtext_set(err, "cannot make the TUN device %s: %s%s", name, strerror(e), hint);
 }
 
-bool tun_offload(int fd)
+bool tun_offload(int fd, bool *ret_udp)
 {
 	unsigned tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
 
-	return ioctl(fd, TUNSETOFFLOAD, tcp | TUN_F_USO4 | TUN_F_USO6) == 0 || ioctl(fd, TUNSETOFFLOAD, tcp) == 0;
+	*ret_udp = ioctl(fd, TUNSETOFFLOAD, tcp | TUN_F_USO4 | TUN_F_USO6) == 0;
+	return *ret_udp || ioctl(fd, TUNSETOFFLOAD, tcp) == 0;
 }
 
 int tun_open(const char *name, bool several, char ret_name[IFNAMSIZ], struct errtext *err)

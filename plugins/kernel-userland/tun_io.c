@@ -70,7 +70,7 @@ bool tun_reader_put(struct tun_reader *r, struct bytes packet)
 	return true;
 }
 
-size_t tun_read(struct tun_reader *r, int fd, bool vnet, struct drop_counters *drops)
+size_t tun_read(struct tun_reader *r, int fd, enum tun_vnet vnet, struct drop_counters *drops)
 {
 	size_t reads = 0, bytes = 0;
 
@@ -104,7 +104,7 @@ static void tun_writev(int fd, const struct iovec *iov, size_t n, size_t packets
 		drop_count(drops, DROP_TUN_WRITE);
 }
 
-void tun_write(int fd, bool vnet, const struct bytes *packets, size_t n, struct drop_counters *drops)
+void tun_write(int fd, enum tun_vnet vnet, const struct bytes *packets, size_t n, struct drop_counters *drops)
 {
 	struct offload_run run;
 
@@ -114,7 +114,7 @@ void tun_write(int fd, bool vnet, const struct bytes *packets, size_t n, struct 
 		tun_writev(fd, &iov, 1, 1, drops);
 	}
 	for (size_t i = 0; vnet && i < n;) {
-		offload_run_begin(&run, (uint8_t *)packets[i].p, packets[i].n);
+		offload_run_begin(&run, (uint8_t *)packets[i].p, packets[i].n, vnet == TUN_VNET_UDP);
 		for (i++; i < n && offload_run_add(&run, (uint8_t *)packets[i].p, packets[i].n); i++)
 			;
 		offload_run_end(&run);

@@ -7,9 +7,11 @@
 #include "offload.h"
 
 /*
- * Packets from and to the TUN device. With `vnet` (IFF_VNET_HDR) each read may give many packets in one piece, and a run of
- * inbound TCP segments is written as one.
+ * Packets from and to the TUN device. With IFF_VNET_HDR each read may give many packets in one piece, and a run of
+ * inbound TCP segments, or of datagrams where the kernel knows that, is written as one.
  */
+enum tun_vnet { TUN_VNET_NONE, TUN_VNET_TCP, TUN_VNET_UDP };
+
 #define TUN_BATCH 64                    /* reads at a time */
 /* No more reads when there are so many packets, or bytes: they stay in the cache. */
 #define TUN_PACKETS_ENOUGH 256
@@ -35,11 +37,11 @@ struct tun_reader {
 void tun_reader_init(struct tun_reader *r);
 void tun_reader_clear(struct tun_reader *r);
 /* Reads what is there, up to a batch: r->packets are valid until the next call. How many reads; 0: nothing is there. */
-size_t tun_read(struct tun_reader *r, int fd, bool vnet, struct drop_counters *drops);
+size_t tun_read(struct tun_reader *r, int fd, enum tun_vnet vnet, struct drop_counters *drops);
 /* Packets that were read before, one by one, in place of reading. False: it is full. */
 void tun_reader_reset(struct tun_reader *r);
 bool tun_reader_put(struct tun_reader *r, struct bytes packet);
 /* Writes packets in their order; those that cannot be written are counted. Their bytes may be changed. */
-void tun_write(int fd, bool vnet, const struct bytes *packets, size_t n, struct drop_counters *drops);
+void tun_write(int fd, enum tun_vnet vnet, const struct bytes *packets, size_t n, struct drop_counters *drops);
 
 #endif

@@ -79,6 +79,7 @@ static bool userland_prepare_sockets(struct kernel *k, const struct kernel_env *
 static bool userland_open_queues(struct kernel *k, const char *name, struct errtext *err)
 {
 	struct lane *lanes = k->dp.lanes;
+	bool udp = false;
 
 	for (unsigned i = 0; i < k->dp.n_lanes; i++) {
 		lanes[i].tun_fd = i == 0 ? tun_open(name, k->dp.n_lanes > 1, k->device, err) : tun_open_queue(k->device, err);
@@ -86,9 +87,9 @@ static bool userland_open_queues(struct kernel *k, const char *name, struct errt
 			return false;
 	}
 	lanes[k->dp.n_lanes].tun_fd = lanes[0].tun_fd;
-	k->dp.vnet = true;
-	if (!tun_offload(lanes[0].tun_fd))
+	if (!tun_offload(lanes[0].tun_fd, &udp))
 		LOG(KNL, LOG_LEVEL_CONTROL, "no segmentation offload on %s: %s", k->device, strerror(errno));
+	k->dp.vnet = udp ? TUN_VNET_UDP : TUN_VNET_TCP;
 	return true;
 }
 

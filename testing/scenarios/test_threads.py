@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """kernel-userland with several threads: flows of one tunnel by several queues of the device."""
 import glob
+import os
 import re
 import select
 import socket
@@ -9,6 +10,7 @@ import struct
 from lab.net import inner
 from lab.run import socket_in
 
+UDP_SEGMENT = 103
 FLOWS, ROUNDS, BURST = 24, 20, 2  # a burst of all fits into a receiver's buffer
 
 
@@ -57,3 +59,25 @@ def test_flows_keep_their_order(lab):
     assert all(after[name] > before[name] for name in before), (before, after)
     moon.tcp()
     sun.tcp()
+
+
+def test_datagrams_in_runs(lab):
+    """Datagrams of one flow, one behind the other: the device may take them as one, and gives them as they were."""
+    moon, sun = lab.pair(settings={"kernel": "userland"})
+    moon.initiate("net-net")
+    sun.wait_children(1)
+    with socket_in(sun.ns, socket.AF_INET, socket.SOCK_DGRAM) as receiver, \
+            socket_in(moon.ns, socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        receiver.bind((inner("sun"), 0))
+        sender.bind((inner("moon"), 0))
+        sender.connect(receiver.getsockname())
+        for size in (1, 100, 700, 1300):
+            # a piece (UDP_SEGMENT) with a short end, and datagrams one by one
+            data = os.urandom(20 * size + size // 2)
+            sent = [data[at:at + size] for at in range(0, len(data), size)]
+            sender.sendmsg([data], [(socket.IPPROTO_UDP, UDP_SEGMENT, struct.pack("=H", size))])
+            for one in sent:
+                sender.send(one)
+            for i, want in enumerate(sent + sent):
+                assert select.select([receiver], [], [], 60)[0], "datagram %d of %d bytes is lost" % (i, size)
+                assert receiver.recv(4000) == want

@@ -43,7 +43,7 @@ static void side_open(struct side *s)
 	s->port = a.port;
 	s->tun = pair[0];
 	s->dp.stop_fd = eventfd(0, EFD_NONBLOCK);
-	s->dp.vnet = true;
+	s->dp.vnet = TUN_VNET_TCP;
 	dataplane_init(&s->dp, 1);
 	s->dp.lanes[0].tun_fd = pair[1];
 	s->dp.lanes[0].fd4 = s->fd;
