@@ -144,6 +144,20 @@ START_TEST(no_way_around)
 }
 END_TEST
 
+/* Nor is it when there are others that name the peer as exactly. */
+START_TEST(no_way_around_two)
+{
+	static const char *const names[] = { "net", "more", "any", NULL };
+	struct world w = world_new("connections {" CONN("net", "b.test", "a.test") CONN("more", "b.test", "a.test")
+				   CONN("any", "b.test", "%any") "}\n" CONF_SECRET, names);
+
+	demands(&w.lab->b, "net", 0, "ike:rsa");
+	demands(&w.lab->b, "more", 0, "ike:ed25519");
+	ck_assert_uint_eq(expect_conn(&w, NULL), 1);
+	world_free(&w);
+}
+END_TEST
+
 /* What the peer brings is its choice: by a secret, or with fewer rounds, it does not come around what is asked of it by name. */
 START_TEST(less_proof)
 {
@@ -215,6 +229,7 @@ Suite *auth_others_suite(void)
 	tcase_add_checked_fixture(tc, keys_setup, keys_teardown);
 	tcase_add_loop_test(tc, next_one, 0, 3);
 	tcase_add_loop_test(tc, no_way_around, 0, 3);
+	tcase_add_test(tc, no_way_around_two);
 	tcase_add_loop_test(tc, less_proof, 0, 4);
 	tcase_add_loop_test(tc, our_identity, 0, 2);
 	tcase_add_loop_test(tc, second_round, 0, 4);
