@@ -44,7 +44,9 @@ static void try_ocsp(struct bytes data)
 			require(a.status == CERT_STATUS_GOOD || a.status == CERT_STATUS_REVOKED);
 			require(a.valid_until >= NOW);
 			require(ocsp_response_check(&check, response, &again, &err) && again.status == a.status);
+			require(ocsp_response_names(response, cert, issuer));
 		} else {
+			(void)ocsp_response_names(response, cert, issuer);
 			require(err.s[0] != 0);
 		}
 	}
