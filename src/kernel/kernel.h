@@ -193,7 +193,7 @@ struct kernel_ops {
 	size_t (*stream_input)(struct kernel *k, const struct addr *local, const struct addr *remote,
 			       const struct kernel_packet *list, size_t n);
 	/* A virtual address is put onto an interface, before the children that use it are installed, and taken from it after they are
-	 * removed; as often added as removed. False: it cannot be, err says why. What only shows later is logged, and children whose
+	 * removed; as often added as removed, by address and if_id. False: it cannot be, err says why. What only shows later is logged, and children whose
 	 * routes need the address then fail. Never pend. NULL: the backend cannot. */
 	bool (*vip_add)(struct kernel *k, const struct kernel_vip *vip, struct errtext *err);
 	void (*vip_remove)(struct kernel *k, const struct kernel_vip *vip);
