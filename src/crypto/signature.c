@@ -287,7 +287,7 @@ static size_t list_schemes(const struct public_key *k, unsigned hashes, bool pss
 		return list_kind(k, hashes, SIG_ECDSA, ret);
 	pss |= k->pss_only;
 	n = list_kind(k, hashes, pss ? SIG_RSA_PSS : SIG_RSA_PKCS1, ret);
-	return k->pss_only ? n : n + list_kind(k, hashes, pss ? SIG_RSA_PKCS1 : SIG_RSA_PSS, ret + n);
+	return k->pss_only || n == 0 ? n : n + list_kind(k, hashes, pss ? SIG_RSA_PKCS1 : SIG_RSA_PSS, ret + n);
 }
 
 unsigned auth_method_of_curve(int nid, unsigned *ret_hash)

@@ -47,7 +47,7 @@ EXPORT MUST_CHECK struct result auth_signature_parse(unsigned method, struct byt
  * nothing: any but SHA-1, and that only where method 1 has nothing else), pss: RSA keys use PSS. ret_method is the AUTH method. False: there is none. */
 EXPORT bool sig_scheme_choose(const struct public_key *k, unsigned peer_hashes, unsigned allowed_hashes, bool pss,
 			      struct sig_scheme *ret_scheme, unsigned *ret_method);
-/* All of them by the same arguments, the best first; for RSA keys those of the other padding follow. */
+/* All of them by the same arguments, the best first; for RSA keys those of the other padding follow, if there is one of the wanted. */
 #define SIG_SCHEMES_MAX 8
 EXPORT size_t sig_scheme_list(const struct public_key *k, unsigned peer_hashes, unsigned allowed_hashes, bool pss,
 			      struct sig_scheme ret[SIG_SCHEMES_MAX], unsigned *ret_method);
