@@ -163,18 +163,9 @@ static bool authority_load(struct command *cmd, const struct tree *section, stru
 
 void cmd_load_authority(struct command *cmd)
 {
-	struct tree *root = conf_message_parse(command_request(cmd));
 	struct errtext err;
-	bool ok = true;
 
-	if (!root) {
-		command_fail(cmd, "parsing request failed");
-		return;
-	}
-	for (const struct tree *it = root->first; it && ok; it = it->next)
-		ok = it->kind != TREE_SECTION || authority_load(cmd, it, &err);
-	tree_free(root);
-	if (ok) {
+	if (command_each_section(cmd, authority_load, &err)) {
 		command_ok(cmd);
 		return;
 	}

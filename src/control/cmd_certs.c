@@ -13,6 +13,12 @@ static struct creds_set *certs_set(struct command *cmd)
 	return config_store_creds(cmd->control->store);
 }
 
+static void load_failed(struct command *cmd, const char *type, const struct errtext *why)
+{
+	LOG(CFG, 1, "parsing %s certificate failed: %s", type, why->s);
+	command_fail(cmd, "parsing %s certificate failed: %s", type, why->s);
+}
+
 static bool cert_is_out_of_time(const struct cert *cert, struct text *ret)
 {
 	time_t now = time(NULL), when = now > cert->not_after ? cert->not_after : cert->not_before;
@@ -35,8 +41,7 @@ static void load_x509(struct command *cmd, struct bytes data, enum cert_flag fla
 	bool lacks;
 
 	if (!cert) {
-		LOG(CFG, 1, "parsing X509 certificate failed: %s", why.s);
-		command_fail(cmd, "parsing X509 certificate failed: %s", why.s);
+		load_failed(cmd, "X509", &why);
 		return;
 	}
 	if (flag == CERT_FLAG_CA && !cert->ca) {
@@ -63,8 +68,7 @@ static void load_pubkey(struct command *cmd, struct bytes data)
 	struct public_key *key = public_key_parse(data, KEY_ANY, &why);
 
 	if (!key) {
-		LOG(CFG, 1, "parsing PUBKEY certificate failed: %s", why.s);
-		command_fail(cmd, "parsing PUBKEY certificate failed: %s", why.s);
+		load_failed(cmd, "PUBKEY", &why);
 		return;
 	}
 	LOG(CFG, 1, "loaded raw public key: %s, %u bits", key_type_name(key->type), key->bits);
@@ -79,8 +83,7 @@ static void load_crl(struct command *cmd, struct bytes data)
 	struct crl *crl = crl_parse(data, &why);
 
 	if (!crl) {
-		LOG(CFG, 1, "parsing X509_CRL certificate failed: %s", why.s);
-		command_fail(cmd, "parsing X509_CRL certificate failed: %s", why.s);
+		load_failed(cmd, "X509_CRL", &why);
 		return;
 	}
 	crl_ref(crl);
@@ -102,8 +105,7 @@ static void load_acert(struct command *cmd, struct bytes data)
 	struct acert *ac = acert_parse(data, &why);
 
 	if (!ac) {
-		LOG(CFG, 1, "parsing X509_AC certificate failed: %s", why.s);
-		command_fail(cmd, "parsing X509_AC certificate failed: %s", why.s);
+		load_failed(cmd, "X509_AC", &why);
 		return;
 	}
 	LOG(CFG, 1, "loaded attribute certificate %s", acert_text(ac).s);

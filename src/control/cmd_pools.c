@@ -6,8 +6,9 @@
 
 /* load-pool, unload-pool, get-pools: virtual addresses for clients, and who has them. */
 
-static bool pool_load(struct control *c, const struct tree *section, struct errtext *err)
+static bool pool_load(struct command *cmd, const struct tree *section, struct errtext *err)
 {
+	struct control *c = cmd->control;
 	struct pool *pool = pool_parse(section, err);
 
 	if (!pool)
@@ -25,18 +26,9 @@ static bool pool_load(struct control *c, const struct tree *section, struct errt
 
 void cmd_load_pool(struct command *cmd)
 {
-	struct tree *root = conf_message_parse(command_request(cmd));
 	struct errtext err;
-	bool ok = true;
 
-	if (!root) {
-		command_fail(cmd, "parsing request failed");
-		return;
-	}
-	for (const struct tree *it = root->first; it && ok; it = it->next)
-		ok = it->kind != TREE_SECTION || pool_load(cmd->control, it, &err);
-	tree_free(root);
-	if (ok) {
+	if (command_each_section(cmd, pool_load, &err)) {
 		command_ok(cmd);
 		return;
 	}

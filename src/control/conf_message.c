@@ -51,3 +51,17 @@ struct tree *conf_message_parse(struct bytes message)
 	tree_free(root);
 	return NULL;
 }
+
+bool command_each_section(struct command *cmd, command_section_fn *fn, struct errtext *err)
+{
+	struct tree *root = conf_message_parse(command_request(cmd));
+	bool ok = root != NULL;
+
+	if (!root)
+		errtext_set(err, "parsing request failed");
+	for (const struct tree *it = root ? root->first : NULL; it && ok; it = it->next)
+		ok = it->kind != TREE_SECTION || fn(cmd, it, err);
+	if (root)
+		tree_free(root);
+	return ok;
+}

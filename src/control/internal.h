@@ -252,6 +252,9 @@ const char *sa_message_mode(enum ipsec_mode mode); /* as VICI calls it */
 void sa_message_suite(struct vici_writer *w, const struct suite *s, bool with_prf, bool with_ke);
 /* A tree of the whole message; NULL: its structure is wrong. */
 struct tree *conf_message_parse(struct bytes message);
+/* Calls fn for each section of the request, until one is refused: false, err says why. */
+typedef bool command_section_fn(struct command *cmd, const struct tree *section, struct errtext *err);
+bool command_each_section(struct command *cmd, command_section_fn *fn, struct errtext *err);
 void conn_message(struct vici_writer *w, const struct conn *conn);
 
 /* ---- jobs ---- */

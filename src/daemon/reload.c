@@ -7,8 +7,8 @@
 
 /* What only a start can change; compared as text. */
 static const char *const fixed_keys[] = {
-	"kernel", "load", "load_modular", "max_packet", "pidfile", "plugins.socket-default.fwmark",
-	"plugins.vici.socket", "port", "port_nat_t", "tcp_port", "workers",
+	"kernel", "load", "load_modular", "max_packet", "pidfile", "plugins.kernel-userland.threads",
+	"plugins.socket-default.fwmark", "plugins.vici.socket", "port", "port_nat_t", "tcp_port", "workers",
 };
 
 static void reload_note_fixed(const struct settings *old, const struct settings *new)

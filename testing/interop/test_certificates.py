@@ -241,4 +241,4 @@ def test_ocsp_in_ike(lab, role):
         sides.append((["%s.%s" % (side, key)], connection(side, own(side, key), peers(other, key), **more)))
     gateways = pair(lab, role, pki_with(key), sides)
     up(*gateways)
-    assert len(lab.gateways) == 2 and bewick_of(gateways, role).logged(r"generating IKE_\w+ re\w+ \d \[.* CERTREQ CERTREQ ")
+    bewick_of(gateways, role).wait_log(r"generating IKE_\w+ re\w+ \d \[.* CERTREQ CERTREQ ")

@@ -84,7 +84,7 @@ def test_collision(lab):
     sun.swanctl("--rekey", "--child", "net-net")
     wait_new(moon, sun, spi)
     assert fault.hits() == 1
-    assert moon.logged("both sides rekey CHILD_SA net-net") or moon.logged("rekeyings crossed"), moon.tail(60)
+    moon.wait_log("both sides rekey CHILD_SA net-net|rekeyings crossed")
     wait_until(lambda: len(moon.children(state=None)) == len(sun.children(state=None)) == 1, 20,
                "nothing is left of the old ones:\n%s" % moon.tail(60))
     assert moon.ping() == 3 and sun.ping() == 3

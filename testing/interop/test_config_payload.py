@@ -13,7 +13,7 @@ def test_asked_without_an_address(lab):
     moon.start()
     sun.start()
     moon.initiate("net-net")
-    assert sun.logged(r"parsed IKE_AUTH request .*CPRQ\(DNS DNS6\)")
+    sun.wait_log(r"parsed IKE_AUTH request .*CPRQ\(DNS DNS6\)")
     assert moon.ping() == 3
 
 

@@ -150,7 +150,6 @@ def test_migrated(lab):
         before = spis(moon)
         migrate(moon, "10.82.1.0", "10.82.2.0", int(moon.child("net-net")["reqid"]), (OUTER[4]["moon"], OUTER[4]["sun"]),
                 (OUTER[4]["moon"], "192.0.2.99"))
-        assert "192.0.2.99" in states(moon) + "".join(policies(moon)) or moon.logged("another program migrated")
         moon.wait_log("another program migrated SAs of policy 10.82.1.0/24 === 10.82.2.0/24")
         healed(moon, before)
         assert "192.0.2.99" not in states(moon)

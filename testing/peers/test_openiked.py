@@ -100,5 +100,5 @@ def test_fragments(lab, side):
     config = moon_conf(fragmentation="force", remote={"id": SUN})
     config["secrets"]["ike-lab"].pop("id-2")
     moon, sun = up(lab, side, {"fragment_size": 200}, config=config, srcid=SUN)
-    assert moon.logged("fragment")
+    moon.wait_log("fragment")
     assert pings(moon, sun) == 2

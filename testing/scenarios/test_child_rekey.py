@@ -159,5 +159,5 @@ def test_hard_limit_without_success(lab):
     moon.wait_log(r"CHILD_SA net-net\{\d+\} reached its limit and is closed", 15)
     sun.wait_log("CHILD_SA closed")
     assert 2 <= moon.log().count("received NO_PROPOSAL_CHOSEN") <= 5
-    assert moon.logged(r"it is not rekeyed any more and closed in \d+s, at its hard limit")
+    moon.wait_log(r"it is not rekeyed any more and closed in \d+s, at its hard limit")
     assert len(moon.established()) == 1

@@ -231,7 +231,7 @@ def test_newer_crl(moon, pki, tmp_path):
             got = [c["data"] for c in client.stream("list-certs", "list-cert", {"type": "X509_CRL"})]
             assert [c.encode(errors="surrogateescape") for c in got] == [data[1]]
     assert "%d revoked certificates:" % (2 + len(REASONS)) in moon.swanctl("--list-certs").stdout
-    assert moon.logged(r"is not newer than the one that is loaded")
+    moon.wait_log(r"is not newer than the one that is loaded")
 
 
 def test_files_that_are_wrong(moon, pki):

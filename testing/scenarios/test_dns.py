@@ -155,7 +155,7 @@ def test_bad_settings_of_the_gateway(lab):
     write(path, BEFORE)
     moon, sun = pair(lab, {"resolve": {"file": path}},
                      {"dns1": "10.2.0.1", "plugins": {"attr": {"dns": "10.2.0.53, nonsense", "frob": "1"}}})
-    assert sun.logged(r"setting 'plugins\.attr\.dns': 'nonsense' is no value for this attribute")
-    assert sun.logged(r"setting 'plugins\.attr\.frob': no such attribute")
+    sun.wait_log(r"setting 'plugins\.attr\.dns': 'nonsense' is no value for this attribute")
+    sun.wait_log(r"setting 'plugins\.attr\.frob': no such attribute")
     moon.initiate("net-net")
     wait_text(path, "nameserver 10.2.0.1   # by bewick\nnameserver 10.2.0.53   # by bewick\n" + BEFORE)

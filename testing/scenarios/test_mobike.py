@@ -197,7 +197,7 @@ def test_dead_path(lab):
     lab.net.nft("table ip dead {\n chain forward {\n type filter hook forward priority 0;\n"
                 "ip saddr 10.81.1.2 drop\n ip daddr 10.81.1.2 drop\n }\n }\n")
     wait_at(moon, sun, "10.81.3.2", limit=20)
-    assert moon.logged("path 10.81.3.2...10.81.2.2 works")
+    moon.wait_log("path 10.81.3.2...10.81.2.2 works")
     same(moon, child)
     pings(moon, sun)
 

@@ -173,7 +173,7 @@ def test_names(lab):
                              ("10.81.2.2", "peer.bewick.test")]):
         moon.start()
         up(moon, sun)
-        assert moon.logged(r"initiating IKE_SA net\[1\] to 10.81.2.77")
+        moon.wait_log(r"initiating IKE_SA net\[1\] to 10.81.2.77")
         assert moon.ping() == 3
 
 

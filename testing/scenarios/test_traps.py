@@ -82,7 +82,7 @@ def test_follows_the_configuration(lab):
     moon.load()
     assert len(policies(moon)) == 1
     moon.wait_log("installed trap policy")
-    assert len(moon.log().split("installed trap policy")) == 2
+    wait_until(lambda: moon.log().count("installed trap policy") == 1, what="one trap policy")
     moon.configure(trapped("moon", remote_ts="10.83.2.0/24"))
     moon.load()
     assert [p["remote-ts"] for p in policies(moon).values()] == [["10.83.2.0/24"]]

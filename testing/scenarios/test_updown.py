@@ -126,7 +126,7 @@ def test_failure_is_logged(lab):
     moon, _ = pair(lab, "echo out; echo err >&2; exit 7")
     moon.initiate("net-net")
     moon.wait_log(r"CHD\] updown script of net-net\{1\} \(up\) failed with status 7")
-    assert moon.logged(r"(?s)updown: out\n.*updown: err")
+    moon.wait_log(r"(?s)updown: out\n.*updown: err")
     assert len(moon.children("net-net")) == 1  # and that is all
 
 
@@ -158,8 +158,8 @@ def test_end_of_the_daemon(lab):
     wait_records(folder, 1)
     moon.stop()
     assert [env["PLUTO_VERB"] for env in records(folder)] == ["up-client", "down-client"]
-    assert moon.logged(r"updown scripts that have not ended are killed")
-    assert moon.logged(r"script of hangs\{2\} \(down\) was killed")
+    moon.wait_log(r"updown scripts that have not ended are killed")
+    moon.wait_log(r"script of hangs\{2\} \(down\) was killed")
 
 
 def test_not_loaded(lab):
