@@ -2,10 +2,12 @@
 #include <errno.h>
 #include <net/if.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "test_kernel.h"
@@ -80,14 +82,6 @@ static void open_table(void)
 	ck_assert_msg(vip_table_open(&t, PORT, &err), "%s", err.s);
 }
 
-/* As by SIGKILL. */
-static void kill_table(void)
-{
-	rtnl_close(&t.rtnl);
-	rtnl_close(&t.monitor);
-	t = (struct vip_table){ 0 };
-}
-
 static void setup(void)
 {
 	can = unshare(CLONE_NEWNET) == 0;
@@ -106,6 +100,23 @@ static void add(const char *text)
 	struct kernel_vip v = vip(text);
 
 	vip_table_add(&t, &v);
+}
+
+/* A daemon that has these, and is killed. */
+static void leave(const char *one, const char *other)
+{
+	pid_t pid = fork();
+	int status;
+
+	ck_assert_int_ge(pid, 0);
+	if (!pid) {
+		open_table();
+		add(one);
+		add(other);
+		raise(SIGKILL);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 }
 
 static void drop(const char *text)
@@ -169,10 +180,7 @@ START_TEST(test_leftovers)
 
 	if (!can)
 		return;
-	open_table();
-	add("10.3.0.1");
-	add("fd03::1");
-	kill_table();
+	leave("10.3.0.1", "fd03::1");
 	sh("ip addr add 10.4.0.1/32 dev e0 && ip addr add 10.5.0.1/32 dev e0 metric 7");
 	t.hash_key = (struct hash_key){ 1, 2 };
 	ck_assert_msg(vip_table_open(&t, PORT + 1, &err), "%s", err.s);
