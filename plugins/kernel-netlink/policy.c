@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <net/if.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -373,13 +374,14 @@ void policies_tell_acquire(struct kernel *k, const struct kernel_child *trap, co
  */
 void policies_event_acquire(struct kernel *k, const struct nlmsghdr *m)
 {
-	const struct xfrm_user_acquire *a = mnl_nlmsg_get_payload(m);
 	const struct policy_use *use;
+	struct xfrm_selector sel;
 	struct policy_key key;
 
 	if (!policy_read_key(m, &key))
 		return;
+	memcpy(&sel, (const uint8_t *)mnl_nlmsg_get_payload(m) + offsetof(struct xfrm_user_acquire, sel), sizeof(sel));
 	use = policy_find_trap(&k->policies->table, &key);
 	if (use)
-		policies_tell_acquire(k, use->child, &a->sel);
+		policies_tell_acquire(k, use->child, &sel);
 }

@@ -32,16 +32,17 @@ static int policy_read_template(const struct nlattr *a, void *arg)
 
 bool policy_read(const struct nlmsghdr *h, struct policy_key *ret_key, struct policy_state *ret_state)
 {
-	const struct xfrm_userpolicy_info *p = mnl_nlmsg_get_payload(h);
+	struct xfrm_userpolicy_info p;
 	struct policy_state s;
 
 	if (h->nlmsg_type != XFRM_MSG_NEWPOLICY || !policy_read_key(h, ret_key))
 		return false;
+	memcpy(&p, mnl_nlmsg_get_payload(h), sizeof(p));
 	memset(&s, 0, sizeof(s));
 	s.present = true;
-	s.action = p->action;
-	s.priority = p->priority;
-	mnl_attr_parse(h, sizeof(*p), policy_read_template, &s);
+	s.action = p.action;
+	s.priority = p.priority;
+	mnl_attr_parse(h, sizeof(p), policy_read_template, &s);
 	*ret_state = s;
 	return true;
 }

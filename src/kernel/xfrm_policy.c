@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kernel/xfrm_policy.h"
 
+#include <stddef.h>
 #include <string.h>
 
 static void policy_put_key(struct nlmsghdr *h, const struct policy_key *key)
@@ -51,16 +52,16 @@ bool policy_read_key(const struct nlmsghdr *h, struct policy_key *ret)
 {
 	bool acquire = h->nlmsg_type == XFRM_MSG_ACQUIRE;
 	size_t head = acquire ? sizeof(struct xfrm_user_acquire) : sizeof(struct xfrm_userpolicy_info);
-	const struct xfrm_userpolicy_info *p;
+	struct xfrm_userpolicy_info p;
 	struct policy_key key;
 
 	if ((!acquire && h->nlmsg_type != XFRM_MSG_NEWPOLICY) || mnl_nlmsg_get_payload_len(h) < head)
 		return false;
-	p = acquire ? &((const struct xfrm_user_acquire *)mnl_nlmsg_get_payload(h))->policy :
-		      mnl_nlmsg_get_payload(h);
+	/* messages are aligned to 4 bytes only */
+	memcpy(&p, (const uint8_t *)mnl_nlmsg_get_payload(h) + (acquire ? offsetof(struct xfrm_user_acquire, policy) : 0), sizeof(p));
 	memset(&key, 0, sizeof(key));
-	memcpy(&key.sel, &p->sel, sizeof(key.sel));
-	key.dir = acquire ? XFRM_POLICY_OUT : p->dir;
+	memcpy(&key.sel, &p.sel, sizeof(key.sel));
+	key.dir = acquire ? XFRM_POLICY_OUT : p.dir;
 	mnl_attr_parse(h, (unsigned)head, policy_read_attr, &key);
 	*ret = key;
 	return true;
