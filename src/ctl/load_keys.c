@@ -203,6 +203,7 @@ int creds_load_key(struct creds *c, const char *type, const char *folder, const 
 
 	if (ret || !data.n) {
 		fprintf(stderr, "loading '%s' failed: %s\n", path, ret ? strerror(ret) : "the file is empty");
+		buf_free(&data);
 		free(path);
 		return 0;
 	}
