@@ -205,7 +205,7 @@ struct pool *pool_parse(const struct tree *section, struct errtext *err)
 
 /* ---- snapshots ---- */
 
-struct pools *pools_ref(const struct pools *p)
+static struct pools *pools_ref(const struct pools *p)
 {
 	struct pools *mine = (struct pools *)p;
 

@@ -39,7 +39,6 @@ struct pools {
 	const struct pool **list;
 	const struct pool **by_name; /* the same, sorted */
 };
-EXPORT struct pools *pools_ref(const struct pools *p);
 EXPORT void pools_unref(const struct pools *p);
 EXPORT const struct pool *pools_find(const struct pools *p, const char *name); /* borrowed; NULL: none */
 

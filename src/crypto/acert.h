@@ -51,7 +51,5 @@ EXPORT bool acert_maybe_issued_by(const struct acert *a, const struct cert *issu
 EXPORT MUST_CHECK bool acert_is_signed_by(const struct acert *a, const struct cert *issuer);
 /* "of 'C=CH, CN=moon' (issuer 'C=CH, CN=aa', serial 0a:0b)": for logs. */
 EXPORT struct cert_text acert_text(const struct acert *a);
-/* The holder as text: its first name, else the issuer and serial number of its certificate. */
-EXPORT void acert_holder_format(struct buf *out, const struct acert *a);
 
 #endif

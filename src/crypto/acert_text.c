@@ -32,7 +32,8 @@ static void serial_format(struct buf *out, struct bytes serial)
 		buf_printf(out, "%s%02x", i ? ":" : "", serial.p[i]);
 }
 
-void acert_holder_format(struct buf *out, const struct acert *a)
+/* Its first name, else the issuer and serial number of its certificate. */
+static void acert_holder_format(struct buf *out, const struct acert *a)
 {
 	for (size_t i = 0; i < a->n_holder_names; i++) {
 		if (id_is_any(&a->holder_names[i]))
