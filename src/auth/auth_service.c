@@ -315,9 +315,10 @@ void auth_service_close(struct auth_service *s)
 	pthread_mutex_lock(&s->lock);
 	s->closed = true;
 	pthread_mutex_unlock(&s->lock);
+	/* first the thread, which lets go of what helpers have: they drop it, and it would still be in the thread's lists */
+	thread_stop(s->thread, s->box, AUTH_MAIL_STOP);
 	(void)helper_pool_close(s->cpu);
 	s->slow_quiet = helper_pool_close(s->slow);
-	thread_stop(s->thread, s->box, AUTH_MAIL_STOP);
 	service_drain(s);
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <sched.h>
 #include <stdlib.h>
 
 #include "auth_lab.h"
@@ -98,6 +99,22 @@ START_TEST(test_revoked_at_once)
 	lab_answer_fetch(_i ? LEAF_URL : CA_URL, buf_bytes(_i ? &of_moon : &of_ca), NULL);
 	auth_lab_expect(&lab, auth_lab_verify(&lab, "moon.test", moon, ca), "was revoked");
 	buf_free(&revoked);
+}
+END_TEST
+
+/* Whatever is being judged when the service ends, ends with it. */
+START_TEST(test_end_while_judged)
+{
+	for (int i = 0; i < 20; i++) {
+		auth_lab_send(&lab, auth_lab_verify(&lab, "moon.test", moon, ca));
+		lab_await(CA_URL);
+		lab_await(LEAF_URL);
+		lab_answer_fetch(CA_URL, buf_bytes(&of_ca), NULL);
+		lab_answer_fetch(LEAF_URL, buf_bytes(&of_moon), NULL);
+		if (i % 2)
+			sched_yield();
+		auth_lab_restart(&lab);
+	}
 }
 END_TEST
 
@@ -271,6 +288,7 @@ Suite *suite_auth_chains(void)
 	tcase_add_loop_test(tc, test_side_by_side, 0, 2);
 	tcase_add_test(tc, test_list_after_ocsp);
 	tcase_add_loop_test(tc, test_revoked_at_once, 0, 2);
+	tcase_add_test(tc, test_end_while_judged);
 	tcase_add_loop_test(tc, test_unknown, 0, 2);
 	tcase_add_test(tc, test_known_above);
 	tcase_add_test(tc, test_time_is_shared);
