@@ -111,8 +111,9 @@ void ike_sa_recheck_crl(struct ike_sa *sa, const struct crl *crl)
 {
 	const struct sa_chains *c = sa->chains;
 
+	/* also one that is on its way: its peer is believed already, and nobody would look again */
 	if (sa->finished || !c || ike_sa_current(sa) != sa ||
-	    (sa->state != IKE_STATE_ESTABLISHED && sa->state != IKE_STATE_REKEYING))
+	    (sa->state != IKE_STATE_CONNECTING && sa->state != IKE_STATE_ESTABLISHED && sa->state != IKE_STATE_REKEYING))
 		return;
 	for (unsigned i = 0; i < c->count; i++) {
 		if (!kept_chain_revoked_by(c->chains[i], crl))

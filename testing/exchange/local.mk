@@ -33,6 +33,7 @@ test_exchange_SOURCES = testing/lib/corpus.c testing/lib/corpus.h \
 	testing/exchange/test_auth_methods.c \
 	testing/exchange/test_auth_others.c \
 	testing/exchange/test_auth_asked.c \
+	testing/exchange/test_auth_attacks.c \
 	testing/exchange/test_auth_rounds.c \
 	testing/unit/auth/pki.c \
 	testing/unit/auth/pki.h \

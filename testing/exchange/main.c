@@ -25,6 +25,7 @@ int main(void)
 	srunner_add_suite(r, auth_methods_suite());
 	srunner_add_suite(r, auth_others_suite());
 	srunner_add_suite(r, auth_asked_suite());
+	srunner_add_suite(r, auth_attacks_suite());
 	srunner_add_suite(r, auth_rounds_suite());
 	srunner_add_suite(r, backend_suite());
 	srunner_add_suite(r, modes_suite());

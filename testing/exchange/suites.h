@@ -23,6 +23,7 @@ Suite *auth_keys_suite(void);
 Suite *auth_methods_suite(void);
 Suite *auth_others_suite(void);
 Suite *auth_asked_suite(void);
+Suite *auth_attacks_suite(void);
 Suite *auth_rounds_suite(void);
 Suite *backend_suite(void);
 Suite *modes_suite(void);

@@ -54,7 +54,8 @@ static int choose_by_id(const struct ike_sa *sa, const struct conn *conn, const 
 	if (!score || !c->idr)
 		return score;
 	local = ike_auth_local_id(sa, &conn->local_rounds[0]);
-	if (id_match(&local, c->idr) == ID_MATCH_NONE)
+	/* never the other way round: what a peer sends is no pattern, and regular expressions of its making cost without limit */
+	if (id_match(c->idr, &local) == ID_MATCH_NONE)
 		score = 0;
 	id_free(&local);
 	return score;
@@ -77,7 +78,10 @@ static void choose_log(struct ike_sa *sa, const struct choice *c, const struct c
 		       id_text(c->idi).s, c->more ? "more than one" : "one", near->name, near->n_remote_rounds);
 }
 
-/* Whether the connection asks for more than the peer offers: a signature instead of a secret that many may share, or more rounds. */
+/*
+ * Whether the connection asks for more than the peer offers: a signature instead of a secret that many may share, or more rounds. Not
+ * that it would take the IKE proposal, which is the peer's choice, too.
+ */
 static bool choose_demands_more(const struct conn *conn, const struct choice *c)
 {
 	return (c->method == AUTH_METHOD_SHARED_KEY && conn->remote_rounds[0].auth == CONN_AUTH_PUBKEY) ||
@@ -101,14 +105,17 @@ const struct conn *ike_auth_choose(struct ike_sa *sa, const struct id *idi, cons
 
 	for (size_t rank = 0; (conn = config_match_addrs(sa->ctx->config, &sa->local, &sa->remote, rank)); rank++) {
 		int score = choose_by_id(sa, conn, &c);
+		bool agrees;
 
-		if (!score || score < best.score || !proposal_select(conn->proposals, agreed_list, 0, &suite, &index))
+		if (!score || score < best.score)
 			continue;
-		if (ike_auth_fits(&conn->remote_rounds[0], method) && more == (conn->n_remote_rounds > 1)) {
+		agrees = proposal_select(conn->proposals, agreed_list, 0, &suite, &index);
+		if (agrees && ike_auth_fits(&conn->remote_rounds[0], method) && more == (conn->n_remote_rounds > 1)) {
 			choose_take(&best, conn, score);
 			continue;
 		}
-		choose_take(&near, conn, score);
+		if (agrees)
+			choose_take(&near, conn, score);
 		if (choose_demands_more(conn, &c))
 			choose_take(&strict, conn, score);
 	}
