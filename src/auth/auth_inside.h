@@ -17,7 +17,7 @@
  */
 #define AUTH_JOBS_MAX 16384      /* requests that are under way */
 #define AUTH_WAITS_MAX 4096      /* different things that are fetched, or were and failed */
-#define AUTH_CERT_WAITS_MAX 256  /* of these for peers that have proven nothing */
+#define AUTH_UNPROVEN_WAITS_MAX 256 /* of these for peers that have proven nothing: certificates, keys */
 #define AUTH_LIGHT_CERTS 4       /* chains of peers that the asker's thread looks at itself: */
 #define AUTH_LIGHT_BYTES 8192
 #define AUTH_LIGHT_BITS 4096
@@ -107,6 +107,7 @@ struct auth_job {
 	struct acert_grant grants[ACERT_GRANTS];
 	struct errtext groups_ignored; /* what was wrong with attribute certificates that came, */
 	struct errtext groups_why;     /* and with those that the connection at hand could do with */
+	bool waited; /* for something of revocation: what was known when it was asked for is old */
 	struct auth_check *checks; /* of the certificates of the chain (or of a grant's) that auth_verify_chain is at */
 	struct errtext ignored; /* what was wrong with CERT payloads */
 	bool first_ignored;     /* the first of them is among these */
@@ -132,7 +133,7 @@ struct auth_service {
 	bool running;
 	bool slow_quiet; /* nothing hangs there */
 	struct list waits;    /* service's thread: struct auth_wait, the latest used first */
-	unsigned n_waits, n_cert_waits;
+	unsigned n_waits, n_unproven_waits;
 	atomic_uint generation; /* of the cache: flushed so often */
 	struct hashtab wait_index;
 	struct hash_key hash;
@@ -174,6 +175,8 @@ enum auth_next auth_verify_run(struct auth_job *job);
  */
 enum revocation_next auth_verify_chain(struct auth_job *job, const struct trust_chain *chain, struct errtext *err);
 void auth_verify_chain_end(struct auth_job *job); /* gives it up */
+/* Whether what has become known since says that one of the chain was revoked. */
+bool auth_chain_was_revoked(struct auth_job *job, const struct trust_chain *chain, struct errtext *err);
 
 /* auth_waiter.c: whoever has the job. What is asked for is waited for when the job is run and says WAIT. */
 void auth_ask(struct auth_job *job, const struct auth_want *want, uint64_t deadline_ms, unsigned tag);

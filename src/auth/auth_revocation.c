@@ -36,10 +36,9 @@ static uint64_t check_deadline(const struct auth_job *job, const struct auth_che
 	return now + left / (1 + revocation_run_left(&c->run));
 }
 
-static void check_go(struct auth_job *job, const struct trust_chain *chain, size_t at, const char *failed)
+static struct revocation_env check_env(const struct auth_job *job, const struct trust_chain *chain, size_t at)
 {
-	struct auth_check *c = &job->checks[at];
-	const struct revocation_env env = {
+	return (struct revocation_env){
 		.cache = job->s->cache,
 		.creds = job->r->config->creds,
 		.cert = chain->certs[at],
@@ -50,6 +49,12 @@ static void check_go(struct auth_job *job, const struct trust_chain *chain, size
 		.now = job->now,
 		.skew = job->o.clock_skew,
 	};
+}
+
+static void check_go(struct auth_job *job, const struct trust_chain *chain, size_t at, const char *failed)
+{
+	struct auth_check *c = &job->checks[at];
+	const struct revocation_env env = check_env(job, chain, at);
 	struct revocation_source source;
 	struct auth_want want;
 	struct errtext err;
@@ -68,6 +73,7 @@ static void check_go(struct auth_job *job, const struct trust_chain *chain, size
 		return;
 	case REVOCATION_FETCH:
 		c->state = CHECK_ASKING;
+		job->waited = true;
 		want = (struct auth_want){ .kind = source.ocsp ? AUTH_WANT_OCSP : AUTH_WANT_CRL, .url = source.url, .cert = env.cert,
 					   .issuer = env.issuer };
 		auth_ask(job, &want, check_deadline(job, c), (unsigned)at);
@@ -116,12 +122,28 @@ static enum revocation_next checks_judge(const struct auth_job *job, const struc
 	return REVOCATION_OK;
 }
 
+/*
+ * A certificate that is trusted as it is loaded, without its CA's. Nobody can revoke one that signed itself; of others it is not known,
+ * as the peer could have kept back the certificate of the CA that has revoked its own.
+ */
+static enum revocation_next chain_alone(const struct auth_job *job, const struct cert *cert, struct errtext *err)
+{
+	enum conn_revocation policy = job->r->round->revocation;
+
+	if (cert->self_issued || policy == REVOCATION_RELAXED ||
+	    (policy == REVOCATION_IFURI && cert->n_crl_uris == 0 && cert->n_ocsp_uris == 0))
+		return REVOCATION_OK;
+	errtext_set(err, "whether certificate %s was revoked is not known, and the connection wants it known (revocation = %s): its "
+		    "issuer's certificate is neither loaded nor sent", cert_text(cert).s, policy == REVOCATION_STRICT ? "strict" : "ifuri");
+	return REVOCATION_REFUSED;
+}
+
 enum revocation_next auth_verify_chain(struct auth_job *job, const struct trust_chain *chain, struct errtext *err)
 {
 	enum revocation_next next;
 
 	if (chain->n < 2)
-		return REVOCATION_OK;
+		return chain_alone(job, chain->certs[0], err);
 	if (!job->checks)
 		checks_begin(job, chain);
 	else
@@ -130,4 +152,22 @@ enum revocation_next auth_verify_chain(struct auth_job *job, const struct trust_
 	if (next != REVOCATION_FETCH)
 		auth_verify_chain_end(job);
 	return next;
+}
+
+bool auth_chain_was_revoked(struct auth_job *job, const struct trust_chain *chain, struct errtext *err)
+{
+	bool revoked = false;
+
+	for (size_t at = 0; at + 1 < chain->n && !revoked; at++) {
+		struct revocation_env env = check_env(job, chain, at);
+		struct revocation_run run = { .begun = false };
+		struct revocation_source none;
+
+		/* nothing is asked for any more */
+		env.policy = REVOCATION_RELAXED;
+		env.ocsp = env.crl = false;
+		revoked = revocation_step(&run, &env, NULL, &none, err) == REVOCATION_REVOKED;
+		revocation_run_clear(&run);
+	}
+	return revoked;
 }

@@ -220,12 +220,18 @@ static bool verify_by_keys(struct auth_job *job, struct public_key *const *keys,
 	return false;
 }
 
+/* Whether the connection wants something of the peer that only certificates have. */
+static bool round_wants_certs(const struct conn_round *r)
+{
+	return r->n_certs || r->n_cacerts || !id_is_any(&r->ca_id) || r->n_policies || r->n_groups || r->revocation != REVOCATION_RELAXED;
+}
+
 static bool verify_may_ask_keys(const struct auth_job *job)
 {
 	const struct auth_request *r = job->r;
 
-	return r->id.type == ID_TYPE_FQDN && job->n_certs == 0 && r->round->n_pubkeys == 0 && r->round->n_certs == 0 &&
-	       r->round->n_cacerts == 0 && r->round->n_groups == 0 && fetch_has_key_source(job->o.fetchers);
+	return r->id.type == ID_TYPE_FQDN && job->n_certs == 0 && r->round->n_pubkeys == 0 && !round_wants_certs(r->round) &&
+	       fetch_has_key_source(job->o.fetchers);
 }
 
 static enum auth_next verify_ask_keys(struct auth_job *job)
@@ -390,7 +396,12 @@ static enum auth_next verify_revocation(struct auth_job *job)
 		job->step = AUTH_STEP_GROUPS;
 	}
 	next = auth_groups_run(job);
-	return next == AUTH_NEXT_COMPUTE ? verify_done(job) : next;
+	if (next != AUTH_NEXT_COMPUTE)
+		return next;
+	/* while it waited for one of the chain, a CRL that another one is on may have come for somebody else */
+	if (job->waited && auth_chain_was_revoked(job, job->chain, &err))
+		return auth_job_fail(job, "%s", err.s);
+	return verify_done(job);
 }
 
 /* ---- the order ---- */

@@ -100,6 +100,12 @@ static void wait_key(const struct auth_want *want, struct buf *ret)
 		buf_add_bytes(ret, want->cert->serial);
 }
 
+/* For a peer that may be anybody; what is to be known of revocation is asked for the others. */
+static bool want_is_unproven(enum auth_want_kind kind)
+{
+	return kind == AUTH_WANT_CERT || kind == AUTH_WANT_KEYS;
+}
+
 static bool wait_is_over(const struct auth_wait *w)
 {
 	return w->state == WAIT_FAILED || w->state == WAIT_DONE;
@@ -170,8 +176,7 @@ static void wait_resume_all(struct auth_wait *w)
 
 static void wait_is_fetched(struct auth_wait *w)
 {
-	if (w->kind == AUTH_WANT_CERT)
-		w->s->n_cert_waits--;
+	w->s->n_unproven_waits -= want_is_unproven(w->kind);
 }
 
 static void wait_failed(struct auth_wait *w, const char *why)
@@ -180,7 +185,7 @@ static void wait_failed(struct auth_wait *w, const char *why)
 	errtext_set(&w->why, "%s%s%s%s", w->url ? "'" : "", w->url ? w->url : "", w->url ? "': " : "", why);
 	w->until_ms = clock_monotonic_ms() + (uint64_t)w->o.fetch_failed_ttl * 1000;
 	/* what a peer that has proven nothing makes us try is no news */
-	LOG(CFG, w->kind == AUTH_WANT_CERT ? LOG_LEVEL_DETAIL : LOG_LEVEL_CONTROL, "fetching %s%s: it counts as failed for %u s",
+	LOG(CFG, want_is_unproven(w->kind) ? LOG_LEVEL_DETAIL : LOG_LEVEL_CONTROL, "fetching %s%s: it counts as failed for %u s",
 	    w->url ? "" : "keys: ", w->why.s, w->o.fetch_failed_ttl);
 	buf_free(&w->came.data);
 	wait_is_fetched(w);
@@ -379,7 +384,7 @@ static struct auth_wait *wait_new(const struct auth_waiter *waiter, struct buf *
 	list_add_head(&s->waits, &w->link);
 	hashtab_insert(&s->wait_index, &w->node, hash_bytes(&s->hash, buf_bytes(&w->key)));
 	s->n_waits++;
-	s->n_cert_waits += want->kind == AUTH_WANT_CERT;
+	s->n_unproven_waits += want_is_unproven(want->kind);
 	return w;
 }
 
@@ -435,8 +440,9 @@ static struct auth_wait *wait_known(struct auth_service *s, struct bytes key)
 /* Where there is room for one more. */
 static const char *wait_full(struct auth_service *s, const struct auth_want *want)
 {
-	return !wait_has_room(s) || (want->kind == AUTH_WANT_CERT && s->n_cert_waits >= AUTH_CERT_WAITS_MAX) ? "too much is being fetched" :
-													     NULL;
+	bool full = want_is_unproven(want->kind) && s->n_unproven_waits >= AUTH_UNPROVEN_WAITS_MAX;
+
+	return full || !wait_has_room(s) ? "too much is being fetched" : NULL;
 }
 
 static void wait_join(struct auth_wait *w, struct auth_waiter *waiter)

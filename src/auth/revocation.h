@@ -17,6 +17,7 @@ struct ocsp_answer {
 	int64_t valid_until; /* s since 1970; without nextUpdate: a moment */
 	int64_t revoked_at;
 	int reason;          /* CRLReason, -1: not said */
+	int64_t this_update; /* of several responses the latest counts */
 };
 
 /* ---- cache: what was fetched, received in CERT payloads, or verified. Any thread. ---- */
@@ -25,6 +26,7 @@ EXPORT struct revocation_cache *revocation_cache_new(void);
 EXPORT void revocation_cache_free(struct revocation_cache *c);
 /* Of one issuer and scope the newer CRL stays. verified: its signature is issuer's. True: it is newer than what was there. */
 EXPORT bool revocation_cache_put_crl(struct revocation_cache *c, struct crl *crl, const struct cert *issuer, bool loaded);
+/* Unless what is there is newer, or as new and says that it was revoked: a peer that sends a response along chooses which. */
 EXPORT void revocation_cache_put_ocsp(struct revocation_cache *c, const struct cert *cert, const struct cert *issuer,
 				      const struct ocsp_answer *answer, struct bytes der);
 /* ret_der may be NULL; else the response is appended. */

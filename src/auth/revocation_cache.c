@@ -253,19 +253,30 @@ static struct cached_ocsp *cache_find_ocsp(struct revocation_cache *c, const str
 	return NULL;
 }
 
+static bool ocsp_supersedes(const struct ocsp_answer *a, const struct ocsp_answer *old)
+{
+	return a->this_update > old->this_update ||
+	       (a->this_update == old->this_update && (a->status == CERT_STATUS_REVOKED || old->status != CERT_STATUS_REVOKED));
+}
+
 void revocation_cache_put_ocsp(struct revocation_cache *c, const struct cert *cert, const struct cert *issuer,
 			       const struct ocsp_answer *answer, struct bytes der)
 {
-	struct cached_ocsp *e = xcalloc(1, sizeof(*e)), *old;
+	struct cached_ocsp *e, *old;
 
+	pthread_mutex_lock(&c->lock);
+	old = cache_find_ocsp(c, cert, issuer);
+	if (old && !ocsp_supersedes(answer, &old->answer)) {
+		pthread_mutex_unlock(&c->lock);
+		return;
+	}
+	if (old)
+		cached_ocsp_free(c, old);
+	e = xcalloc(1, sizeof(*e));
 	e->answer = *answer;
 	memcpy(e->issuer, issuer->key->spki_id, KEY_ID_LEN);
 	buf_add_bytes(&e->serial, cert->serial);
 	buf_add_bytes(&e->der, der);
-	pthread_mutex_lock(&c->lock);
-	old = cache_find_ocsp(c, cert, issuer);
-	if (old)
-		cached_ocsp_free(c, old);
 	list_add_head(&c->ocsp, &e->link);
 	hashtab_insert(&c->ocsp_index, &e->node, cache_hash_serial(c, cert, issuer));
 	if (++c->n_ocsp > CACHE_OCSP)

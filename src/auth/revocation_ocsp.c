@@ -208,7 +208,7 @@ static bool ocsp_find(const struct ocsp_check *in, OCSP_BASICRESP *basic, int *r
 
 static bool ocsp_judge(const struct ocsp_check *in, OCSP_BASICRESP *basic, struct ocsp_answer *ret, struct errtext *err)
 {
-	struct ocsp_answer a = { CERT_STATUS_UNKNOWN, 0, 0, -1 };
+	struct ocsp_answer a = { .status = CERT_STATUS_UNKNOWN, .reason = -1 };
 	ASN1_TIME *this_update, *next_update;
 	int64_t this_at, next_at;
 	int status = V_OCSP_CERTSTATUS_UNKNOWN;
@@ -235,6 +235,7 @@ static bool ocsp_judge(const struct ocsp_check *in, OCSP_BASICRESP *basic, struc
 		errtext_set(err, "the responder does not know the certificate");
 		return false;
 	}
+	a.this_update = this_at;
 	a.valid_until = next_update ? next_at + in->skew : in->now + OCSP_MOMENT;
 	*ret = a;
 	return true;

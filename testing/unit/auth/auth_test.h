@@ -9,6 +9,7 @@
 
 Suite *suite_acert(void);
 Suite *suite_acerts(void);
+Suite *suite_attacks(void);
 Suite *suite_auth_groups(void);
 Suite *suite_cert(void);
 Suite *suite_crl(void);

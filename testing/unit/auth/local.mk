@@ -13,6 +13,7 @@ test_auth_SOURCES = testing/lib/corpus.c testing/lib/corpus.h \
 	testing/unit/auth/pki_ocsp.h \
 	testing/unit/auth/test_acert.c \
 	testing/unit/auth/test_acerts.c \
+	testing/unit/auth/test_attacks.c \
 	testing/unit/auth/test_auth_groups.c \
 	testing/unit/auth/test_auth_chains.c \
 	testing/unit/auth/test_auth_others.c \

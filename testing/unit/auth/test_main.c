@@ -10,6 +10,7 @@ int main(void)
 	srunner_add_suite(r, suite_rfc5280());
 	srunner_add_suite(r, suite_acert());
 	srunner_add_suite(r, suite_acerts());
+	srunner_add_suite(r, suite_attacks());
 	srunner_add_suite(r, suite_auth_groups());
 	srunner_add_suite(r, suite_crl());
 	srunner_add_suite(r, suite_revocation());
