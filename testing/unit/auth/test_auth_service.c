@@ -408,23 +408,33 @@ START_TEST(test_hanging_server)
 }
 END_TEST
 
+/* In a time that the server does not keep. On a machine that halts for the rest of that time it takes too long: again. */
+static struct auth_request *verify_in_little_time(enum conn_revocation policy)
+{
+	lab.remote.revocation = policy;
+	for (int tries = 0;; tries++) {
+		struct auth_request *v = auth_lab_verify(&lab, "moon.test", moon, lab.ca);
+
+		v->deadline_ms = clock_monotonic_ms() + 700;
+		auth_lab_do(&lab, v);
+		if (tries == 10 || !strstr(v->why.s, "took too long"))
+			return v;
+		auth_lab_free(v);
+	}
+}
+
 /* The request's time ends before the server's. What only wants to know of revocations goes on. */
 START_TEST(test_deadline)
 {
-	struct auth_request *v;
+	struct auth_request *v = verify_in_little_time(REVOCATION_RELAXED);
 
-	for (int i = 0; i < 2; i++) {
-		lab.remote.revocation = i ? REVOCATION_STRICT : REVOCATION_RELAXED;
-		v = auth_lab_verify(&lab, "moon.test", moon, lab.ca);
-		v->deadline_ms = clock_monotonic_ms() + 700;
-		auth_lab_do(&lab, v);
-		ck_assert_msg(v->ok == !i, "%s", v->why.s);
-		if (i)
-			ck_assert_msg(strstr(v->why.s, "no answer in time"), "%s", v->why.s);
-		auth_lab_free(v);
-		if (!i)
-			serve_ca_list();
-	}
+	ck_assert_msg(v->ok, "%s", v->why.s);
+	auth_lab_free(v);
+	serve_ca_list();
+	v = verify_in_little_time(REVOCATION_STRICT);
+	ck_assert(!v->ok);
+	ck_assert_msg(strstr(v->why.s, "no answer in time"), "%s", v->why.s);
+	auth_lab_free(v);
 	v = auth_lab_verify(&lab, "moon.test", moon, lab.ca);
 	v->deadline_ms = clock_monotonic_ms() - 1;
 	auth_lab_expect(&lab, v, "took too long");
