@@ -177,7 +177,10 @@ static enum policy_class child_class(const struct kernel_child *c)
 	return c->in.spi ? POLICY_CLASS_SA : POLICY_CLASS_TRAP;
 }
 
-/* The selector is that of outbound packets. */
+/*
+ * The selector is that of outbound packets. A device is compared with the one that the packet leaves by, which for those that come in
+ * is the loopback device, or the one behind us: only what goes to the peer is restricted by it.
+ */
 static struct policy_key child_key(const struct policies *p, const struct kernel_child *c, const struct xfrm_selector *sel,
 				   unsigned ifindex, uint32_t dir, bool outbound)
 {
@@ -188,7 +191,7 @@ static struct policy_key child_key(const struct policies *p, const struct kernel
 	memset(&key, 0, sizeof(key));
 	memcpy(&key.sel, &s, sizeof(s));
 	key.sel.user = p->owner;
-	key.sel.ifindex = (int)ifindex;
+	key.sel.ifindex = outbound ? (int)ifindex : 0;
 	key.mark = (struct xfrm_mark){ mark.mask ? mark.value : 0, mark.mask };
 	key.if_id = outbound ? c->scope.if_id_out : c->scope.if_id_in;
 	key.dir = dir;

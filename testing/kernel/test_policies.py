@@ -268,3 +268,28 @@ def refused(gateway):
     """Packets without the SA that a policy wants."""
     lines = run("cat", "/proc/net/xfrm_stat", ns=gateway.ns).stdout.splitlines()
     return sum(int(line.split()[1]) for line in lines if line.split()[0] in ("XfrmInNoPols", "XfrmInTmplMismatch"))
+
+
+def test_interface(lab):
+    """interface: what leaves by another device is none of the child's; what comes out of the tunnel is taken, what comes in clear is not."""
+    moon, sun = pair(lab, {"net-net": lambda side: {"interface": "eth0"} if side == "moon" else {}})
+    router = lab.net.ns("gw")
+    moon.initiate("net-net")
+    sun.wait_children(1)
+    (out,) = [part for part in policies(moon) if "dir out" in part]
+    assert "dev eth0" in out
+    assert moon.ping() == 3 and sun.ping() == 3
+    run("ip", "route", "add", "10.82.1.0/24", "via", OUTER[4]["moon"], ns=router)
+    run("ip", "addr", "add", "10.82.2.77/32", "dev", "lo", ns=router)
+    before = refused(moon)
+    assert ping(router, inner("moon"), "10.82.2.77", limit=1) == 0
+    assert refused(moon) == before + 3
+    run("ip", "link", "add", "other0", "type", "veth", "peer", "name", "other1", ns=moon.ns)
+    run("ip", "link", "set", "other1", "up", ns=moon.ns)
+    run("ip", "link", "set", "other0", "up", ns=moon.ns)
+    run("ip", "route", "add", inner("sun") + "/32", "dev", "other0", "table", "220", "src", inner("moon"), ns=moon.ns)
+    sent = packets(moon, "net-net")
+    assert moon.ping(count=1, limit=1) == 0
+    assert packets(moon, "net-net") == sent
+    moon.swanctl("--terminate", "--ike", "net")
+    wait_until(lambda: not policies(moon), 5, "no policies")
