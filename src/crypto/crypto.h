@@ -191,6 +191,8 @@ static inline uint8_t *ike_keys_er(const struct ike_keys *k) { return ike_keys_e
 static inline uint8_t *ike_keys_pi(const struct ike_keys *k) { return ike_keys_er(k) + k->e_len; }
 static inline uint8_t *ike_keys_pr(const struct ike_keys *k) { return ike_keys_pi(k) + k->p_len; }
 
+/* AUTH was computed: SK_pi and SK_pr are not needed any more. */
+EXPORT void ike_keys_forget_p(struct ike_keys *k);
 /* old_d: SK_d of the SA being rekeyed (RFC 7296, 2.18, old_prf its PRF), or empty for a first SA. */
 EXPORT MUST_CHECK struct result keys_derive_ike(struct crypto_ctx *c, const struct suite *s, struct bytes shared,
 						struct bytes ni, struct bytes nr, uint64_t spi_i, uint64_t spi_r,

@@ -103,6 +103,14 @@ out:
 	return result;
 }
 
+void ike_keys_forget_p(struct ike_keys *k)
+{
+	if (!k->p_len)
+		return;
+	secret_set(&k->all, bytes_of(k->all.p, k->all.n - 2 * (size_t)k->p_len));
+	k->p_len = 0;
+}
+
 struct result keys_derive_child(struct crypto_ctx *c, unsigned prf, struct bytes sk_d,
 				struct bytes shared, struct bytes ni, struct bytes nr,
 				size_t encr_len, size_t integ_len, struct secret *ret_keymat)

@@ -27,7 +27,7 @@ static bool child_sa_is_bound(const struct child_sa *c)
 	const struct ike_sa *sa = c->ike;
 
 	return c->mode == IPSEC_MODE_TRANSPORT && !sa->nat_local && !sa->nat_remote && c->n_local && c->n_remote &&
-	       !(ts_is_host(&c->ts[0], &sa->local) && ts_is_host(&c->ts[c->n_local], &sa->remote));
+	       !(ts_is_host(&child_sa_local_ts(c).p[0], &sa->local) && ts_is_host(&child_sa_remote_ts(c).p[0], &sa->remote));
 }
 
 void child_sa_follow(struct child_sa *c)

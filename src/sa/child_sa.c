@@ -107,16 +107,30 @@ bool child_sa_move(struct child_sa *c, enum child_event event)
 	return true;
 }
 
+static bool child_sa_ts_is_conf(struct ts_list list, struct ts_list conf)
+{
+	if (list.count != conf.count)
+		return false;
+	for (size_t i = 0; i < list.count; i++)
+		if (!ts_equal(&list.p[i], &conf.p[i]))
+			return false;
+	return true;
+}
+
 void child_sa_set_ts(struct child_sa *c, struct ts_list local, struct ts_list remote)
 {
-	struct ts *ts = xmalloc((local.count + remote.count) * sizeof(*ts));
+	/* as a rule a gateway's side is as configured, and there are many peers: no copy of that */
+	bool of_conf = child_sa_ts_is_conf(local, c->conf->local_ts);
+	size_t n_local = of_conf ? 0 : local.count;
+	struct ts *ts = xmalloc((n_local + remote.count) * sizeof(*ts));
 
-	if (local.count)
-		memcpy(ts, local.p, local.count * sizeof(*ts));
+	if (n_local)
+		memcpy(ts, local.p, n_local * sizeof(*ts));
 	if (remote.count)
-		memcpy(ts + local.count, remote.p, remote.count * sizeof(*ts));
+		memcpy(ts + n_local, remote.p, remote.count * sizeof(*ts));
 	free(c->ts);
 	c->ts = ts;
+	c->conf_local_ts = of_conf;
 	c->n_local = (uint16_t)local.count;
 	c->n_remote = (uint16_t)remote.count;
 }
@@ -249,7 +263,7 @@ void child_sa_closed(struct child_sa *c)
 	/* RFC 7296, 2.8: what the peer sent before may still be on its way */
 	child_sa_carry(c, false);
 	c->rekey_ms = c->life_ms = 0;
-	c->gone_ms = sa_now(ctx) + 1000ull * ctx->options.delete_rekeyed_delay;
+	c->overlap_ms = sa_now(ctx) + 1000ull * ctx->options.delete_rekeyed_delay;
 	ike_sa_schedule(ike);
 }
 

@@ -17,32 +17,33 @@ struct child_sa {
 	uint64_t installed_ms;
 	/* sa/deadline.h */
 	uint64_t rekey_ms, life_ms; /* soft and hard lifetime */
-	uint64_t gone_ms;           /* DELETED: until when late packets are taken */
-	uint64_t carry_ms;          /* when it sends at the latest, installed with out_waits */
+	/* DELETED: until when late packets are taken; else when it sends at the latest, installed with out_waits */
+	uint64_t overlap_ms;
 	uint64_t idle_ms;           /* the next look whether it has traffic */
 	uint32_t id, reqid;
 	uint32_t line_id; /* id of the first one of its line of rekeyings: hooks know it by this */
 	uint32_t spi_in, spi_out; /* host order; 0 = none yet */
+	uint32_t successor; /* id of what the peer made to replace it, or of what replaced it; 0 none */
 	uint8_t state; /* enum child_state */
 	uint8_t mode;  /* enum ipsec_mode: what is asked for; what was agreed on */
-	bool idle_asked; /* the backend was asked for its last packet, and may not have known it at once */
-	bool peer_no_tfc; /* the peer takes no padding for the sake of traffic analysis (RFC 7296, 1.3.1) */
-	bool encap;
-	bool initiator;  /* of the exchange that made it */
-	bool own_ke;     /* suite.ke tells the key exchange it was made with */
-	bool reauth_asked; /* a reauthentication under way has taken it into account */
-	bool out_waits;  /* install: the one it replaces sends until the peer closes that */
-	bool announced;  /* control knows it as the one that is up */
-	bool superseded; /* another one does its work: late packets are taken after its end */
-	bool peer_deletes; /* REKEYED: closing it is the peer's */
-	bool over;         /* REKEYING: its hard limit is reached */
-	bool of_trap;      /* reqid is the trap's, which has the configured selectors */
 	uint8_t rekey_failures;
 	uint8_t place;   /* of the IKE_SA when it was installed or moved last */
-	uint32_t successor; /* id of what the peer made to replace it, or of what replaced it; 0 none */
+	bool idle_asked : 1; /* the backend was asked for its last packet, and may not have known it at once */
+	bool peer_no_tfc : 1; /* the peer takes no padding for the sake of traffic analysis (RFC 7296, 1.3.1) */
+	bool encap : 1;
+	bool initiator : 1;  /* of the exchange that made it */
+	bool own_ke : 1;     /* suite.ke tells the key exchange it was made with */
+	bool reauth_asked : 1; /* a reauthentication under way has taken it into account */
+	bool out_waits : 1;  /* install: the one it replaces sends until the peer closes that */
+	bool announced : 1;  /* control knows it as the one that is up */
+	bool superseded : 1; /* another one does its work: late packets are taken after its end */
+	bool peer_deletes : 1; /* REKEYED: closing it is the peer's */
+	bool over : 1;       /* REKEYING: its hard limit is reached */
+	bool of_trap : 1;    /* reqid is the trap's, which has the configured selectors */
+	bool conf_local_ts : 1; /* its local selectors are those of conf: n_local is their number */
 	struct suite suite;
 	uint16_t n_local, n_remote;
-	struct ts *ts; /* n_local, then n_remote: owned */
+	struct ts *ts; /* local ones but for conf's, then n_remote: owned */
 	uint64_t claim; /* its selectors, when they are the peer's alone (sa_host_ops.claim_selectors); 0 none */
 	struct ipsec_scope *scope; /* owned; NULL: the usual (sa/scope.h) */
 };
@@ -57,11 +58,11 @@ EXPORT bool child_sa_move(struct child_sa *c, enum child_event event);
 void child_sa_set_ts(struct child_sa *c, struct ts_list local, struct ts_list remote);
 static inline struct ts_list child_sa_local_ts(const struct child_sa *c)
 {
-	return (struct ts_list){ c->n_local, c->ts };
+	return (struct ts_list){ c->n_local, c->conf_local_ts ? c->conf->local_ts.p : c->ts };
 }
 static inline struct ts_list child_sa_remote_ts(const struct child_sa *c)
 {
-	return (struct ts_list){ c->n_remote, c->ts ? c->ts + c->n_local : NULL };
+	return (struct ts_list){ c->n_remote, c->ts && !c->conf_local_ts ? c->ts + c->n_local : c->ts };
 }
 /* What the configuration wants of a child that has gone: up again, or trapped (enum child_action). */
 void child_sa_act(const struct child_sa *c, unsigned action);

@@ -124,8 +124,7 @@ static uint64_t deadline_next(const struct ike_sa *sa)
 	for (const struct child_sa *c = sa->children; c; c = c->next) {
 		deadline_min(&first, c->rekey_ms);
 		deadline_min(&first, c->life_ms);
-		deadline_min(&first, c->gone_ms);
-		deadline_min(&first, c->carry_ms);
+		deadline_min(&first, c->overlap_ms);
 		deadline_min(&first, c->idle_ms);
 	}
 	/* while an exchange is under way its end looks at the queue */
@@ -198,7 +197,7 @@ static void deadline_carry(struct child_sa *c)
 	if (c->state == CHILD_STATE_INSTALLED && (in.packets || now >= c->installed_ms + LIMIT_OVERLAP_OUT_MAX_MS))
 		child_sa_carry(c, true);
 	else if (c->state == CHILD_STATE_INSTALLED || c->state == CHILD_STATE_INSTALLING)
-		c->carry_ms = now + LIMIT_OVERLAP_OUT_MS;
+		c->overlap_ms = now + LIMIT_OVERLAP_OUT_MS;
 }
 
 /* When it had its last packet, in either direction; 0: it had none. */
@@ -254,12 +253,11 @@ static void deadline_idle(struct child_sa *c)
 static bool deadline_child(struct ike_sa *sa)
 {
 	for (struct child_sa *c = sa->children; c; c = c->next) {
-		if (deadline_due(sa, &c->gone_ms)) {
-			child_sa_free(c);
-			return true;
-		}
-		if (deadline_due(sa, &c->carry_ms)) {
-			deadline_carry(c);
+		if (deadline_due(sa, &c->overlap_ms)) {
+			if (c->state == CHILD_STATE_DELETED)
+				child_sa_free(c);
+			else
+				deadline_carry(c);
 			return true;
 		}
 		if (deadline_due(sa, &c->idle_ms)) {

@@ -352,6 +352,7 @@ void exchange_settle(struct ike_sa *sa)
 		return;
 	ike_setup_free(sa->setup);
 	sa->setup = NULL;
+	ike_keys_forget_p(&sa->keys);
 }
 
 static void exchange_response_done(struct ike_sa *sa)

@@ -68,7 +68,7 @@ static struct ike_sa *ike_sa_new(struct sa_ctx *ctx, uint32_t id, bool initiator
 	sa->log.name = "(unnamed)";
 	sa->log.id = id ? id : ctx->ops->next_number(ctx->host, SA_NUMBER_IKE);
 	sa->origin_id = sa->log.id;
-	crypto_random(ctx->crypto, &sa->seal_salt, sizeof(sa->seal_salt));
+	crypto_random(ctx->crypto, &sa->seal_counter, sizeof(sa->seal_counter));
 	if (initiator)
 		sa->spi_i = own_spi;
 	else
@@ -258,8 +258,8 @@ void ike_sa_established(struct ike_sa *sa)
 		ctx->ops->replace_others(ctx->host, sa, !sa->init_contact);
 	sa->announced = true;
 	ctx->ops->event(ctx->host, SA_EVENT_IKE_UP, sa, NULL);
-	ctx->ops->request_done(ctx->host, sa->init_request, CAUSE_NONE, NULL);
-	sa->init_request.id = 0;
+	ctx->ops->request_done(ctx->host, sa->setup->request, CAUSE_NONE, NULL);
+	sa->setup->request.id = 0;
 	ike_sa_schedule(sa);
 }
 
@@ -309,11 +309,13 @@ static void ike_sa_tell_waiters(struct ike_sa *sa)
 {
 	struct sa_ctx *ctx = sa->ctx;
 
-	if (sa->init_request.id)
-		ctx->ops->request_done(ctx->host, sa->init_request, sa->cause, sa->why);
+	if (sa->setup && sa->setup->request.id) {
+		ctx->ops->request_done(ctx->host, sa->setup->request, sa->cause, sa->why);
+		sa->setup->request.id = 0;
+	}
 	if (sa->delete_request.id)
 		ctx->ops->request_done(ctx->host, sa->delete_request, CAUSE_NONE, NULL);
-	sa->init_request.id = sa->delete_request.id = 0;
+	sa->delete_request.id = 0;
 }
 
 void ike_sa_finish(struct ike_sa *sa, enum ike_event event, enum cause cause, const char *why)

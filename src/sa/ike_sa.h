@@ -56,6 +56,7 @@ struct ike_setup {
 	/* An unauthenticated error in answer to IKE_SA_INIT: remembered, not obeyed. */
 	uint16_t error_notify;
 	uint8_t error_repeats;
+	struct sa_request request; /* who waits for the IKE_SA itself */
 	uint8_t n_answers; /* log limits of what is not authenticated */
 	struct held_message *held;
 	struct auth_announced announced;
@@ -150,11 +151,9 @@ struct ike_sa {
 	uint64_t host_order; /* the host's: its place in the order of being established */
 	uint64_t last_in_ms; /* last message that passed its check */
 	uint64_t last_out_ms; /* last packet to the peer, ESP not counted */
-	uint64_t seal_counter; /* of the IVs of our messages; never the message id */
-	uint64_t seal_salt;    /* mixed into them */
+	uint64_t seal_counter; /* of the IVs of our messages, from a random number on; never the message id */
 	struct ike_sa *reauth_old, *reauth_new; /* sa/reauth.h: make-before-break, both on this thread */
 	struct sa_request delete_request; /* who waits for the end of the SA */
-	struct sa_request init_request;   /* who waits for the IKE_SA itself */
 	uint64_t hint_ms;      /* when a hint of who has no keys last made us probe (sa/hint.h) */
 	uint32_t stream;       /* sa/stream.h: that the host knows we use */
 	uint32_t sync_floor;   /* RFC 6311: below this the peer must not synchronize again */

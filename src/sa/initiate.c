@@ -16,7 +16,7 @@ void ike_sa_initiate_for(struct ike_sa *sa, const struct child_conf *child, cons
 	if (child)
 		ike_sa_queue(sa, child_create_for(child_create_new(sa, sa->conn, child, request), acquire));
 	else
-		sa->init_request = request;
+		sa->setup->request = request;
 	initiate_attempt(sa);
 }
 
@@ -24,6 +24,7 @@ void initiate_reset(struct ike_sa *sa)
 {
 	struct sa_ctx *ctx = sa->ctx;
 	uint8_t attempt = sa->setup->attempt, nat_refusals = sa->setup->nat_refusals;
+	struct sa_request request = sa->setup->request;
 	uint32_t entry = sa->setup->entry;
 	uint64_t old = sa->spi_i;
 
@@ -48,6 +49,7 @@ void initiate_reset(struct ike_sa *sa)
 	}
 	ike_setup_free(sa->setup);
 	sa->setup = xcalloc(1, sizeof(*sa->setup));
+	sa->setup->request = request;
 	sa->setup->entry = entry;
 	sa->setup->attempt = attempt;
 	sa->setup->nat_refusals = nat_refusals;

@@ -92,7 +92,7 @@ struct result seal_open(struct ike_sa *sa, uint8_t *msg, size_t n, struct bytes 
 }
 
 /*
- * The IV of our next message: a counter of our own under a salt for counter modes and AEAD (RFC 5282, 3.1: unique per key; a
+ * The IV of our next message: a counter of our own that begins anywhere for counter modes and AEAD (RFC 5282, 3.1: unique per key; a
  * message id would repeat in a RFC 6311 sync), random for CBC (RFC 7296, 3.14).
  */
 static void seal_write_iv(struct ike_sa *sa, uint8_t *iv)
@@ -100,7 +100,7 @@ static void seal_write_iv(struct ike_sa *sa, uint8_t *iv)
 	const struct cipher_impl *cipher = sa->protect.cipher;
 
 	if (cipher->iv_len == 8) {
-		uint64_t v = ++sa->seal_counter ^ sa->seal_salt;
+		uint64_t v = ++sa->seal_counter;
 
 		for (int i = 7; i >= 0; i--, v >>= 8)
 			iv[i] = (uint8_t)v;

@@ -117,6 +117,7 @@ struct ike_sa *successor_new(struct ike_sa *old, const struct successor_keys *k)
 					  k->initiator ? k->peer_spi : own, old->suite.prf,
 					  bytes_of(ike_keys_d(&old->keys), old->keys.d_len), &keys)))
 		return NULL;
+	ike_keys_forget_p(&keys); /* nobody authenticates by them */
 	sa = ike_sa_new_successor(ctx, k->initiator, own, k->peer_spi);
 	sa->suite = *k->suite;
 	sa->protect = protect;

@@ -28,7 +28,7 @@ void window_in_store(struct window_in *w, uint32_t message_id, uint64_t request_
 		buf_free(&r->data);
 	buf_reset(&r->data);
 	buf_add_bytes(&r->data, reply);
-	r->message_id = message_id;
+	w->reply_id[message_id % LIMIT_WINDOW] = message_id;
 	r->request_hash = request_hash;
 }
 
@@ -36,7 +36,7 @@ const struct stored_reply *window_in_reply(const struct window_in *w, uint32_t m
 {
 	const struct stored_reply *r = &w->reply[message_id % LIMIT_WINDOW];
 
-	return r->data.n && r->message_id == message_id ? r : NULL;
+	return r->data.n && w->reply_id[message_id % LIMIT_WINDOW] == message_id ? r : NULL;
 }
 
 struct buf *window_in_data(struct window_in *w, uint32_t message_id)

@@ -13,12 +13,12 @@
 /* A reply kept for repeats of its request. */
 struct stored_reply {
 	uint64_t request_hash; /* of the request's bytes: RFC 7296, 2.1: repeats are bitwise identical */
-	uint32_t message_id;
 	struct buf data; /* the whole message */
 };
 
 struct window_in {
 	uint32_t next; /* id of the next new request */
+	uint32_t reply_id[LIMIT_WINDOW]; /* which one each reply is for */
 	struct stored_reply reply[LIMIT_WINDOW];
 };
 

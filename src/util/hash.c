@@ -105,17 +105,17 @@ static void hashtab_resize(struct hashtab *t, size_t size)
 	t->size = size;
 }
 
-/* Between one and a quarter of the buckets in nodes; far enough apart that
- * items that come and go at a border do not cause work each time. */
+/* Between two nodes a bucket, as they are small and buckets count in memory, and a quarter; far
+ * enough apart that items that come and go at a border do not cause work each time. */
 static void hashtab_fit(struct hashtab *t)
 {
 	size_t size = t->size ? t->size : HASHTAB_MIN;
 
 	if (t->walking)
 		return;
-	while (t->count > size && size < (size_t)1 << 31)
+	while (t->count > 2 * size && size < (size_t)1 << 31)
 		size *= 2;
-	while (t->count < size / 8 && size > HASHTAB_MIN)
+	while (t->count < size / 4 && size > HASHTAB_MIN)
 		size /= 2;
 	if (size != t->size)
 		hashtab_resize(t, size);

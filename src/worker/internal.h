@@ -211,7 +211,7 @@ unsigned half_open_total(struct half_open *h);
 unsigned half_open_of(struct half_open *h, const struct addr *remote);
 
 /* ---- uniqueness.c: any worker ---- */
-struct uniqueness *uniqueness_new(void);
+struct uniqueness *uniqueness_new(bool claims); /* claims: each has an owner */
 void uniqueness_free(struct uniqueness *u);
 unsigned uniqueness_add(struct uniqueness *u, uint64_t hash); /* how many there are with it */
 /* Likewise, of one owner alone; false: it has another one. */

@@ -54,8 +54,8 @@ struct workers *workers_start(const struct workers_options *options, struct errt
 	pthread_mutex_init(&pool->config_lock, NULL);
 	pool->workers = xcalloc(options->count, sizeof(*pool->workers));
 	pool->half_open = half_open_new();
-	pool->uniqueness = uniqueness_new();
-	pool->selectors = uniqueness_new();
+	pool->uniqueness = uniqueness_new(false);
+	pool->selectors = uniqueness_new(true);
 	pool->trap_reqids = trap_reqids_new();
 	pool_seed(pool);
 	pool_set_limits(pool, options);

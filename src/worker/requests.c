@@ -363,11 +363,11 @@ static void request_initiate(struct worker *w, struct request_mail *m)
 		ike_sa_initiate_for(sa, child, acquire, waiter);
 	} else if (child) {
 		ike_sa_add_child_for(sa, m->conn, child, acquire, waiter);
-	} else if (sa->state == IKE_STATE_ESTABLISHED || sa->state == IKE_STATE_REKEYING || sa->init_request.id) {
+	} else if (!sa->setup || sa->state == IKE_STATE_ESTABLISHED || sa->setup->request.id) {
 		/* it is up, or someone else is told when it is: nothing more to wait for */
 		request_waiter_done(waiter, CAUSE_NONE, NULL);
 	} else {
-		sa->init_request = waiter;
+		sa->setup->request = waiter;
 	}
 }
 

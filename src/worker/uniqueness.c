@@ -3,26 +3,31 @@
 
 #include "worker/internal.h"
 
+/* There is one for each peer: the hash is the number of the shard, what the node knows of it, and the rest. */
 struct pair_entry {
 	struct hashnode node;
-	uint64_t hash;
-	uint64_t owner; /* of a claim */
+	uint32_t rest;
 	unsigned count;
+	uint64_t owner[]; /* one, of a claim */
 };
 
 /* Split by hash so that workers seldom meet. */
 #define UNIQUENESS_SHARDS 16
+#define UNIQUENESS_NODE_SHIFT 4
+#define UNIQUENESS_REST_SHIFT 36
 struct uniqueness {
+	bool claims;
 	struct {
 		pthread_mutex_t lock; /* guards table */
 		struct hashtab table;
 	} shard[UNIQUENESS_SHARDS];
 };
 
-struct uniqueness *uniqueness_new(void)
+struct uniqueness *uniqueness_new(bool claims)
 {
 	struct uniqueness *u = xcalloc(1, sizeof(*u));
 
+	u->claims = claims;
 	for (unsigned i = 0; i < UNIQUENESS_SHARDS; i++)
 		pthread_mutex_init(&u->shard[i].lock, NULL);
 	return u;
@@ -53,13 +58,24 @@ void uniqueness_free(struct uniqueness *u)
 
 static struct pair_entry *uniqueness_find(struct hashtab *t, uint64_t hash)
 {
-	for (struct hashnode *n = hashtab_first(t, hash >> 4); n; n = hashtab_next(n)) {
+	for (struct hashnode *n = hashtab_first(t, hash >> UNIQUENESS_NODE_SHIFT); n; n = hashtab_next(n)) {
 		struct pair_entry *e = container_of(n, struct pair_entry, node);
 
-		if (e->hash == hash)
+		if (e->rest == hash >> UNIQUENESS_REST_SHIFT)
 			return e;
 	}
 	return NULL;
+}
+
+static struct pair_entry *uniqueness_make(struct uniqueness *u, uint64_t hash, uint64_t owner)
+{
+	struct pair_entry *e = xcalloc(1, sizeof(*e) + (u->claims ? sizeof(e->owner[0]) : 0));
+
+	e->rest = (uint32_t)(hash >> UNIQUENESS_REST_SHIFT);
+	if (u->claims)
+		e->owner[0] = owner;
+	hashtab_insert(&u->shard[hash % UNIQUENESS_SHARDS].table, &e->node, hash >> UNIQUENESS_NODE_SHIFT);
+	return e;
 }
 
 bool uniqueness_claim(struct uniqueness *u, uint64_t hash, uint64_t owner, unsigned *ret_count)
@@ -70,13 +86,9 @@ bool uniqueness_claim(struct uniqueness *u, uint64_t hash, uint64_t owner, unsig
 
 	pthread_mutex_lock(&u->shard[s].lock);
 	e = uniqueness_find(&u->shard[s].table, hash);
-	if (!e) {
-		e = xcalloc(1, sizeof(*e));
-		e->hash = hash;
-		e->owner = owner;
-		hashtab_insert(&u->shard[s].table, &e->node, hash >> 4);
-	}
-	ok = e->owner == owner;
+	if (!e)
+		e = uniqueness_make(u, hash, owner);
+	ok = !u->claims || e->owner[0] == owner;
 	e->count += ok;
 	*ret_count = e->count;
 	pthread_mutex_unlock(&u->shard[s].lock);

@@ -969,6 +969,8 @@ void lab_check(struct lab *lab)
 			/* fragments of an answer are kept only while it is waited for, and none by a shell */
 			ck_assert(e->sas[k]->outstanding || !fragment_held(e->sas[k], true));
 			ck_assert(e->sas[k]->state != IKE_STATE_CLOSED || !e->sas[k]->fragments);
+			/* what authenticates goes with the rest of IKE_AUTH */
+			ck_assert(e->sas[k]->setup || !e->sas[k]->keys.p_len || e->sas[k]->state != IKE_STATE_ESTABLISHED);
 			/* the children of a replaced IKE_SA are its successor's */
 			ck_assert(!e->sas[k]->successor || !e->sas[k]->children);
 			for (struct child_sa *c = e->sas[k]->children; c; c = c->next) {

@@ -491,7 +491,7 @@ static void run_at_rest(struct run *r)
 			for (struct child_sa *c = sa->children; c; c = c->next)
 				/* one that was rekeyed takes late packets for a while */
 				ck_assert_msg(c->state == CHILD_STATE_INSTALLED ||
-						      (c->state == CHILD_STATE_DELETED && c->gone_ms > r->lab->now), "CHILD_SA %u of %s is stuck in %s", c->id,
+						      (c->state == CHILD_STATE_DELETED && c->overlap_ms > r->lab->now), "CHILD_SA %u of %s is stuck in %s", c->id,
 					      ends[k]->name, child_state_name(c->state));
 		}
 	}

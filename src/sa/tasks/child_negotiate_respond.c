@@ -93,7 +93,7 @@ static struct child_sa *negotiate_answer_child(struct ike_sa *sa, struct child_n
 	} else if (reauth_may_overlap(sa)) {
 		/* the peer cannot take what comes by this one before it has our answer */
 		c->out_waits = true;
-		c->carry_ms = sa_now(sa->ctx) + LIMIT_OVERLAP_OUT_MS;
+		c->overlap_ms = sa_now(sa->ctx) + LIMIT_OVERLAP_OUT_MS;
 	}
 	c->suite = *suite;
 	c->own_ke = !n->in_auth && suite->ke != KE_NONE;

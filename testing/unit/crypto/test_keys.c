@@ -228,6 +228,14 @@ START_TEST(test_rekey_changes_prf)
 		keys_derive_ike(ctx, &s, shared, ni, nr, 1, 2, PRF_HMAC_MD5, d, &keys).code,
 		RESULT_UNSUPPORTED);
 	ck_assert_mem_eq(expected, keys.all.p, 64); /* untouched by the failure */
+	/* AUTH is the only use of SK_pi and SK_pr: an idle SA does without */
+	ike_keys_forget_p(&keys);
+	ck_assert_uint_eq(keys.p_len, 0);
+	ck_assert_ptr_eq(ike_keys_pr(&keys), keys.all.p + keys.all.n);
+	ck_assert_ptr_eq(ike_keys_er(&keys) + keys.e_len, keys.all.p + keys.all.n);
+	ck_assert_mem_eq(expected, keys.all.p, 64);
+	ike_keys_forget_p(&keys);
+	ck_assert_uint_eq(keys.all.n, 64 + 2 * (size_t)keys.e_len);
 	buf_free(&s2);
 	secret_clear(&keys.all);
 }
