@@ -3,28 +3,15 @@
 
 #include <stdlib.h>
 
+#include "config/conn_class.h"
 #include "util/hash.h"
 #include "util/mem.h"
-
-/*
- * Connections with the same addresses on both sides are one class: ten thousand road warriors are
- * matched at once. A class whose peers are single addresses or prefixes is found by hashing the
- * packet's address cut to each prefix length in use; what is left (any, names, ranges) is a
- * list of classes that every look-up walks.
- */
-struct addr_class {
-	struct hashnode node;  /* by key */
-	struct buf key;        /* the endpoints, as far as they matter for matching */
-	const struct conn *sample;
-	uint32_t *members;     /* positions in conns, ascending */
-	size_t n, cap;
-};
 
 /* One prefix of a class's remote addresses. */
 struct addr_net {
 	struct hashnode node;
 	struct prefix prefix;
-	const struct addr_class *class;
+	const struct conn_class *class;
 };
 
 struct name_node {
@@ -34,10 +21,15 @@ struct name_node {
 
 /* Growing array of pointers. */
 struct class_list {
-	const struct addr_class **v;
+	const struct conn_class **v;
 	size_t n, cap;
 };
 
+/*
+ * Connections with the same addresses on both sides are one class (conn_class.h): ten thousand road warriors are matched at once. A
+ * class whose peers are single addresses or prefixes is found by hashing the packet's address cut to each prefix length in use; what is
+ * left (any, names, ranges) is a list of classes that every look-up walks.
+ */
 struct conn_index {
 	struct conn *const *conns;
 	struct name_node *name_nodes;
@@ -53,7 +45,7 @@ struct conn_index {
 /* What is looked up by comes from peers, what is hashed to collide with does not. */
 static const struct hash_key index_key = { 0x636f6e6e, 0x696e646578 };
 
-static void class_list_add(struct class_list *l, const struct addr_class *class)
+static void class_list_add(struct class_list *l, const struct conn_class *class)
 {
 	if (l->n == l->cap) {
 		l->cap = l->cap ? l->cap * 2 : 8;
@@ -62,7 +54,7 @@ static void class_list_add(struct class_list *l, const struct addr_class *class)
 	l->v[l->n++] = class;
 }
 
-static bool class_list_has(const struct class_list *l, size_t n, const struct addr_class *class)
+static bool class_list_has(const struct class_list *l, size_t n, const struct conn_class *class)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (l->v[i] == class)
@@ -93,17 +85,17 @@ static void key_add_endpoints(struct buf *key, const struct endpoint *e, size_t 
 	}
 }
 
-static struct addr_class *index_class(struct conn_index *x, const struct conn *c, bool *ret_new)
+static struct conn_class *index_class(struct conn_index *x, const struct conn *c, bool *ret_new)
 {
 	struct buf key = { 0 };
-	struct addr_class *class;
+	struct conn_class *class;
 	uint64_t hash;
 
 	key_add_endpoints(&key, c->local_addrs, c->n_local);
 	key_add_endpoints(&key, c->remote_addrs, c->n_remote);
 	hash = hash_bytes(&index_key, buf_bytes(&key));
 	for (struct hashnode *n = hashtab_first(&x->classes, hash); n; n = hashtab_next(n)) {
-		class = container_of(n, struct addr_class, node);
+		class = container_of(n, struct conn_class, node);
 		if (bytes_equal(buf_bytes(&class->key), buf_bytes(&key))) {
 			buf_free(&key);
 			*ret_new = false;
@@ -117,15 +109,6 @@ static struct addr_class *index_class(struct conn_index *x, const struct conn *c
 	class_list_add(&x->all, class);
 	*ret_new = true;
 	return class;
-}
-
-static void class_add_member(struct addr_class *class, uint32_t position)
-{
-	if (class->n == class->cap) {
-		class->cap = class->cap ? class->cap * 2 : 1;
-		class->members = xrealloc(class->members, class->cap * sizeof(*class->members));
-	}
-	class->members[class->n++] = position;
 }
 
 /* ---- prefixes */
@@ -158,7 +141,7 @@ static struct prefix prefix_of(const struct addr *a, unsigned len)
 	return p;
 }
 
-static void index_net(struct conn_index *x, const struct addr_class *class, struct prefix prefix)
+static void index_net(struct conn_index *x, const struct conn_class *class, struct prefix prefix)
 {
 	struct addr_net *net = xcalloc(1, sizeof(*net));
 
@@ -173,7 +156,7 @@ static void index_net(struct conn_index *x, const struct addr_class *class, stru
 	(net->prefix.net.family == AF_INET ? x->lens4 : x->lens6)[net->prefix.len] = true;
 }
 
-static void index_add_class(struct conn_index *x, const struct addr_class *class)
+static void index_add_class(struct conn_index *x, const struct conn_class *class)
 {
 	bool walked = false;
 
@@ -208,7 +191,7 @@ struct conn_index *conn_index_new(struct conn *const *conns, size_t n)
 	x->name_nodes = xcalloc(n, sizeof(*x->name_nodes));
 	for (size_t i = 0; i < n; i++) {
 		struct name_node *name = &x->name_nodes[i];
-		struct addr_class *class;
+		struct conn_class *class;
 		bool is_new;
 
 		name->conn = conns[i];
@@ -216,10 +199,12 @@ struct conn_index *conn_index_new(struct conn *const *conns, size_t n)
 		if (conns[i]->shunts_only)
 			continue; /* no peer's */
 		class = index_class(x, conns[i], &is_new);
-		class_add_member(class, (uint32_t)i);
+		positions_add(&class->all, (uint32_t)i);
 		if (is_new)
 			index_add_class(x, class);
 	}
+	for (size_t i = 0; i < x->all.n; i++)
+		conn_class_complete((struct conn_class *)x->all.v[i], conns);
 	return x;
 }
 
@@ -227,13 +212,8 @@ void conn_index_free(struct conn_index *x)
 {
 	if (!x)
 		return;
-	for (size_t i = 0; i < x->all.n; i++) {
-		struct addr_class *class = (struct addr_class *)x->all.v[i];
-
-		buf_free(&class->key);
-		free(class->members);
-		free(class);
-	}
+	for (size_t i = 0; i < x->all.n; i++)
+		conn_class_free((struct conn_class *)x->all.v[i]);
 	for (size_t i = 0; i < x->n_nets; i++)
 		free(x->net_nodes[i]);
 	hashtab_clear(&x->names);
@@ -292,7 +272,7 @@ static void match_candidates(const struct conn_index *x, const struct addr *remo
 	}
 }
 
-static int class_score(const struct addr_class *class, const struct addr *local, const struct addr *remote)
+static int class_score(const struct conn_class *class, const struct addr *local, const struct addr *remote)
 {
 	const struct conn *c = class->sample;
 	int l = endpoints_match(c->local_addrs, c->n_local, local);
@@ -301,36 +281,37 @@ static int class_score(const struct addr_class *class, const struct addr *local,
 	return l && r ? l + r : 0;
 }
 
-/* How many members are not behind a position. */
-static size_t class_count_to(const struct addr_class *class, uint32_t position)
+/* Growing array. */
+struct span_list {
+	struct span *v;
+	size_t n, cap, members;
+};
+
+static void span_list_add(struct span_list *l, const struct conn_index *x, const struct conn_class *class,
+			  const struct conn_filter *filter)
 {
-	size_t from = 0, to = class->n;
-
-	while (from < to) {
-		size_t middle = from + (to - from) / 2;
-
-		if (class->members[middle] <= position)
-			from = middle + 1;
-		else
-			to = middle;
+	if (l->n + CLASS_SPANS > l->cap) {
+		l->cap = l->cap ? l->cap * 2 : 4 * CLASS_SPANS;
+		l->v = xrealloc(l->v, l->cap * sizeof(*l->v));
 	}
-	return from;
+	for (size_t i = conn_class_spans(class, x->conns, filter, &l->v[l->n]); i > 0; i--)
+		l->members += l->v[l->n++].n;
 }
 
-/* The rank-th member of all these classes together, which have more than rank. */
-static const struct conn *match_nth(const struct conn_index *x, const struct class_list *classes, size_t rank)
+/* The rank-th of all these together, which are more than rank. */
+static const struct conn *match_nth(const struct conn_index *x, const struct span_list *l, size_t rank)
 {
 	uint32_t from = 0, to = UINT32_MAX;
 
-	if (classes->n == 1)
-		return x->conns[classes->v[0]->members[rank]];
+	if (l->n == 1)
+		return x->conns[l->v[0].v[rank]];
 	/* the lowest position up to which there are rank + 1 */
 	while (from < to) {
 		uint32_t middle = from + (to - from) / 2;
 		size_t count = 0;
 
-		for (size_t i = 0; i < classes->n; i++)
-			count += class_count_to(classes->v[i], middle);
+		for (size_t i = 0; i < l->n; i++)
+			count += span_count_to(l->v[i], middle);
 		if (count > rank)
 			to = middle;
 		else
@@ -340,23 +321,24 @@ static const struct conn *match_nth(const struct conn_index *x, const struct cla
 }
 
 const struct conn *conn_index_match(const struct conn_index *x, const struct addr *local, const struct addr *remote,
-				    size_t rank)
+				    const struct conn_filter *filter, size_t rank)
 {
-	struct class_list candidates = { 0 }, by_score[SCORE_MAX + 1] = { 0 };
+	struct class_list candidates = { 0 };
+	struct span_list by_score[SCORE_MAX + 1] = { 0 };
 	const struct conn *found = NULL;
 
 	match_candidates(x, remote, &candidates);
-	for (size_t i = 0; i < candidates.n; i++)
-		class_list_add(&by_score[class_score(candidates.v[i], local, remote)], candidates.v[i]);
-	for (int score = SCORE_MAX; score > 0 && !found; score--) {
-		size_t members = 0;
+	for (size_t i = 0; i < candidates.n; i++) {
+		int score = class_score(candidates.v[i], local, remote);
 
-		for (size_t i = 0; i < by_score[score].n; i++)
-			members += by_score[score].v[i]->n;
-		if (rank < members)
+		if (score)
+			span_list_add(&by_score[score], x, candidates.v[i], filter);
+	}
+	for (int score = SCORE_MAX; score > 0 && !found; score--) {
+		if (rank < by_score[score].members)
 			found = match_nth(x, &by_score[score], rank);
 		else
-			rank -= members;
+			rank -= by_score[score].members;
 	}
 	for (int score = 0; score <= SCORE_MAX; score++)
 		free(by_score[score].v);

@@ -7,6 +7,8 @@ libbewick_la_SOURCES += \
 	src/config/conn.h \
 	src/config/conn_counters.c \
 	src/config/conn_counters.h \
+	src/config/conn_class.c \
+	src/config/conn_class.h \
 	src/config/conn_index.c \
 	src/config/conn_index.h \
 	src/config/conn_parse.c \

@@ -37,7 +37,7 @@ struct psk_score {
 
 static const struct hash_key psk_key = { 0x70736b, 0x6f776e657273 };
 
-static void positions_add(uint32_t **v, size_t *n, size_t *cap, uint32_t position)
+static void owner_add(uint32_t **v, size_t *n, size_t *cap, uint32_t position)
 {
 	if (*n && (*v)[*n - 1] == position)
 		return; /* an owner named twice */
@@ -46,23 +46,6 @@ static void positions_add(uint32_t **v, size_t *n, size_t *cap, uint32_t positio
 		*v = xrealloc(*v, *cap * sizeof(**v));
 	}
 	(*v)[(*n)++] = position;
-}
-
-/* Whether something else than an equal identity can match: in doubt yes. */
-static bool id_may_be_pattern(const struct id *id)
-{
-	switch (id->type) {
-	case ID_TYPE_FQDN:
-	case ID_TYPE_RFC822_ADDR:
-	case ID_TYPE_DER_ASN1_DN:
-		return id->data.n == 0 || id->data.p[0] == '^' || memchr(id->data.p, '*', id->data.n);
-	case ID_TYPE_KEY_ID:
-	case ID_TYPE_IPV4_ADDR:
-	case ID_TYPE_IPV6_ADDR:
-		return false;
-	default:
-		return true;
-	}
 }
 
 static uint64_t id_hash(const struct id *id)
@@ -102,7 +85,7 @@ static void index_add_owner(struct psk_index *x, const struct id *id, uint32_t p
 		}
 		x->all[x->n_all++] = o;
 	}
-	positions_add(&o->secrets, &o->n, &o->cap, position);
+	owner_add(&o->secrets, &o->n, &o->cap, position);
 }
 
 struct psk_index *psk_index_new(struct shared_secret *const *secrets, size_t n)
@@ -120,10 +103,10 @@ struct psk_index *psk_index_new(struct shared_secret *const *secrets, size_t n)
 			x->any = (uint32_t)i;
 		}
 		for (size_t j = 0; j < s->n_owners; j++) {
-			if (id_may_be_pattern(&s->owners[j]))
-				positions_add(&x->patterns, &x->n_patterns, &x->cap_patterns, (uint32_t)i);
-			else
+			if (id_is_exact(&s->owners[j]))
 				index_add_owner(x, &s->owners[j], (uint32_t)i);
+			else
+				owner_add(&x->patterns, &x->n_patterns, &x->cap_patterns, (uint32_t)i);
 		}
 	}
 	return x;

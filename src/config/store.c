@@ -201,7 +201,18 @@ const struct conn *config_conn(const struct config *c, const char *name)
 const struct conn *config_match_addrs(const struct config *c, const struct addr *local, const struct addr *remote,
 				      size_t rank)
 {
-	return conn_index_match(config_conn_index(c), local, remote, rank);
+	return conn_index_match(config_conn_index(c), local, remote, &(struct conn_filter){ 0 }, rank);
+}
+
+const struct conn *config_match_peer(const struct config *c, const struct addr *local, const struct addr *remote,
+				     const struct id *peer, size_t rank)
+{
+	return conn_index_match(config_conn_index(c), local, remote, &(struct conn_filter){ .peer = peer }, rank);
+}
+
+const struct conn *config_match_proposals(const struct config *c, const struct addr *local, const struct addr *remote, size_t rank)
+{
+	return conn_index_match(config_conn_index(c), local, remote, &(struct conn_filter){ .proposals = true }, rank);
 }
 
 const struct shared_secret *config_find_psk(const struct config *c, const struct id *local, const struct id *remote)

@@ -57,6 +57,14 @@ EXPORT const struct shared_secret *config_find_psk(const struct config *c, const
  */
 EXPORT const struct conn *config_match_addrs(const struct config *c, const struct addr *local,
 					     const struct addr *remote, size_t rank);
+/*
+ * The same without connections that cannot be what is looked for, so that thousands that differ by their peer's identity cost no more
+ * than one. Peers: those whose first remote round names another identity than `peer` (and no pattern) are left out.
+ */
+EXPORT const struct conn *config_match_peer(const struct config *c, const struct addr *local, const struct addr *remote,
+					    const struct id *peer, size_t rank);
+/* Proposals: those are left out that have the addresses and the proposals of one before them. */
+EXPORT const struct conn *config_match_proposals(const struct config *c, const struct addr *local, const struct addr *remote, size_t rank);
 
 /* The writer's side: control thread only. */
 struct config_store;

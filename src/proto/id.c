@@ -17,6 +17,11 @@ void id_set_dn_matching(enum id_dn_matching mode)
 	__atomic_store_n(&dn_matching, (int)mode, __ATOMIC_RELAXED);
 }
 
+enum id_dn_matching id_dn_matching(void)
+{
+	return (enum id_dn_matching)__atomic_load_n(&dn_matching, __ATOMIC_RELAXED);
+}
+
 void id_free(struct id *id)
 {
 	free((void *)id->data.p);
@@ -241,9 +246,24 @@ int id_match(const struct id *id, const struct id *pattern)
 	if (type_is_text(id->type) && pattern->data.n && pattern->data.p[0] == '*')
 		return match_suffix(id->data, pattern->data);
 	if (id->type == ID_TYPE_DER_ASN1_DN)
-		return dn_match(id->data, pattern->data,
-				(enum id_dn_matching)__atomic_load_n(&dn_matching, __ATOMIC_RELAXED));
+		return dn_match(id->data, pattern->data, id_dn_matching());
 	return ID_MATCH_NONE;
+}
+
+bool id_is_exact(const struct id *pattern)
+{
+	switch (pattern->type) {
+	case ID_TYPE_FQDN:
+	case ID_TYPE_RFC822_ADDR:
+	case ID_TYPE_DER_ASN1_DN:
+		return pattern->data.n && pattern->data.p[0] != '^' && !memchr(pattern->data.p, '*', pattern->data.n);
+	case ID_TYPE_KEY_ID:
+	case ID_TYPE_IPV4_ADDR:
+	case ID_TYPE_IPV6_ADDR:
+		return true;
+	default:
+		return false;
+	}
 }
 
 /* ---- text ---- */

@@ -47,6 +47,9 @@ EXPORT int id_match(const struct id *id, const struct id *pattern);
 EXPORT bool id_pattern_is_valid(const struct id *pattern);
 /* For all id_match of the process; ID_DN_STRICT at start. Any thread. */
 EXPORT void id_set_dn_matching(enum id_dn_matching mode);
+EXPORT enum id_dn_matching id_dn_matching(void);
+/* Whether only an identity that id_equal calls the same fits (DNs: while id_dn_matching is strict). In doubt false. For indexes. */
+EXPORT bool id_is_exact(const struct id *pattern);
 /* Appends a normal form for hashing to scratch, the same for identities that id_equal calls
  * equal; returns its length. */
 EXPORT uint64_t id_hash_bytes(const struct id *id, struct buf *scratch);

@@ -49,5 +49,7 @@ struct bench_ratio bench_beside(struct bench *b, size_t count, unsigned parallel
 void bench_certificates(struct bench *b, const char *key, size_t count);
 /* Peers with secrets while `stuck` peers wait for a server of CRLs that does not answer. */
 void bench_stuck(struct bench *b, size_t stuck, size_t count);
+/* Peers with secrets that have a connection each. */
+void bench_many(struct bench *b, size_t conns);
 
 #endif

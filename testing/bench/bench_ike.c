@@ -220,26 +220,29 @@ static void bench_run(struct bench *b, size_t many)
 }
 
 static const char usage[] =
-	"usage: bench_ike [-b BUILDDIR] [-m MKPKI] [-p PORT] [-n SET-UPS (400, of a whole run 4000 or more)] [-a KEY] [-s PEERS]\n"
+	"usage: bench_ike [-b BUILDDIR] [-m MKPKI] [-p PORT] [-n SET-UPS (400, of a whole run 4000 or more)] [-a KEY] [-s PEERS] [-c CONNECTIONS]\n"
 	"-a: set-ups with certificates (ec256, rsa2048, ...), made by scripts/mkpki\n"
-	"-s: set-ups with secrets while so many peers with certificates wait for a CRL server that hangs\n";
+	"-s: set-ups with secrets while so many peers with certificates wait for a CRL server that hangs\n"
+	"-c: set-ups with secrets when each peer has a connection and a secret of its own (200 or more)\n";
 
 struct bench_args {
 	const char *key;
-	size_t many, stuck; /* many 0: as usual for what is asked */
+	size_t many, stuck, conns; /* many 0: as usual for what is asked */
 };
 
 static bool bench_options(struct bench *b, int argc, char **argv, struct bench_args *ret)
 {
 	int opt;
 
-	while ((opt = getopt(argc, argv, "a:b:m:n:p:s:")) != -1) {
+	while ((opt = getopt(argc, argv, "a:b:c:m:n:p:s:")) != -1) {
 		if (opt == 'a')
 			ret->key = optarg;
 		else if (opt == 'm')
 			b->gw.mkpki = optarg;
 		else if (opt == 'b')
 			b->gw.build = optarg;
+		else if (opt == 'c' && atoi(optarg) >= 200)
+			ret->conns = (size_t)atoi(optarg);
 		else if (opt == 'n' && atoi(optarg) >= 400)
 			ret->many = (size_t)atoi(optarg);
 		else if (opt == 's' && atoi(optarg) > 0)
@@ -250,7 +253,7 @@ static bool bench_options(struct bench *b, int argc, char **argv, struct bench_a
 			return false;
 	}
 	/* where memory is measured, there must be enough of it */
-	return optind == argc && (ret->key || ret->stuck || !ret->many || ret->many >= 4000);
+	return optind == argc && (ret->key || ret->stuck || ret->conns || !ret->many || ret->many >= 4000);
 }
 
 int main(int argc, char **argv)
@@ -274,7 +277,9 @@ int main(int argc, char **argv)
 	if (!mkdtemp(b.gw.dir))
 		return perror("mkdtemp"), 1;
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (args.stuck)
+	if (args.conns)
+		bench_many(&b, args.conns);
+	else if (args.stuck)
 		bench_stuck(&b, args.stuck, args.many ? args.many : 6000);
 	else if (args.key)
 		bench_certificates(&b, args.key, args.many ? args.many : 4000);

@@ -4,6 +4,7 @@ bench_ike_SOURCES = \
 	testing/bench/bench.h \
 	testing/bench/bench_certs.c \
 	testing/bench/bench_ike.c \
+	testing/bench/bench_many.c \
 	testing/bench/bench_stuck.c \
 	testing/bench/floor.c \
 	testing/bench/floor.h \

@@ -103,7 +103,7 @@ const struct conn *ike_auth_choose(struct ike_sa *sa, const struct id *idi, cons
 	struct suite suite;
 	size_t index;
 
-	for (size_t rank = 0; (conn = config_match_addrs(sa->ctx->config, &sa->local, &sa->remote, rank)); rank++) {
+	for (size_t rank = 0; (conn = config_match_peer(sa->ctx->config, &sa->local, &sa->remote, idi, rank)); rank++) {
 		int score = choose_by_id(sa, conn, &c);
 		bool agrees;
 
@@ -205,10 +205,12 @@ static bool others_fit(struct ike_sa *sa, const struct conn *conn, const struct 
 size_t ike_auth_others(struct ike_sa *sa, const struct task_ike_auth *t, const struct payload_list *in,
 		       const struct conn *ret[AUTH_OTHERS_MAX])
 {
+	/* of all, the identity of the first round is the same */
+	const struct id *first = t->n_checked ? &sa->conn->remote_rounds[0].id : &t->id_in;
 	const struct conn *conn;
 	size_t n = 0;
 
-	for (size_t rank = 0; n < AUTH_OTHERS_MAX && (conn = config_match_addrs(sa->ctx->config, &sa->local, &sa->remote, rank)); rank++) {
+	for (size_t rank = 0; n < AUTH_OTHERS_MAX && (conn = config_match_peer(sa->ctx->config, &sa->local, &sa->remote, first, rank)); rank++) {
 		bool seen;
 
 		if (conn == sa->conn || !others_same_way(sa->conn, conn, t) || !others_fit(sa, conn, t, in))

@@ -285,7 +285,7 @@ static const struct conn *init_choose_conn(struct ike_sa *sa, struct proposal_li
 	size_t index;
 
 	*ret_first = NULL;
-	for (size_t rank = 0; (conn = config_match_addrs(ctx->config, &sa->local, &sa->remote, rank)); rank++) {
+	for (size_t rank = 0; (conn = config_match_proposals(ctx->config, &sa->local, &sa->remote, rank)); rank++) {
 		if (!*ret_first)
 			*ret_first = conn;
 		if (proposal_select(conn->proposals, theirs, flags, &sa->suite, &index))

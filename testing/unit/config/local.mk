@@ -8,6 +8,7 @@ test_config_SOURCES = testing/lib/corpus.c testing/lib/corpus.h \
 	testing/unit/config/test_auth_rules.c \
 	testing/unit/config/test_config.h \
 	testing/unit/config/test_conn.c \
+	testing/unit/config/test_conn_class.c \
 	testing/unit/config/test_conn_round.c \
 	testing/unit/config/test_cp_value.c \
 	testing/unit/config/test_credentials.c \

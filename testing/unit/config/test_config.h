@@ -13,6 +13,7 @@ Suite *suite_tree_parse(void);
 Suite *suite_value(void);
 Suite *suite_settings(void);
 Suite *suite_conn(void);
+Suite *suite_conn_class(void);
 Suite *suite_scope(void);
 Suite *suite_store(void);
 Suite *suite_cp_value(void);

@@ -76,6 +76,7 @@ int main(void)
 	srunner_add_suite(r, suite_value());
 	srunner_add_suite(r, suite_settings());
 	srunner_add_suite(r, suite_conn());
+	srunner_add_suite(r, suite_conn_class());
 	srunner_add_suite(r, suite_scope());
 	srunner_add_suite(r, suite_store());
 	srunner_add_suite(r, suite_cp_value());
