@@ -61,8 +61,8 @@ static size_t ts_set_add(struct ts *set, size_t n, const struct ts *ts)
 
 struct ts_list ts_narrow(struct arena *a, struct ts_list ours, struct ts_list theirs)
 {
-	struct ts *set = arena_array(a, struct ts, LIMIT_SELECTORS);
-	size_t n = 0;
+	size_t pairs = ours.count * theirs.count, n = 0;
+	struct ts *set = arena_array(a, struct ts, pairs < LIMIT_SELECTORS ? pairs : LIMIT_SELECTORS);
 
 	for (size_t i = 0; i < theirs.count; i++) {
 		for (size_t j = 0; j < ours.count; j++) {
