@@ -2,7 +2,6 @@
 #include "proto/id.h"
 
 #include <regex.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "proto/id_dn.h"
@@ -372,9 +371,12 @@ struct id_text id_text(const struct id *id)
 {
 	struct buf text = { NULL, 0, 0 };
 	struct id_text out;
+	size_t n;
 
 	id_format(&text, id);
-	snprintf(out.s, sizeof(out.s), "%s", buf_str(&text));
+	n = strnlen(buf_str(&text), sizeof(out.s) - 1);
+	memcpy(out.s, buf_str(&text), n);
+	out.s[n] = '\0';
 	buf_free(&text);
 	return out;
 }

@@ -104,12 +104,25 @@ bool prefix_parse(struct bytes text, struct prefix *ret_prefix)
 	return true;
 }
 
+static size_t addr_write_ipv4(const uint8_t *ip, char *out)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < 4; i++) {
+		n += decimal_format(out + n, ip[i], 1);
+		out[n++] = i < 3 ? '.' : '\0';
+	}
+	return n - 1;
+}
+
 /* Writes the address without port and returns the length. */
 static size_t addr_write(const struct addr *a, char *out, size_t size)
 {
 	char name[IF_NAMESIZE];
 	int n;
 
+	if (a->family == AF_INET)
+		return addr_write_ipv4(a->ip, out);
 	if (addr_len(a) == 0 || !inet_ntop(a->family, a->ip, out, (socklen_t)size)) {
 		n = snprintf(out, size, "%%any");
 		return (size_t)n;

@@ -165,6 +165,27 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 	va_end(ap);
 }
 
+size_t decimal_format(char *out, uint64_t v, unsigned digits)
+{
+	char reversed[DECIMAL_MAX];
+	size_t n = 0;
+
+	if (digits > DECIMAL_MAX)
+		digits = DECIMAL_MAX;
+	for (; v || n < digits || n == 0; v /= 10)
+		reversed[n++] = (char)('0' + v % 10);
+	for (size_t i = 0; i < n; i++)
+		out[i] = reversed[n - 1 - i];
+	return n;
+}
+
+void buf_add_decimal(struct buf *b, uint64_t v, unsigned digits)
+{
+	char text[DECIMAL_MAX];
+
+	buf_add(b, text, decimal_format(text, v, digits));
+}
+
 void buf_add_hex(struct buf *b, struct bytes x)
 {
 	static const char digits[] = "0123456789abcdef";

@@ -56,6 +56,7 @@ EXPORT void buf_add_u32(struct buf *b, uint32_t v);
 EXPORT void buf_add_u64(struct buf *b, uint64_t v);
 EXPORT void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 EXPORT void buf_vprintf(struct buf *b, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
+EXPORT void buf_add_decimal(struct buf *b, uint64_t v, unsigned digits); /* at least so many digits, up to 20 */
 EXPORT void buf_add_hex(struct buf *b, struct bytes x); /* lower case */
 EXPORT char *buf_take_str(struct buf *b); /* the text, now the caller's; empties b */
 
@@ -73,6 +74,11 @@ static inline const char *buf_str(const struct buf *b)
 struct text {
 	char s[256];
 };
+
+/* v with at least `digits` digits, without NUL. out has room for DECIMAL_MAX. Returns the length. For texts that are made all the
+ * time: a fraction of what printf costs. */
+#define DECIMAL_MAX 20
+EXPORT size_t decimal_format(char *out, uint64_t v, unsigned digits);
 
 /* Decodes hex digits (both cases, even count, nothing else) and adds them to out.
  * Fails on anything else, and adds nothing then. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "util/hash.h"
 
+#include <endian.h>
 #include <stdlib.h>
 
 #include "util/mem.h"
@@ -58,7 +59,16 @@ static inline uint64_t sip_finish(struct sip *s, uint64_t rest, size_t n)
 	return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
 }
 
-static inline uint64_t sip_load(const uint8_t *p, size_t n)
+static inline uint64_t sip_load(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return le64toh(v);
+}
+
+/* Fewer than eight bytes. */
+static inline uint64_t sip_load_rest(const uint8_t *p, size_t n)
 {
 	uint64_t v = 0;
 
@@ -73,8 +83,8 @@ uint64_t hash_bytes(const struct hash_key *key, struct bytes data)
 	size_t words = data.n / 8;
 
 	for (size_t i = 0; i < words; i++)
-		sip_word(&s, sip_load(data.p + 8 * i, 8));
-	return sip_finish(&s, data.n % 8 ? sip_load(data.p + 8 * words, data.n % 8) : 0, data.n);
+		sip_word(&s, sip_load(data.p + 8 * i));
+	return sip_finish(&s, data.n % 8 ? sip_load_rest(data.p + 8 * words, data.n % 8) : 0, data.n);
 }
 
 uint64_t hash_u64(const struct hash_key *key, uint64_t v)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test_util.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "util/bytes.h"
+#include "util/mem.h"
 
 START_TEST(bytes_comparisons)
 {
@@ -100,6 +102,27 @@ START_TEST(buf_printf_of_each_length)
 }
 END_TEST
 
+START_TEST(decimals)
+{
+	static const uint64_t values[] = { 0, 1, 9, 10, 99, 100, 255, 4294967295u, UINT64_MAX };
+	struct buf b = { 0 };
+	char want[32];
+
+	for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+		for (unsigned digits = 0; digits < DECIMAL_MAX + 2; digits++) {
+			/* of 0 something is to be seen, and there is room for no more digits than DECIMAL_MAX */
+			unsigned least = digits < 1 ? 1 : digits > DECIMAL_MAX ? DECIMAL_MAX : digits;
+
+			buf_reset(&b);
+			buf_add_decimal(&b, values[i], digits);
+			snprintf(want, sizeof(want), "%0*llu", (int)least, (unsigned long long)values[i]);
+			ck_assert_str_eq(buf_str(&b), want);
+		}
+	}
+	buf_free(&b);
+}
+END_TEST
+
 START_TEST(buf_take)
 {
 	struct buf b = { 0 };
@@ -124,6 +147,7 @@ TCase *bytes_tests(void)
 	tcase_add_test(tc, buf_numbers_in_network_order);
 	tcase_add_test(tc, buf_grows_and_ends_in_nul);
 	tcase_add_test(tc, buf_printf_of_each_length);
+	tcase_add_test(tc, decimals);
 	tcase_add_test(tc, buf_take);
 	return tc;
 }
