@@ -25,7 +25,7 @@ struct out_dest {
 void out_dest_set(struct out_dest *d, const struct addr *local, const struct addr *remote);
 
 struct shunt_rule;
-struct xfrm_selector;
+struct guard_use;
 
 /*
  * A CHILD_SA, or with spi 0 a trap or a shunt. What is not said to change is set before the service thread
@@ -66,9 +66,10 @@ struct kernel_handle {
 	struct shunt_rule *rules; /* n_rules */
 	size_t n_rules;
 	bool shunted;             /* its rules are there */
-	struct xfrm_selector *guards; /* n_guards; guard.c's, NULL: none */
+	struct guard_use *guards; /* n_guards; guard.c's, NULL: none */
 	size_t n_guards;
-	struct list guard_link;
+	struct list guard_link; /* of shunts of mode PASS, if guard_passes */
+	bool guard_passes;
 };
 
 static inline bool child_is_shunt(const struct kernel_handle *c)

@@ -6,145 +6,134 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/rtnl_message.h"
+#include "guard_mark.h"
 #include "kernel/selectors.h"
-#include "kernel/xfrm_policy.h"
 #include "net/net.h"
 #include "util/log.h"
 #include "util/mem.h"
 
-#define PRIORITY_FIXED 0   /* before all that connections can ask for */
-#define ND_FIRST 133	   /* ICMPv6: from router solicitation to redirect (RFC 4861) */
-#define ND_LAST 137
-
-/* ---- messages ---- */
-
-static struct policy_key guard_key(const struct guard *g, const struct xfrm_selector *sel)
-{
-	struct policy_key key;
-
-	memset(&key, 0, sizeof(key));
-	memcpy(&key.sel, sel, sizeof(key.sel));
-	key.sel.user = g->owner;
-	key.dir = XFRM_POLICY_IN;
-	return key;
-}
-
-static int guard_set(struct guard *g, const struct xfrm_selector *sel, uint8_t action, uint32_t priority)
-{
-	struct policy_key key = guard_key(g, sel);
-	struct policy_state state;
-	struct rtnl_request q;
-	struct nlmsghdr *h = rtnl_begin(&g->xfrm, &q, XFRM_MSG_UPDPOLICY, NLM_F_ACK);
-
-	memset(&state, 0, sizeof(state));
-	state.action = action;
-	state.priority = priority;
-	policy_put(h, &key, &state);
-	return rtnl_talk(&g->xfrm, h, NULL, NULL);
-}
-
-static void guard_delete(struct guard *g, const struct policy_key *key)
-{
-	struct rtnl_request q;
-	struct nlmsghdr *h = rtnl_begin(&g->xfrm, &q, XFRM_MSG_DELPOLICY, NLM_F_ACK);
-	int e;
-
-	policy_put_id(h, key);
-	e = rtnl_talk(&g->xfrm, h, NULL, NULL);
-	if (e && e != ENOENT)
-		LOG(KNL, LOG_LEVEL_AUDIT, "cannot remove a policy from the kernel: %s", strerror(e));
-}
-
-/* ---- what a dead predecessor left ---- */
-
-struct guard_found {
-	uint32_t owner;
-	struct policy_key *keys;
-	size_t n;
-};
-
-static int guard_found(const struct nlmsghdr *h, void *arg)
-{
-	struct guard_found *f = arg;
-	struct policy_key key;
-
-	/* sockets' own policies are in the dump, too, with other directions */
-	if (!policy_read_key(h, &key) || key.sel.user != f->owner || key.dir > XFRM_POLICY_FWD)
-		return MNL_CB_OK;
-	f->keys = xrealloc(f->keys, (f->n + 1) * sizeof(*f->keys));
-	memcpy(&f->keys[f->n++], &key, sizeof(key));
-	return MNL_CB_OK;
-}
-
-static void guard_clean(struct guard *g)
-{
-	struct guard_found f = { .owner = g->owner };
-	struct rtnl_request q;
-
-	(void)rtnl_talk(&g->xfrm, rtnl_begin(&g->xfrm, &q, XFRM_MSG_GETPOLICY, NLM_F_DUMP), guard_found, &f);
-	for (size_t i = 0; i < f.n; i++)
-		guard_delete(g, &f.keys[i]);
-	if (f.n)
-		LOG(KNL, LOG_LEVEL_CONTROL, "removed %zu policies that an earlier life of the daemon left", f.n);
-	free(f.keys);
-}
+#define PRIORITY_FIXED 0 /* before all that connections can ask for */
 
 void guard_init(struct guard *g)
 {
-	struct errtext err;
-
-	list_init(&g->users);
-	g->missing = !rtnl_open_xfrm(&g->xfrm, &err);
-	if (!g->missing)
-		guard_clean(g);
+	list_init(&g->passes);
+	g->table.owner = xfrm_owner(g->port);
+	g->missing = !guard_table_open(&g->table);
+	if (g->missing && g->clear)
+		LOG(KNL, LOG_LEVEL_CONTROL, "the kernel has no IPsec policies: packets in clear that should have come through a tunnel "
+		    "are not dropped");
 }
 
 void guard_close(struct guard *g)
 {
-	rtnl_close(&g->xfrm);
+	guard_table_close(&g->table);
+	guard_mark_close(g->mark);
+}
+
+/* Whether policies can tell packets of IPv6 that come out of the device; asked when there are some to tell. */
+static bool guard_marks(struct guard *g)
+{
+	struct errtext err;
+
+	if (g->mark_tried)
+		return g->mark != NULL;
+	g->mark_tried = true;
+	g->mark = guard_mark_open(g->ifindex, g->port, &err);
+	if (!g->mark && g->clear)
+		LOG(KNL, LOG_LEVEL_CONTROL, "IPv6 packets in clear that should have come through a tunnel are not dropped: the kernel has no %s",
+		    err.s);
+	return g->mark != NULL;
+}
+
+/* ---- policies that somebody wants ---- */
+
+struct wants {
+	struct guard *g;
+	struct guard_want *list;
+	size_t n, max;
+};
+
+static void want_push(struct wants *w, const struct xfrm_selector *sel, uint32_t dir, uint8_t action, uint32_t priority)
+{
+	struct guard_want *want;
+
+	if (w->n == w->max) {
+		w->max = w->max ? 2 * w->max : 8;
+		w->list = xrealloc(w->list, w->max * sizeof(*w->list));
+	}
+	want = &w->list[w->n++];
+	memset(want, 0, sizeof(*want));
+	memcpy(&want->key.sel, sel, sizeof(*sel));
+	want->key.sel.user = w->g->table.owner;
+	want->key.dir = dir;
+	if (action == XFRM_POLICY_BLOCK && sel->family == AF_INET6 && w->g->mark)
+		want->key.mark = (struct xfrm_mark){ 0, GUARD_MARK };
+	want->action = action;
+	want->priority = priority;
+}
+
+static void uses_end(struct guard *g, struct guard_use *uses, size_t n)
+{
+	while (n > 0)
+		guard_use_end(&g->table, &uses[--n]);
+}
+
+/* All of them, or none and errno. */
+static int uses_add(struct guard *g, struct guard_use *uses, const struct wants *w)
+{
+	for (size_t i = 0; i < w->n; i++) {
+		int e = guard_use_add(&g->table, &uses[i], &w->list[i]);
+
+		if (e == 0)
+			continue;
+		uses_end(g, uses, i);
+		return e;
+	}
+	return 0;
 }
 
 /* ---- policies that are nobody's ---- */
 
-typedef int guard_fixed_fn(struct guard *g, const struct xfrm_selector *sel);
+struct fixed {
+	uint8_t family, proto;
+	uint16_t sport, dport; /* 0: any */
+};
 
-static int fixed_set(struct guard *g, const struct xfrm_selector *sel)
-{
-	return guard_set(g, sel, XFRM_POLICY_ALLOW, PRIORITY_FIXED);
-}
+/* Without neighbour discovery (RFC 4861) there is no IPv6 at all, and without DHCP perhaps no address. */
+static const struct fixed fixed_list[] = {
+	{ AF_INET6, IPPROTO_ICMPV6, 133, 0 }, /* router solicitation */
+	{ AF_INET6, IPPROTO_ICMPV6, 134, 0 }, { AF_INET6, IPPROTO_ICMPV6, 135, 0 }, { AF_INET6, IPPROTO_ICMPV6, 136, 0 },
+	{ AF_INET6, IPPROTO_ICMPV6, 137, 0 }, /* redirect */
+	{ AF_INET, IPPROTO_UDP, 67, 68 },     /* DHCP: to clients, to servers, from relays */
+	{ AF_INET, IPPROTO_UDP, 68, 67 }, { AF_INET, IPPROTO_UDP, 67, 67 },
+	{ AF_INET6, IPPROTO_UDP, 547, 546 }, { AF_INET6, IPPROTO_UDP, 546, 547 }, { AF_INET6, IPPROTO_UDP, 547, 547 },
+};
 
-static int fixed_delete(struct guard *g, const struct xfrm_selector *sel)
-{
-	struct policy_key key = guard_key(g, sel);
-
-	guard_delete(g, &key);
-	return 0;
-}
-
-/* Without neighbour discovery there is no IPv6 at all. */
-static int guard_fixed(struct guard *g, guard_fixed_fn *fn)
+static void want_fixed(struct wants *w)
 {
 	struct xfrm_selector sel;
-	int e = 0;
 
-	memset(&sel, 0, sizeof(sel));
-	sel.family = AF_INET6;
-	sel.proto = IPPROTO_ICMPV6;
-	sel.sport_mask = UINT16_MAX;
-	for (unsigned type = ND_FIRST; e == 0 && type <= ND_LAST; type++) {
-		sel.sport = htons((uint16_t)type);
-		e = fn(g, &sel);
+	for (size_t i = 0; i < ARRAY_LEN(fixed_list); i++) {
+		const struct fixed *f = &fixed_list[i];
+
+		memset(&sel, 0, sizeof(sel));
+		sel.family = f->family;
+		sel.proto = f->proto;
+		sel.sport = htons(f->sport);
+		sel.sport_mask = UINT16_MAX;
+		sel.dport = htons(f->dport);
+		sel.dport_mask = f->dport ? UINT16_MAX : 0;
+		want_push(w, &sel, XFRM_POLICY_IN, XFRM_POLICY_ALLOW, PRIORITY_FIXED);
 	}
 	memset(&sel, 0, sizeof(sel));
 	sel.family = AF_INET6;
 	memcpy(&sel.saddr, &in6addr_loopback, sizeof(sel.saddr));
 	memcpy(&sel.daddr, &in6addr_loopback, sizeof(sel.daddr));
 	sel.prefixlen_s = sel.prefixlen_d = 128;
-	return e ? e : fn(g, &sel);
+	want_push(w, &sel, XFRM_POLICY_IN, XFRM_POLICY_ALLOW, PRIORITY_FIXED);
 }
 
-/* ESP of peers inside a shunt's selectors; IKE's sockets pass from the start. */
+/* ESP of peers inside what is dropped; IKE's sockets pass from the start. */
 static bool guard_pass_sockets(struct guard *g)
 {
 	static const int families[] = { AF_INET, AF_INET6 };
@@ -161,190 +150,259 @@ static bool guard_pass_sockets(struct guard *g)
 
 /* ---- policies of shunts and children ---- */
 
-/* As of the data plane: explicit priorities come before computed ones, or behind. */
-static uint32_t guard_priority(const struct kernel_handle *c, const struct xfrm_selector *sel)
+/* As of the data plane: explicit priorities come before computed ones, or behind. Exceptions come before what they are of. */
+static uint32_t guard_priority(const struct kernel_handle *c, const struct xfrm_selector *sel, enum policy_class class)
 {
 	const uint32_t behind = PRIORITY_LAST - POLICY_PRIORITY_COMPUTED;
+	uint32_t p = c->priority;
 
-	if (c->priority == POLICY_PRIORITY_COMPUTED)
-		return selector_priority(sel, child_is_shunt(c) ? POLICY_CLASS_SHUNT : POLICY_CLASS_SA);
-	if (c->priority < POLICY_PRIORITY_COMPUTED)
-		return c->priority;
-	return c->priority < UINT32_MAX - behind ? c->priority + behind : UINT32_MAX;
+	if (p == POLICY_PRIORITY_COMPUTED)
+		return selector_priority(sel, class);
+	if (p > POLICY_PRIORITY_COMPUTED)
+		p = p < UINT32_MAX - behind ? p + behind : UINT32_MAX;
+	return class == POLICY_CLASS_TRANSIT && p > 0 ? p - 1 : p;
 }
 
-static bool guard_has(const struct kernel_handle *c, const struct xfrm_selector *sel)
+/* Of what is forwarded, routing rules drop what is to be dropped (shunt.h). */
+static void want_shunt(struct wants *w, const struct kernel_handle *c, const struct xfrm_selector *out)
 {
-	for (size_t i = 0; i < c->n_guards; i++)
-		if (memcmp(&c->guards[i], sel, sizeof(*sel)) == 0)
-			return true;
-	return false;
-}
+	struct xfrm_selector in = selector_reverse(out);
 
-static bool guard_before(const struct kernel_handle *a, const struct kernel_handle *b)
-{
-	if (a->priority != b->priority)
-		return a->priority < b->priority;
-	return child_is_shunt(a) && !child_is_shunt(b);
-}
-
-/* The kernel has one policy for a selector: that of the first who has it. */
-static int guard_refresh(struct guard *g, const struct xfrm_selector *sel)
-{
-	const struct kernel_handle *first = NULL;
-	struct policy_key key;
-
-	LIST_FOREACH(it, &g->users) {
-		const struct kernel_handle *c = list_entry(it, struct kernel_handle, guard_link);
-
-		if ((!first || guard_before(c, first)) && guard_has(c, sel))
-			first = c;
-	}
-	if (first)
-		return guard_set(g, sel, first->mode == IPSEC_MODE_DROP ? XFRM_POLICY_BLOCK : XFRM_POLICY_ALLOW,
-				 guard_priority(first, sel));
-	key = guard_key(g, sel);
-	guard_delete(g, &key);
-	return 0;
-}
-
-static void user_remove(struct guard *g, struct kernel_handle *c)
-{
-	if (!c->guards)
+	if (c->mode == IPSEC_MODE_DROP) {
+		if (in.family == AF_INET6)
+			(void)guard_marks(w->g);
+		want_push(w, &in, XFRM_POLICY_IN, XFRM_POLICY_BLOCK, guard_priority(c, &in, POLICY_CLASS_SHUNT));
 		return;
-	list_del(&c->guard_link);
-	for (size_t i = 0; i < c->n_guards; i++)
-		(void)guard_refresh(g, &c->guards[i]);
-	free(c->guards);
-	c->guards = NULL;
-	c->n_guards = 0;
+	}
+	want_push(w, &in, XFRM_POLICY_IN, XFRM_POLICY_ALLOW, guard_priority(c, &in, POLICY_CLASS_SHUNT));
+	want_push(w, &in, XFRM_POLICY_FWD, XFRM_POLICY_ALLOW, guard_priority(c, &in, POLICY_CLASS_SHUNT));
+	want_push(w, out, XFRM_POLICY_FWD, XFRM_POLICY_ALLOW, guard_priority(c, out, POLICY_CLASS_SHUNT));
 }
 
-static bool user_add(struct guard *g, struct kernel_handle *c, struct errtext *err)
+static void want_child(struct wants *w, const struct kernel_handle *c, const struct xfrm_selector *out)
+{
+	struct xfrm_selector in = selector_reverse(out);
+	uint32_t priority = guard_priority(c, &in, POLICY_CLASS_SA);
+
+	if (in.family == AF_INET6 && !guard_marks(w->g)) {
+		want_push(w, &in, XFRM_POLICY_IN, XFRM_POLICY_ALLOW, priority);
+	} else if (w->g->clear) {
+		want_push(w, &in, XFRM_POLICY_IN, XFRM_POLICY_BLOCK, priority);
+		want_push(w, &in, XFRM_POLICY_FWD, XFRM_POLICY_BLOCK, priority);
+	}
+}
+
+/* ---- exceptions ---- */
+
+static struct ts ts_addresses(const struct ts *ts)
+{
+	struct ts all = *ts;
+
+	all.protocol = 0;
+	all.port_from = 0;
+	all.port_to = UINT16_MAX;
+	return all;
+}
+
+/* Local selectors inside wider remote ones: packets among them go in clear by their "throw" routes (src/kernel/route.h). */
+static size_t ts_inside(const struct kernel_handle *c, struct ts *ret)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->local_ts.count; i++) {
+		struct ts l = ts_addresses(&c->local_ts.p[i]);
+		bool inside = false;
+
+		for (size_t j = 0; j < c->remote_ts.count && !inside; j++) {
+			struct ts r = ts_addresses(&c->remote_ts.p[j]);
+
+			inside = ts_contains(&r, &l) && !ts_equal(&r, &l);
+		}
+		if (inside)
+			ret[n++] = l;
+	}
+	return n;
+}
+
+/* What is both local and remote: packets on their way into the tunnel may look like those that have to come out of it. */
+static size_t ts_overlap(const struct kernel_handle *c, struct ts *ret)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->local_ts.count; i++)
+		for (size_t j = 0; j < c->remote_ts.count; j++) {
+			struct ts l = ts_addresses(&c->local_ts.p[i]), r = ts_addresses(&c->remote_ts.p[j]);
+
+			/* nobody sends to himself through a gateway */
+			if (ts_intersect(&l, &r, &ret[n]) && memcmp(ret[n].from, ret[n].to, sizeof(ret[n].from)) != 0)
+				n++;
+		}
+	return n;
+}
+
+static bool want_exceptions(struct wants *w, const struct kernel_handle *c, struct errtext *err)
+{
+	struct ts *list = xcalloc(c->local_ts.count * c->remote_ts.count + c->local_ts.count, sizeof(*list));
+	struct selectors among = { NULL, 0 }, transit = { NULL, 0 };
+	struct ts_list some = { ts_inside(c, list), list };
+	bool ok = some.count == 0 || selectors_make(some, some, c->name, &among, err);
+
+	some.count = ok ? ts_overlap(c, list) : 0;
+	ok = ok && (some.count == 0 || selectors_make(some, some, c->name, &transit, err));
+	for (size_t i = 0; ok && i < among.n; i++) {
+		uint32_t priority = guard_priority(c, &among.list[i], POLICY_CLASS_TRANSIT);
+
+		want_push(w, &among.list[i], XFRM_POLICY_IN, XFRM_POLICY_ALLOW, priority);
+		want_push(w, &among.list[i], XFRM_POLICY_FWD, XFRM_POLICY_ALLOW, priority);
+	}
+	for (size_t i = 0; ok && i < transit.n; i++) {
+		transit.list[i].ifindex = (int)w->g->ifindex; /* of forwarded packets: where they go */
+		want_push(w, &transit.list[i], XFRM_POLICY_FWD, XFRM_POLICY_ALLOW,
+			  guard_priority(c, &transit.list[i], POLICY_CLASS_TRANSIT));
+	}
+	selectors_free(&among);
+	selectors_free(&transit);
+	free(list);
+	return ok;
+}
+
+static bool wants_of(struct wants *w, const struct kernel_handle *c, struct errtext *err)
 {
 	struct selectors s;
 
 	if (!selectors_make(c->local_ts, c->remote_ts, c->name, &s, err))
 		return false;
-	c->guards = s.list;
-	list_add_tail(&g->users, &c->guard_link);
 	for (size_t i = 0; i < s.n; i++) {
-		struct xfrm_selector in = selector_reverse(&s.list[i]);
-		int e;
-
-		if (!child_is_shunt(c) && in.family != AF_INET6)
-			continue;
-		memcpy(&c->guards[c->n_guards++], &in, sizeof(in));
-		e = guard_refresh(g, &in);
-		if (e == 0)
-			continue;
-		errtext_set(err, "%s: cannot add a policy to the kernel: %s", c->name, strerror(e));
-		user_remove(g, c);
-		return false;
+		if (child_is_shunt(c))
+			want_shunt(w, c, &s.list[i]);
+		else
+			want_child(w, c, &s.list[i]);
 	}
-	return true;
+	selectors_free(&s);
+	return child_is_shunt(c) || !w->g->clear || want_exceptions(w, c, err);
 }
 
-/* ---- which children need one ---- */
+/* ---- who has them ---- */
 
-static bool list_meets(struct ts_list a, struct ts_list b, uint8_t family)
+static void user_remove(struct guard *g, struct kernel_handle *c)
 {
-	struct ts both;
+	uses_end(g, c->guards, c->n_guards);
+	free(c->guards);
+	c->guards = NULL;
+	c->n_guards = 0;
+}
 
-	for (size_t i = 0; i < a.count; i++)
-		for (size_t j = 0; a.p[i].family == family && j < b.count; j++)
-			if (ts_intersect(&a.p[i], &b.p[j], &both))
-				return true;
+static bool user_add(struct guard *g, struct kernel_handle *c, const struct wants *w, struct errtext *err)
+{
+	int e;
+
+	c->guards = xcalloc(w->n, sizeof(*c->guards));
+	e = uses_add(g, c->guards, w);
+	if (e == 0) {
+		c->n_guards = w->n;
+		return true;
+	}
+	free(c->guards);
+	c->guards = NULL;
+	errtext_set(err, "%s: cannot add a policy to the kernel: %s", c->name, strerror(e));
 	return false;
 }
 
-static bool child_meets(const struct kernel_handle *c, const struct kernel_handle *drop)
+static bool pass_add(struct guard *g, struct kernel_handle *c, struct errtext *err)
 {
-	return list_meets(c->local_ts, drop->local_ts, AF_INET6) && list_meets(c->remote_ts, drop->remote_ts, AF_INET6);
+	struct wants w = { .g = g };
+	bool ok = wants_of(&w, c, err) && user_add(g, c, &w, err);
+
+	free(w.list);
+	return ok;
 }
 
-static bool child_meets_any(const struct guard *g, const struct kernel_handle *c)
-{
-	LIST_FOREACH(it, &g->users) {
-		const struct kernel_handle *other = list_entry(it, struct kernel_handle, guard_link);
-
-		if (other->mode == IPSEC_MODE_DROP && child_meets(c, other))
-			return true;
-	}
-	return false;
-}
-
-/* Shunts that let pass have one beside a first shunt that drops, and children have one as soon as a shunt that drops meets them. */
-static bool guard_spare(struct guard *g, const struct kernel_handle *drop, const struct list *children, struct errtext *err)
-{
-	LIST_FOREACH(it, children) {
-		struct kernel_handle *c = list_entry(it, struct kernel_handle, link);
-
-		if (!c->in_tables || c->guards || c->mode == IPSEC_MODE_DROP)
-			continue;
-		if ((c->mode == IPSEC_MODE_PASS || child_meets(c, drop)) && !user_add(g, c, err))
-			return false;
-	}
-	return true;
-}
-
-/* ---- the first and the last shunt of mode DROP ---- */
+/* ---- the first and the last that drops ---- */
 
 static void guard_off(struct guard *g)
 {
-	LIST_FOREACH_SAFE(it, &g->users)
+	LIST_FOREACH(it, &g->passes)
 		user_remove(g, list_entry(it, struct kernel_handle, guard_link));
-	(void)guard_fixed(g, fixed_delete);
+	uses_end(g, g->fixed, g->n_fixed);
+	g->n_fixed = 0;
 }
 
 static bool guard_on(struct guard *g, struct errtext *err)
 {
+	struct wants w = { .g = g };
 	int e;
 
 	if (!guard_pass_sockets(g)) {
 		errtext_set(err, "cannot let ESP pass policies of the kernel: %s", strerror(errno));
 		return false;
 	}
-	e = guard_fixed(g, fixed_set);
+	want_fixed(&w);
+	e = uses_add(g, g->fixed, &w);
 	if (e == 0)
-		return true;
-	errtext_set(err, "cannot add policies to the kernel: %s", strerror(e));
-	(void)guard_fixed(g, fixed_delete);
-	return false;
-}
-
-static bool guard_add_drop(struct guard *g, struct kernel_handle *c, const struct list *children, struct errtext *err)
-{
-	if (g->drops == 0 && !guard_on(g, err))
+		g->n_fixed = (unsigned)w.n;
+	else
+		errtext_set(err, "cannot add policies to the kernel: %s", strerror(e));
+	free(w.list);
+	if (e)
 		return false;
-	if (guard_spare(g, c, children, err) && user_add(g, c, err)) {
-		g->drops++;
-		return true;
-	}
-	if (g->drops == 0)
+	LIST_FOREACH(it, &g->passes) {
+		if (pass_add(g, list_entry(it, struct kernel_handle, guard_link), err))
+			continue;
 		guard_off(g);
-	return false;
+		return false;
+	}
+	return true;
 }
 
-bool guard_add(struct guard *g, struct kernel_handle *c, const struct list *children, struct errtext *err)
+/* ---- entry points ---- */
+
+static bool guard_add_user(struct guard *g, struct kernel_handle *c, struct errtext *err)
 {
-	if (c->mode == IPSEC_MODE_DROP) {
-		if (!g->missing)
-			return guard_add_drop(g, c, children, err);
-		LOG(KNL, LOG_LEVEL_CONTROL, "%s: what comes in clear to this host itself is not dropped: the kernel "
-		    "has no IPsec policies", c->name);
+	struct wants w = { .g = g };
+	struct errtext why;
+	bool ok = wants_of(&w, c, &why);
+
+	if (!ok && child_is_shunt(c)) {
+		*err = why;
+	} else if (!ok) {
+		LOG(KNL, LOG_LEVEL_CONTROL, "what comes in clear instead of through this tunnel is not dropped: %s", why.s);
+		ok = true;
+	} else if (w.n) {
+		ok = (g->users > 0 || guard_on(g, err)) && user_add(g, c, &w, err);
+		if (ok)
+			g->users++;
+		else if (g->users == 0)
+			guard_off(g);
+	}
+	free(w.list);
+	return ok;
+}
+
+bool guard_add(struct guard *g, struct kernel_handle *c, struct errtext *err)
+{
+	if (g->missing) {
+		if (c->mode == IPSEC_MODE_DROP)
+			LOG(KNL, LOG_LEVEL_CONTROL, "%s: what comes in clear to this host itself is not dropped: the kernel "
+			    "has no IPsec policies", c->name);
 		return true;
 	}
-	if (g->drops == 0 || (c->mode != IPSEC_MODE_PASS && !child_meets_any(g, c)))
-		return true;
-	return user_add(g, c, err);
+	if (c->mode != IPSEC_MODE_PASS)
+		return guard_add_user(g, c, err);
+	if (g->users > 0 && !pass_add(g, c, err))
+		return false;
+	list_add_tail(&g->passes, &c->guard_link);
+	c->guard_passes = true;
+	return true;
 }
 
 void guard_remove(struct guard *g, struct kernel_handle *c)
 {
-	bool drop = c->guards && c->mode == IPSEC_MODE_DROP;
+	bool user = c->guards && c->mode != IPSEC_MODE_PASS;
 
+	if (c->guard_passes)
+		list_del(&c->guard_link);
+	c->guard_passes = false;
 	user_remove(g, c);
-	if (drop && --g->drops == 0)
+	if (user && --g->users == 0)
 		guard_off(g);
 }

@@ -15,6 +15,10 @@ kernel_userland_sources = \
 	plugins/kernel-userland/flow.h \
 	plugins/kernel-userland/guard.c \
 	plugins/kernel-userland/guard.h \
+	plugins/kernel-userland/guard_mark.c \
+	plugins/kernel-userland/guard_mark.h \
+	plugins/kernel-userland/guard_table.c \
+	plugins/kernel-userland/guard_table.h \
 	plugins/kernel-userland/hold.c \
 	plugins/kernel-userland/hold.h \
 	plugins/kernel-userland/icmp.c \
@@ -46,6 +50,7 @@ EXTRA_LTLIBRARIES += libkernel-userland.la
 CLEANFILES += libkernel-userland.la
 libkernel_userland_la_SOURCES = $(kernel_userland_sources)
 libkernel_userland_la_CFLAGS = $(AM_CFLAGS)
+libkernel_userland_la_LIBADD = $(MNL_LIBS)
 
 if PLUGIN_KERNEL_USERLAND
 if STATIC_PLUGINS

@@ -100,7 +100,7 @@ static bool service_install(struct kernel *k, struct kernel_handle *c, struct er
 	if (k->install_routes && (!service_check_loop(k, c, err) || !vip_table_has_all(&k->vips, c->vips, c->n_vips, err) ||
 				  !service_add_routes(k, c, err)))
 		return false;
-	if (guard_add(&k->guard, c, &k->children, err)) {
+	if (guard_add(&k->guard, c, err)) {
 		if (dataplane_add(&k->dp, c))
 			return true;
 		errtext_set(err, "%s: inbound SPI %08x is in use", c->name, c->in.spi);

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "config/settings.h"
-#include "kernel/xfrm_policy.h"
 #include "util/log.h"
 
 #define SETTING "plugins.kernel-userland."
@@ -166,8 +165,11 @@ static bool userland_open_vips(struct kernel *k, const struct settings *settings
 
 static void userland_open_guard(struct kernel *k, const struct kernel_env *env)
 {
-	k->guard = (struct guard){ .owner = xfrm_owner(settings_int(env->settings, "port", 500)),
-				   .fds = { env->esp_fds4, env->esp_fds6 }, .n_fds = env->esp_n };
+	/* whose routes are not ours says by them what goes through tunnels */
+	k->guard = (struct guard){ .clear = settings_bool(env->settings, SETTING "drop_clear", k->install_routes),
+				   .port = (uint16_t)settings_int(env->settings, "port", 500), .ifindex = k->ifindex,
+				   .fds = { env->esp_fds4, env->esp_fds6 }, .n_fds = env->esp_n,
+				   .table.hash_key = k->dp.hash_key };
 	guard_init(&k->guard);
 }
 

@@ -76,7 +76,7 @@ static const char *const used_keys[] = {
 	"plugins.kernel-netlink.xfrm_acq_expires",
 	"plugins.kernel-netlink.interfaces.*.if_id,dev,namespace,vrf,addresses,mtu",
 	"plugins.kernel-netlink.spdh_thresh.ipv4,ipv6.lbits,rbits",
-	"plugins.kernel-userland.device,mtu,threads",
+	"plugins.kernel-userland.device,drop_clear,mtu,threads",
 	"plugins.pkcs11.modules.*.path",
 	"plugins.resolve.file,timeout",
 	"plugins.resolve.resolvconf.path,iface",

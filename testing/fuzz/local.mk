@@ -61,7 +61,7 @@ noinst_PROGRAMS += fuzz_flow
 fuzz_flow_SOURCES = testing/fuzz/fuzz_flow.c testing/fuzz/fuzz.h
 fuzz_flow_CFLAGS = $(AM_CFLAGS) -I$(srcdir)/plugins/kernel-userland -fsanitize=fuzzer
 fuzz_flow_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
-fuzz_flow_LDADD = libkernel-userland.la libbewick.la
+fuzz_flow_LDADD = libkernel-userland.la libbewick.la $(MNL_LIBS)
 endif
 
 # sa: two endpoints, and a peer that has the keys and breaks the rules

@@ -68,6 +68,7 @@ EXTRA_DIST += \
 	testing/scenarios/test_auth_choice.py \
 	testing/scenarios/test_certs.py \
 	testing/scenarios/test_child_rekey.py \
+	testing/scenarios/test_clear.py \
 	testing/scenarios/test_clients.py \
 	testing/scenarios/test_crash.py \
 	testing/scenarios/test_creds.py \

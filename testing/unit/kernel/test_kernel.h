@@ -17,6 +17,7 @@ TCase *tcase_route(void);
 TCase *tcase_offload(void);
 TCase *tcase_dataplane(void);
 TCase *tcase_vip(void);
+TCase *tcase_guard(void);
 TCase *tcase_lanes(void);
 TCase *tcase_pieces(void);
 TCase *tcase_corpus(void);

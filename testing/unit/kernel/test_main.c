@@ -20,6 +20,7 @@ int main(void)
 	suite_add_tcase(suite, tcase_offload());
 	suite_add_tcase(suite, tcase_dataplane());
 	suite_add_tcase(suite, tcase_vip());
+	suite_add_tcase(suite, tcase_guard());
 	suite_add_tcase(suite, tcase_lanes());
 	suite_add_tcase(suite, tcase_pieces());
 	suite_add_tcase(suite, tcase_corpus());
