@@ -139,8 +139,10 @@ static struct bytes part_value(const struct dn *dn, const struct dn_part *p)
 	return bytes_of(dn->text.p + p->at + p->oid_n, p->value_n);
 }
 
-static int part_cmp(const struct dn *dn, const struct dn_part *a, const struct dn_part *b)
+static int part_cmp(const void *x, const void *y, void *arg)
 {
+	const struct dn_part *a = x, *b = y;
+	const struct dn *dn = arg;
 	int c;
 
 	if (a->set != b->set)
@@ -149,18 +151,14 @@ static int part_cmp(const struct dn *dn, const struct dn_part *a, const struct d
 	return c ? c : bytes_cmp(part_value(dn, a), part_value(dn, b));
 }
 
-/* The order within a SET depends on the types of strings, so it is made anew. RDNs with more than
- * one attribute are rare and short. */
+/*
+ * The order within a SET depends on the types of strings, so it is made anew. RDNs with more than one attribute are rare; but a peer's
+ * certificate may have one with thousands.
+ */
 static void dn_sort(struct dn *dn)
 {
-	for (size_t i = 1; i < dn->count; i++) {
-		for (size_t j = i; j && part_cmp(dn, &dn->parts[j], &dn->parts[j - 1]) < 0; j--) {
-			struct dn_part t = dn->parts[j];
-
-			dn->parts[j] = dn->parts[j - 1];
-			dn->parts[j - 1] = t;
-		}
-	}
+	if (dn->rdns != dn->count)
+		qsort_r(dn->parts, dn->count, sizeof(*dn->parts), part_cmp, dn);
 }
 
 bool dn_normal(struct buf *out, struct bytes der)

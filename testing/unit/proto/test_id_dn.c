@@ -2,6 +2,7 @@
 #include "test_proto.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "proto/id.h"
 #include "util/mem.h"
@@ -218,6 +219,57 @@ START_TEST(malformed)
 }
 END_TEST
 
+static void der_put(struct buf *b, uint8_t tag, struct bytes content)
+{
+	buf_add_u8(b, tag);
+	if (content.n > 0x7f)
+		buf_add_u8(b, 0x83);
+	if (content.n > 0x7f)
+		buf_add_u8(b, (uint8_t)(content.n >> 16));
+	if (content.n > 0x7f)
+		buf_add_u8(b, (uint8_t)(content.n >> 8));
+	buf_add_u8(b, (uint8_t)content.n);
+	buf_add_bytes(b, content);
+}
+
+/* One RDN of `n` common names, from the last to the first or the other way. */
+static struct id huge_rdn(unsigned n, bool down)
+{
+	static const uint8_t head[] = { 0x30, 13, 6, 3, 0x55, 4, 3, 0x0c, 6 };
+	struct buf set = { 0 }, rdn = { 0 }, name = { 0 };
+
+	for (unsigned i = 0; i < n; i++) {
+		buf_add(&set, head, sizeof(head));
+		buf_printf(&set, "%06u", down ? n - 1 - i : i);
+	}
+	der_put(&rdn, 0x31, buf_bytes(&set));
+	der_put(&name, 0x30, buf_bytes(&rdn));
+	buf_free(&set);
+	buf_free(&rdn);
+	return (struct id){ ID_TYPE_DER_ASN1_DN, buf_bytes(&name) };
+}
+
+static double cpu_seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* A name is anybody's to make: what it costs must not grow with the square of its attributes (16 s here, instead of a tenth of one). */
+START_TEST(many_attributes)
+{
+	struct id a = huge_rdn(69000, true), b = huge_rdn(69000, false);
+	double begin = cpu_seconds();
+
+	ck_assert(id_equal(&a, &b));
+	ck_assert_double_lt(cpu_seconds() - begin, 10);
+	id_free(&a);
+	id_free(&b);
+}
+END_TEST
+
 TCase *test_id_dn(void)
 {
 	TCase *t = tcase_create("id_dn");
@@ -229,6 +281,7 @@ TCase *test_id_dn(void)
 	tcase_add_test(t, orders);
 	tcase_add_test(t, multi_valued);
 	tcase_add_test(t, malformed);
+	tcase_add_test(t, many_attributes);
 	tcase_set_timeout(t, 60);
 	return t;
 }
