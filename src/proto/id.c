@@ -121,6 +121,24 @@ static bool pattern_is_regex(const struct id *pattern)
 	       pattern->data.p[pattern->data.n - 1] == '$';
 }
 
+bool id_is_pattern(const struct id *id)
+{
+	switch (id->type) {
+	case ID_TYPE_ANY:
+	case ID_TYPE_IPV4_ADDR_SUBNET:
+	case ID_TYPE_IPV6_ADDR_SUBNET:
+	case ID_TYPE_IPV4_ADDR_RANGE:
+	case ID_TYPE_IPV6_ADDR_RANGE:
+		return true;
+	case ID_TYPE_FQDN:
+	case ID_TYPE_RFC822_ADDR:
+		return pattern_is_regex(id) || (id->data.n && id->data.p[0] == '*');
+	case ID_TYPE_DER_ASN1_DN:
+		return pattern_is_regex(id) || dn_has_wildcard(id->data);
+	}
+	return false;
+}
+
 static bool regex_compile(struct bytes text, regex_t *ret_regex)
 {
 	char *s;

@@ -43,6 +43,8 @@ EXPORT bool id_is_any(const struct id *id);
  * (FQDN, e-mail), a DN with values "*", a net or range around an address, or a regular
  * expression: POSIX extended, case-insensitive, against the text. */
 EXPORT int id_match(const struct id *id, const struct id *pattern);
+/* Whether it may match other identities than those equal to it; %any does. */
+EXPORT bool id_is_pattern(const struct id *id);
 /* False for a regular expression that does not compile: it would match nothing. */
 EXPORT bool id_pattern_is_valid(const struct id *pattern);
 /* For all id_match of the process; ID_DN_STRICT at start. Any thread. */

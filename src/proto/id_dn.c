@@ -247,6 +247,19 @@ static int dn_score(const struct dn *id, const struct dn *pattern, enum id_dn_ma
 								  ID_MATCH_PERFECT - 1;
 }
 
+bool dn_has_wildcard(struct bytes der)
+{
+	bool found = false;
+	struct dn dn;
+
+	if (!dn_load(der, &dn))
+		return false;
+	for (size_t i = 0; i < dn.count && !found; i++)
+		found = bytes_equal_str(part_value(&dn, &dn.parts[i]), "*");
+	dn_free(&dn);
+	return found;
+}
+
 int dn_match(struct bytes der, struct bytes pattern, enum id_dn_matching mode)
 {
 	struct dn a, b;

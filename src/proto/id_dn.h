@@ -14,6 +14,8 @@ MUST_CHECK bool dn_parse(struct bytes text, struct buf *out);
 MUST_CHECK bool dn_format(struct buf *out, struct bytes der);
 /* Appends a form that is the same for names equal but for string types, case and white space. */
 MUST_CHECK bool dn_normal(struct buf *out, struct bytes der);
+/* Whether some attribute is "*", which dn_match takes for any. */
+bool dn_has_wildcard(struct bytes der);
 /* Score of enum id_match; 0 also if one of them is no name. */
 int dn_match(struct bytes der, struct bytes pattern, enum id_dn_matching mode);
 

@@ -72,6 +72,38 @@ START_TEST(idr_is_no_pattern)
 }
 END_TEST
 
+/* And nor do we send one: what is not exactly one identity is none to ask for. */
+START_TEST(pattern_is_not_asked_for)
+{
+	static const struct {
+		const char *id;
+		bool asked;
+	} ids[] = { { "b.test", true }, { "*.test", false }, { "^b\\.test$", false }, { "%any", false } };
+	struct lab *lab = lab_new(CONF_A, CONF_B);
+	struct conn *conn = (struct conn *)(uintptr_t)config_conn(lab->a.ctx.config, "net");
+	struct arena arena = { 0 };
+	struct payload_list in;
+	struct ike_header h;
+	struct id id;
+
+	ck_assert(id_parse(bytes_str(ids[_i].id), &id));
+	((struct conn_round *)(uintptr_t)conn->remote_rounds)->id =
+		(struct id){ id.type, bytes_of(arena_dup(&conn->arena, id.data.p, id.data.n), id.data.n) };
+	lab_initiate(&lab->a, "one");
+	lab_deliver(lab);
+	lab_deliver(lab);
+	lab_peek(lab, 0, &arena, &h, &in);
+	ck_assert_uint_eq(h.exchange, EXCHANGE_IKE_AUTH);
+	ck_assert_int_eq(payload_find(&in, PAYLOAD_IDR, NULL) != NULL, ids[_i].asked);
+	lab_run(lab);
+	ck_assert_uint_eq(lab_count(&lab->b, SA_EVENT_IKE_UP), 1);
+	ck_assert_str_eq(id_text(&lab_sa(&lab->a)->remote_id).s, "b.test");
+	arena_free(&arena);
+	id_free(&id);
+	lab_free(lab);
+}
+END_TEST
+
 #define WEAK "proposals = aes256gcm16-prfsha384-x25519"
 
 /*
@@ -140,6 +172,7 @@ Suite *auth_attacks_suite(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, keys_setup, keys_teardown);
 	tcase_add_loop_test(tc, idr_is_no_pattern, 0, 12);
+	tcase_add_loop_test(tc, pattern_is_not_asked_for, 0, 4);
 	tcase_add_loop_test(tc, no_way_around_by_proposal, 0, 4);
 	tcase_add_loop_test(tc, revoked_on_the_way, 0, 2);
 	suite_add_tcase(s, tc);

@@ -136,7 +136,8 @@ static void auth_put_first(struct ike_sa *sa, struct builder *b)
 	    !sa->ctx->ops->has_other(sa->ctx->host, &sa->local_id, &sa->remote_id))
 		builder_notify(b, PROTOCOL_NONE, BYTES_NONE, NOTIFY_INITIAL_CONTACT, BYTES_NONE);
 	announce_certreq(sa, b);
-	if (!id_is_any(remote) && id_match(remote, remote) >= ID_MATCH_PERFECT)
+	/* a pattern is no identity that the peer could have */
+	if (!id_is_pattern(remote))
 		builder_id(b, false, remote);
 }
 

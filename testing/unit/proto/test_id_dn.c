@@ -219,6 +219,27 @@ START_TEST(malformed)
 }
 END_TEST
 
+START_TEST(is_pattern)
+{
+	static const struct {
+		const char *text;
+		bool is;
+	} ids[] = {
+		{ "CN=moon", false },	   { "C=CH, CN=*", true },  { "C=CH, CN=*x", false }, { "asn1dn:^CN=.*$", true },
+		{ "%any", true },	   { "moon.test", false },  { "*.moon.test", true },  { "*@moon.test", true },
+		{ "10.0.0.1", false },	   { "10.0.0.0/8", true },  { "10.0.0.1-10.0.0.9", true }, { "fe80::1", false },
+		{ "keyid:2a2a2a", false }, { "moon@x.test", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
+		struct id id = id_of(ids[i].text);
+
+		ck_assert_msg(id_is_pattern(&id) == ids[i].is, "%s", ids[i].text);
+		id_free(&id);
+	}
+}
+END_TEST
+
 static void der_put(struct buf *b, uint8_t tag, struct bytes content)
 {
 	buf_add_u8(b, tag);
@@ -281,6 +302,7 @@ TCase *test_id_dn(void)
 	tcase_add_test(t, orders);
 	tcase_add_test(t, multi_valued);
 	tcase_add_test(t, malformed);
+	tcase_add_test(t, is_pattern);
 	tcase_add_test(t, many_attributes);
 	tcase_set_timeout(t, 60);
 	return t;
