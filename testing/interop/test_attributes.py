@@ -4,7 +4,7 @@ import os
 import re
 
 from lab.gateway import Bewick, Strongswan
-from lab.run import BUILD
+from lab.run import program
 from test_certificates import QUICK, ROLES, connection, own, peers, pki_with, up
 
 KEY, AA = "ec256", "aa.test"
@@ -54,5 +54,5 @@ def test_listing(lab):
     """Either swanctl says the same of what either daemon has."""
     for gateway in pair(lab, "initiator", None):
         ours, theirs = (re.sub(r"expires in \d+ hours", "", gateway.swanctl("--list-certs", "--type", "x509ac", program=program).stdout)
-                        for program in (os.path.join(BUILD, "swanctl"), "/usr/sbin/swanctl"))
+                        for program in (program("swanctl"), "/usr/sbin/swanctl"))
         assert ours == theirs and "groups:    sales\n             support\n" in ours

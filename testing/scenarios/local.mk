@@ -24,6 +24,7 @@ EXTRA_DIST += \
 	testing/kernel/guest.py \
 	testing/kernel/states \
 	testing/kernel/test_foreign.py \
+	testing/kernel/test_forward.py \
 	testing/kernel/test_nat.py \
 	testing/kernel/test_mobike.py \
 	testing/kernel/test_modes.py \
@@ -78,6 +79,8 @@ EXTRA_DIST += \
 	testing/scenarios/test_vips.py \
 	testing/scenarios/test_failures.py \
 	testing/scenarios/test_groups.py \
+	testing/scenarios/lab/forward.py \
+	testing/scenarios/test_forward.py \
 	testing/scenarios/test_fragments.py \
 	testing/scenarios/test_ike_rekey.py \
 	testing/scenarios/test_life.py \

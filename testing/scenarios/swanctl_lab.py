@@ -9,11 +9,12 @@ import threading
 
 import pytest
 
+from lab.run import program
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 VECTORS = os.path.join(HERE, "..", "vectors", "vici")
 LAB = os.path.join(VECTORS, "lab-config")
-BUILD = os.path.abspath(os.environ.get("BEWICK_BUILD") or os.path.join(HERE, "..", "..", "build"))
-SWANCTL = os.path.join(BUILD, "swanctl")
+SWANCTL = program("swanctl")
 
 
 # ---- the recorded daemon --------------------------------------------------------------------

@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from lab import conf, vici
-from lab.run import BUILD, PATIENCE, in_ns, run, wait_until
+from lab.run import PATIENCE, in_ns, program, run, wait_until
 
 DEBIAN = "/usr/sbin/swanctl"
 
@@ -86,7 +86,7 @@ def test_debian_swanctl_verb_that_is_not_there(moon, args):
     alive(moon)
 
 
-@pytest.mark.parametrize("program", [DEBIAN, BUILD + "/swanctl"])
+@pytest.mark.parametrize("program", [DEBIAN, program("swanctl")])
 def test_bad_connections_are_refused(moon, program):
     config = conf.gateway("moon")
     bad = {"badkey": {"colour": "red"}, "badval": {"version": "7"}, "badprop": {"proposals": "aes128-nonsense"},

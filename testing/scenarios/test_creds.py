@@ -10,10 +10,10 @@ import subprocess
 import pytest
 
 from lab import conf, softhsm
-from lab.run import BUILD
+from lab.run import program
 
 DEBIAN = "/usr/sbin/swanctl"
-OURS = os.path.join(BUILD, "swanctl")
+OURS = program("swanctl")
 MKPKI = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts", "mkpki")
 
 

@@ -5,10 +5,10 @@ import re
 import pytest
 
 from lab import conf
-from lab.run import BUILD, wait_until
+from lab.run import program, wait_until
 
 DEBIAN = "/usr/sbin/swanctl"
-CLIENTS = [BUILD + "/swanctl", DEBIAN]
+CLIENTS = [program("swanctl"), DEBIAN]
 CLIENT_IDS = ["ours", "debian"]
 EVENTS = ("ike-updown", "child-updown", "ike-rekey", "child-rekey")
 CHILD_KEYS = ["name", "uniqueid", "reqid", "state", "mode", "protocol", "encap", "spi-in", "spi-out", "encr-alg",

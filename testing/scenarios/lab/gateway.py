@@ -8,7 +8,7 @@ import time
 
 from . import conf, vici
 from .net import inner, other
-from .run import BUILD, PATIENCE, CommandFailed, NotYet, in_ns, ping, run, tcp_transfer, wait_until
+from .run import LIBS, PATIENCE, CommandFailed, NotYet, in_ns, ping, program, run, tcp_transfer, wait_until
 
 SANITIZER = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:|WARNING: ThreadSanitizer")
 FOLDERS = ("x509", "x509ca", "x509aa", "x509ac", "x509ocsp", "x509crl", "pubkey", "private", "rsa", "ecdsa", "bliss",
@@ -230,11 +230,11 @@ class Bewick(Gateway):
                                     "flush_line": True}}}
 
     def command(self):
-        return [os.path.join(BUILD, "bewickd"), "--settings", self.path("settings.conf"),
-                "--plugin-dir", os.path.join(BUILD, ".libs")]
+        return [program("bewickd"), "--settings", self.path("settings.conf"),
+                "--plugin-dir", LIBS]
 
     def swanctl_program(self):
-        return os.path.join(BUILD, "swanctl")
+        return program("swanctl")
 
 
 class Strongswan(Gateway):

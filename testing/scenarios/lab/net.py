@@ -36,6 +36,11 @@ def inner_net(side, version=4, net=0):
     return "fd8%d:%d::/64" % (2 + net, number) if version == 6 else "10.8%d.%d.0/24" % (2 + net, number)
 
 
+def host_addr(side, version=4, net=0):
+    """Of the host behind the side's gateway (Net.host)."""
+    return inner(side, version, net) + "77"
+
+
 class Rule:
     """A fault on the router: how many packets met it so far."""
 
@@ -126,6 +131,23 @@ class Net:
         self._batch(name, "link set dev lo up", "link add lan type bridge", "link set dev lan up", "link set dev eth0 up",
                     "addr add %s.2/24 dev eth0" % prefix, "route add 10.81.0.0/16 via %s.1" % prefix,
                     *("addr add %s/24 dev lan" % inner(like, 4, net) for net in range(3)))
+
+    def host(self, side):
+        """A host in the private nets behind that side's gateway, which forwards for it; the name of its namespace. Its
+        addresses are host_addr(side, version, net)."""
+        name = "host-" + side
+        run("ip", "netns", "add", self.ns(name))
+        self.others.append(name)
+        run("sh", "-c", "cd /proc/sys/net/ipv6/conf && echo 0 | tee all/accept_dad default/accept_dad "
+                        "default/dad_transmits all/router_solicitations >/dev/null", ns=self.ns(name))
+        self._batch(None, "link add eth0 netns %s type veth peer name to-host netns %s" % (self.ns(name), self.ns(side)))
+        self._batch(side, "link set dev to-host master lan up")
+        lines = ["link set dev lo up", "link set dev eth0 up"]
+        for net in range(3):
+            lines += ["addr add %s/24 dev eth0" % host_addr(side, 4, net), "addr add %s/64 dev eth0 nodad" % host_addr(side, 6, net)]
+        self._batch(name, *lines, "route add default via %s" % inner(side), "route add ::/0 via %s" % inner(side, 6))
+        run("sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding", ns=self.ns(side))
+        return self.ns(name)
 
     # ---- faults ------------------------------------------------------------------------------
 

@@ -12,6 +12,9 @@ import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 BUILD = os.path.abspath(os.environ.get("BEWICK_BUILD") or os.path.join(TOP, "build"))
+# Programs of the build run without libtool's scripts, which take longer than the programs, seconds on emulated machines.
+LIBS = os.path.join(BUILD, ".libs")
+os.environ["LD_LIBRARY_PATH"] = LIBS
 # Sanitizers and emulated machines: every limit is multiplied, none is a pause.
 PATIENCE = float(os.environ.get("LAB_PATIENCE", "3" if "san" in os.path.basename(BUILD) else "1"))
 # What wait_until adds to that for machines that do much else: a limit costs nothing as long as all is well.
@@ -19,6 +22,12 @@ SPARE = 3
 CLONE_NEWNET = 0x40000000
 SO_RCVBUFFORCE = 33
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+def program(name):
+    """Where a program of the build is."""
+    path = os.path.join(LIBS, name)
+    return path if os.path.exists(path) else os.path.join(BUILD, name)
 
 
 class CommandFailed(AssertionError):
