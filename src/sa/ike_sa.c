@@ -9,6 +9,7 @@
 #include "sa/deadline.h"
 #include "sa/exchange.h"
 #include "sa/fragment.h"
+#include "sa/kin.h"
 #include "sa/mobike.h"
 #include "sa/reauth.h"
 #include "sa/scope.h"
@@ -124,10 +125,36 @@ struct ike_sa *ike_sa_new_initiator(struct sa_ctx *ctx, const struct conn *conn,
 void ike_sa_set_conn(struct ike_sa *sa, const struct conn *conn)
 {
 	const struct conn *old = sa->conn;
+	bool borrowed = sa->conf_local_id;
 
+	if (borrowed)
+		sa->local_id = id_dup(&sa->local_id);
+	sa->conf_local_id = false;
 	sa->conn = conn_ref(conn);
 	sa->log.name = conn->name;
 	conn_unref(old);
+	if (borrowed)
+		ike_sa_settle_id(sa);
+}
+
+static void ike_sa_free_local_id(struct ike_sa *sa)
+{
+	if (!sa->conf_local_id)
+		id_free(&sa->local_id);
+	sa->local_id = (struct id){ 0 };
+	sa->conf_local_id = false;
+}
+
+void ike_sa_settle_id(struct ike_sa *sa)
+{
+	const struct id *conf = &sa->conn->local_rounds[0].id;
+
+	/* octet for octet, as the peer has seen it */
+	if (conf->type != sa->local_id.type || !bytes_equal(conf->data, sa->local_id.data))
+		return;
+	ike_sa_free_local_id(sa);
+	sa->local_id = *conf;
+	sa->conf_local_id = true;
 }
 
 void ike_sa_refresh_conn(struct ike_sa *sa)
@@ -185,7 +212,7 @@ static void ike_sa_strip(struct ike_sa *sa)
 	chains_clear(sa);
 	secret_clear(&sa->keys.all);
 	memset(&sa->protect, 0, sizeof(sa->protect));
-	id_free(&sa->local_id);
+	ike_sa_free_local_id(sa);
 	id_free(&sa->remote_id);
 	mobike_clear(sa);
 }
@@ -201,6 +228,7 @@ void ike_sa_free(struct ike_sa *sa)
 	free(sa->incoming);
 	window_in_clear(&sa->in);
 	conn_unref(sa->conn);
+	free(sa->kin);
 	free(sa);
 }
 
@@ -252,9 +280,10 @@ void ike_sa_established(struct ike_sa *sa)
 	}
 	deadline_of_ike(sa); /* the event tells them */
 	scope_of_ike(sa);
+	ike_sa_settle_id(sa);
 	ctx->ops->established(ctx->host, sa);
 	/* RFC 7296, 2.4: INITIAL_CONTACT ends what the peer does not remember */
-	if ((sa->init_contact && sa->conn->unique != UNIQUE_NEVER) || (sa->conn->unique == UNIQUE_REPLACE && !sa->reauth_old))
+	if ((sa->init_contact && sa->conn->unique != UNIQUE_NEVER) || (sa->conn->unique == UNIQUE_REPLACE && !kin_reauth_old(sa)))
 		ctx->ops->replace_others(ctx->host, sa, !sa->init_contact);
 	sa->announced = true;
 	ctx->ops->event(ctx->host, SA_EVENT_IKE_UP, sa, NULL);

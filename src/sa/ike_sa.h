@@ -11,6 +11,7 @@
 
 struct crl;
 struct fragment_set;
+struct ike_kin;
 struct mobike_addrs;
 struct sa_attributes;
 struct sa_chains;
@@ -94,13 +95,6 @@ struct incoming {
 	uint8_t exchange;
 };
 
-/* Both sides rekey an IKE_SA at once: the successor that the peer made, until it is known which one stays (RFC 7296, 2.8.2).
- * Both IKE_SAs point here. */
-struct rival {
-	struct ike_sa *old, *sa;
-	struct secret ni, nr; /* of the exchange that made it */
-};
-
 /* What of our own exchange waits for a completion. A peer's request waits by itself: parked_request. */
 enum park { PARK_NONE, PARK_PREPARE, PARK_RESPONSE };
 
@@ -118,11 +112,12 @@ struct ike_sa {
 	struct log_sa log;       /* name (borrowed from conn) and unique id */
 	uint64_t spi_i, spi_r;
 	struct addr local, remote;
-	struct id local_id, remote_id; /* owned */
+	struct id local_id, remote_id; /* owned, but for a local one that is the connection's (conf_local_id) */
 	struct protect protect;
 	struct ike_keys keys;
 	struct window_in in;
 	struct window_out out;
+	uint32_t sync_floor;   /* RFC 6311: below this the peer must not synchronize again */
 	struct outstanding *outstanding;
 	struct incoming *incoming;
 	struct fragment_set *fragments; /* sa/fragment.h: what came of messages that are not complete */
@@ -132,10 +127,7 @@ struct ike_sa {
 	struct sa_vips *vips; /* sa/vips.h; NULL none */
 	struct sa_chains *chains; /* sa/authentication.h: certificates that the peer is believed for; NULL none */
 	struct task *queued, *active, *passive;
-	/* sa/successor.h */
-	struct ike_sa *successor;                /* that replaced this one */
-	struct ike_sa *replaced, *next_replaced; /* those that this one replaced; the next of that list */
-	struct rival *rival;
+	struct ike_kin *kin; /* sa/kin.h: other IKE_SAs that it is related to; NULL none */
 	struct timer timer; /* half-open limit, DPD, linger: whatever is next */
 	uint64_t established_ms;
 	/* sa/deadline.h */
@@ -152,11 +144,8 @@ struct ike_sa {
 	uint64_t last_in_ms; /* last message that passed its check */
 	uint64_t last_out_ms; /* last packet to the peer, ESP not counted */
 	uint64_t seal_counter; /* of the IVs of our messages, from a random number on; never the message id */
-	struct ike_sa *reauth_old, *reauth_new; /* sa/reauth.h: make-before-break, both on this thread */
 	struct sa_request delete_request; /* who waits for the end of the SA */
 	uint64_t hint_ms;      /* when a hint of who has no keys last made us probe (sa/hint.h) */
-	uint32_t stream;       /* sa/stream.h: that the host knows we use */
-	uint32_t sync_floor;   /* RFC 6311: below this the peer must not synchronize again */
 	uint8_t qcd_digest[16]; /* of the peer's token (sa/qcd.h) */
 	/* sa/mobike.h */
 	struct mobike_addrs *peer_addrs; /* additional ones of the peer, NULL none */
@@ -173,6 +162,7 @@ struct ike_sa {
 	uint16_t fatal_data;   /* 2 bytes of notify data if not 0 */
 	uint16_t path_size;    /* sa/fragment.h: bytes of the largest IP datagram that is tried on this path; 0: as the settings say */
 	const char *why;       /* constant sentence: why it ends */
+	uint32_t stream;       /* sa/stream.h: that the host knows we use */
 	bool initiator : 1;
 	bool half_open : 1;
 	bool nat_local : 1, nat_remote : 1, nat_fake : 1;
@@ -201,6 +191,7 @@ struct ike_sa {
 	bool cp_asked : 1;   /* a CFG_REQUEST was sent, or came */
 	bool cp_supported : 1; /* it wants to know what we have */
 	bool vips_asked : 1; /* gateway: for a virtual address */
+	bool conf_local_id : 1;
 };
 
 /* A packet that met a trap: what the CHILD_SA is wanted for (RFC 7296, 2.9). */
@@ -316,6 +307,8 @@ void task_request_done(struct ike_sa *sa, struct task *t, enum cause cause, cons
 /* Starts the timer for the next thing that is due. */
 EXPORT void ike_sa_schedule(struct ike_sa *sa);
 void ike_sa_set_conn(struct ike_sa *sa, const struct conn *conn);
+/* The local identity is settled; no copy is kept of one that the connection has. */
+void ike_sa_settle_id(struct ike_sa *sa);
 /* The connection was loaded again with other children: new ones are judged by those. Another IKE part needs a new IKE_SA. */
 void ike_sa_refresh_conn(struct ike_sa *sa);
 /* "between 192.0.2.2[sun]...192.0.2.1[moon]" */

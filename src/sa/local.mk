@@ -28,6 +28,8 @@ libbewick_la_SOURCES += \
 	src/sa/hint.c \
 	src/sa/hint.h \
 	src/sa/host.h \
+	src/sa/kin.c \
+	src/sa/kin.h \
 	src/sa/ike_sa.c \
 	src/sa/ike_sa.h \
 	src/sa/ike_sa_states.c \

@@ -5,6 +5,7 @@
 
 #include "sa/address.h"
 #include "sa/exchange.h"
+#include "sa/kin.h"
 #include "sa/task.h"
 
 struct mobike_addrs {
@@ -274,13 +275,14 @@ static void mobike_move_one(struct ike_sa *sa, const struct ike_sa *from, const 
 void mobike_move(struct ike_sa *sa, const struct addr *local, const struct addr *remote)
 {
 	struct ike_sa *current = ike_sa_current(sa), *next;
+	const struct rival *rival = kin_rival(current);
 
-	for (struct ike_sa *old = current->replaced; old; old = next) {
-		next = old->next_replaced;
+	for (struct ike_sa *old = kin_replaced(current); old; old = next) {
+		next = kin_next_replaced(old);
 		mobike_move_one(old, sa, local, remote);
 	}
-	if (current->rival && current->rival->old == current && current->rival->sa)
-		mobike_move_one(current->rival->sa, sa, local, remote);
+	if (rival && rival->old == current && rival->sa)
+		mobike_move_one(rival->sa, sa, local, remote);
 	mobike_move_one(current, sa, local, remote);
 }
 

@@ -101,14 +101,16 @@ static const struct conn *reauth_conn(struct ike_sa *sa)
 
 static void reauth_link(struct ike_sa *old, struct ike_sa *sa)
 {
-	old->reauth_new = sa;
-	sa->reauth_old = old;
+	kin_of(old)->reauth_new = sa;
+	kin_of(sa)->reauth_old = old;
 }
 
 static void reauth_unlink(struct ike_sa *old, struct ike_sa *sa)
 {
-	old->reauth_new = NULL;
-	sa->reauth_old = NULL;
+	old->kin->reauth_new = NULL;
+	sa->kin->reauth_old = NULL;
+	kin_trim(old);
+	kin_trim(sa);
 }
 
 /* The old one carries the traffic until the new one can. */
@@ -137,7 +139,7 @@ static void reauth_break(struct ike_sa *sa)
 
 static bool reauth_is_under_way(const struct ike_sa *sa)
 {
-	return sa->reauth_new || sa->reauth_break || ike_sa_has_task(sa, TASK_IKE_REAUTH);
+	return kin_reauth_new(sa) || sa->reauth_break || ike_sa_has_task(sa, TASK_IKE_REAUTH);
 }
 
 static bool reauth_begin(struct ike_sa *sa)
@@ -211,7 +213,7 @@ void reauth_due(struct ike_sa *sa)
 
 bool reauth_overdue(struct ike_sa *sa)
 {
-	struct ike_sa *new_sa = sa->reauth_new;
+	struct ike_sa *new_sa = kin_reauth_new(sa);
 
 	if (sa->reauth_break)
 		return true;
@@ -245,7 +247,7 @@ static bool reauth_makes_children(const struct ike_sa *sa)
 
 void reauth_check(struct ike_sa *sa)
 {
-	struct ike_sa *old = sa->reauth_old;
+	struct ike_sa *old = kin_reauth_old(sa);
 	struct task *t;
 
 	if (!old || sa->finished || sa->state != IKE_STATE_ESTABLISHED || reauth_makes_children(sa))
@@ -307,10 +309,10 @@ void reauth_ended(struct ike_sa *sa)
 	struct ike_sa *new_sa;
 	const struct conn *conn;
 
-	if (sa->reauth_new)
-		reauth_unlink(sa, sa->reauth_new);
-	if (sa->reauth_old)
-		reauth_failed(sa->reauth_old, sa);
+	if (kin_reauth_new(sa))
+		reauth_unlink(sa, kin_reauth_new(sa));
+	if (kin_reauth_old(sa))
+		reauth_failed(kin_reauth_old(sa), sa);
 	else if (sa->cause != CAUSE_SHUTDOWN && sa->cause != CAUSE_CLOSED)
 		reauth_give_back(sa);
 	if (!sa->reauth_break)
@@ -330,7 +332,7 @@ void reauth_ended(struct ike_sa *sa)
 
 void reauth_cancel(struct ike_sa *sa)
 {
-	struct ike_sa *new_sa = sa->reauth_new;
+	struct ike_sa *new_sa = kin_reauth_new(sa);
 
 	sa->reauth_break = false;
 	if (!new_sa)
@@ -341,7 +343,7 @@ void reauth_cancel(struct ike_sa *sa)
 
 void reauth_inherit(struct ike_sa *old, struct ike_sa *successor)
 {
-	struct ike_sa *new_sa = old->reauth_new;
+	struct ike_sa *new_sa = kin_reauth_new(old);
 
 	successor->origin = old->origin;
 	successor->reauth_ms = old->reauth_ms;
@@ -358,9 +360,9 @@ void reauth_inherit(struct ike_sa *old, struct ike_sa *successor)
 		reauth_link(successor, new_sa);
 	}
 	/* it is itself the new one of another */
-	if (old->reauth_old) {
+	if (kin_reauth_old(old)) {
 		new_sa = old;
-		old = new_sa->reauth_old;
+		old = kin_reauth_old(new_sa);
 		reauth_unlink(old, new_sa);
 		reauth_link(old, successor);
 	}

@@ -2,12 +2,12 @@
 #ifndef BEWICK_SA_REAUTH_H
 #define BEWICK_SA_REAUTH_H
 
-#include "sa/ike_sa.h"
+#include "sa/kin.h"
 #include "wire/builder.h"
 
 /*
  * Reauthentication (RFC 7296, 2.8.3): a new IKE_SA with all the children of the old one, by who began the first. Either the old one
- * is closed first (reauth_break), or both exist for a while: reauth_old and reauth_new of the two lead to each other, until the new
+ * is closed first (reauth_break), or both exist for a while: reauth_old and reauth_new of the two (sa/kin.h) lead to each other, until the new
  * one has its children and the old one is closed, or the new one has failed and the old one tries again later.
  */
 

@@ -19,58 +19,72 @@
 
 static void successor_link(struct ike_sa *old, struct ike_sa *sa)
 {
-	old->successor = sa;
-	old->next_replaced = sa->replaced;
-	sa->replaced = old;
+	struct ike_kin *k = kin_of(old);
+
+	k->successor = sa;
+	k->next_replaced = kin_replaced(sa);
+	kin_of(sa)->replaced = old;
 }
 
 static void rival_free(struct ike_sa *old)
 {
-	struct rival *r = old->rival;
+	struct rival *r = old->kin->rival;
 
-	r->old->rival = NULL;
-	if (r->sa)
-		r->sa->rival = NULL;
+	r->old->kin->rival = NULL;
+	kin_trim(r->old);
+	if (r->sa) {
+		r->sa->kin->rival = NULL;
+		kin_trim(r->sa);
+	}
 	secret_clear(&r->ni);
 	secret_clear(&r->nr);
 	free(r);
 }
 
+/* Out of the list of what its successor replaced. */
+static void successor_leave(struct ike_sa *sa)
+{
+	struct ike_sa *successor = kin_successor(sa), **at;
+
+	if (!successor)
+		return;
+	at = &successor->kin->replaced;
+	while (*at != sa)
+		at = &(*at)->kin->next_replaced;
+	*at = sa->kin->next_replaced;
+	sa->kin->successor = sa->kin->next_replaced = NULL;
+	kin_trim(successor);
+	kin_trim(sa);
+}
+
 void successor_unlink(struct ike_sa *sa)
 {
-	struct ike_sa *other;
+	struct ike_sa *other, *successor;
 
 	if (successor_is_undecided(sa)) {
-		rival_free(sa->rival->old);
-	} else if (sa->rival) {
-		other = sa->rival->sa;
+		rival_free(sa->kin->rival->old);
+	} else if (kin_rival(sa)) {
+		other = sa->kin->rival->sa;
 		rival_free(sa);
 		if (other)
 			ike_sa_finish(other, IKE_EVENT_DESTROY, CAUSE_NONE, NULL);
 	}
-	if (sa->successor) {
-		struct ike_sa **at = &sa->successor->replaced;
-
-		while (*at != sa)
-			at = &(*at)->next_replaced;
-		*at = sa->next_replaced;
+	successor = kin_successor(sa);
+	while ((other = kin_replaced(sa))) {
+		successor_leave(other);
+		if (successor)
+			successor_link(other, successor);
 	}
-	while ((other = sa->replaced)) {
-		sa->replaced = other->next_replaced;
-		other->successor = NULL;
-		if (sa->successor)
-			successor_link(other, sa->successor);
-	}
-	sa->successor = NULL;
+	successor_leave(sa);
 }
 
 struct ike_sa *ike_sa_current(struct ike_sa *sa)
 {
 	/* until the nonces have decided all belongs to the old one */
 	if (successor_is_undecided(sa))
-		sa = sa->rival->old;
-	while (sa->successor)
-		sa = sa->successor;
+		sa = sa->kin->rival->old;
+	while (kin_successor(sa))
+		sa = kin_successor(sa);
 	return sa;
 }
 
@@ -84,6 +98,7 @@ static void successor_inherit(struct ike_sa *sa, const struct ike_sa *old)
 	sa->remote = old->remote;
 	stream_hold(sa);
 	sa->local_id = id_dup(&old->local_id);
+	ike_sa_settle_id(sa);
 	sa->remote_id = id_dup(&old->remote_id);
 	sa->nat_local = old->nat_local;
 	sa->nat_remote = old->nat_remote;
@@ -270,7 +285,7 @@ void successor_set_rival(struct ike_sa *old, struct ike_sa *sa, struct bytes ni,
 	r->sa = sa;
 	secret_set(&r->ni, ni);
 	secret_set(&r->nr, nr);
-	old->rival = sa->rival = r;
+	kin_of(old)->rival = kin_of(sa)->rival = r;
 	LOG_SA(&old->log, IKE, LOG_LEVEL_CONTROL, "the peer rekeys IKE_SA %s[%u] at the same time", old->log.name, old->log.id);
 }
 
@@ -278,9 +293,9 @@ struct ike_sa *successor_rival_wins(struct ike_sa *old)
 {
 	struct ike_sa *sa;
 
-	if (!old->rival || old->rival->old != old)
+	if (!kin_rival(old) || kin_rival(old)->old != old)
 		return NULL;
-	sa = old->rival->sa;
+	sa = kin_rival(old)->sa;
 	rival_free(old);
 	if (sa)
 		successor_replace(old, sa);
@@ -292,8 +307,9 @@ void successor_rival_closed(struct ike_sa *sa)
 	if (!successor_is_undecided(sa))
 		return;
 	/* its nonces are still needed */
-	sa->rival->sa = NULL;
-	sa->rival = NULL;
+	sa->kin->rival->sa = NULL;
+	sa->kin->rival = NULL;
+	kin_trim(sa);
 }
 
 /*
@@ -313,21 +329,22 @@ static void successor_end_with_rival(struct ike_sa *old, struct ike_sa *ours)
 struct ike_sa *successor_decide(struct ike_sa *old, struct ike_sa *ours, struct bytes ni, struct bytes nr)
 {
 	struct collision_nonces mine = { ni, nr }, theirs;
+	const struct rival *rival = kin_rival(old);
 	struct ike_sa *sa;
 
-	if (old->successor) {
+	if (kin_successor(old)) {
 		/* the peer did not wait for the end of our exchange: it has decided */
-		successor_drop(ours, old->successor, true);
-		return old->successor;
+		successor_drop(ours, kin_successor(old), true);
+		return kin_successor(old);
 	}
-	if (!old->rival) {
+	if (!rival) {
 		successor_replace(old, ours);
 		successor_delete_old(old);
 		return ours;
 	}
-	theirs = (struct collision_nonces){ secret_bytes(&old->rival->ni), secret_bytes(&old->rival->nr) };
+	theirs = (struct collision_nonces){ secret_bytes(&rival->ni), secret_bytes(&rival->nr) };
 	if (collision_ours_redundant(mine, theirs)) {
-		if (!old->rival->sa) {
+		if (!rival->sa) {
 			successor_end_with_rival(old, ours);
 			return NULL;
 		}
@@ -335,7 +352,7 @@ struct ike_sa *successor_decide(struct ike_sa *old, struct ike_sa *ours, struct 
 		successor_drop(ours, sa, true);
 		return sa;
 	}
-	sa = old->rival->sa;
+	sa = rival->sa;
 	rival_free(old);
 	successor_replace(old, ours);
 	if (!sa) {
@@ -361,7 +378,7 @@ void successor_heard(struct ike_sa *sa, const struct payload_list *in)
 	while ((d = payload_find(in, PAYLOAD_DELETE, d)))
 		if (d->del.protocol == PROTOCOL_IKE)
 			return;
-	(void)successor_rival_wins(sa->rival->old);
+	(void)successor_rival_wins(sa->kin->rival->old);
 }
 
 /* ---- ends ---- */
@@ -375,9 +392,9 @@ static void successor_delete_now(struct ike_sa *old)
 
 void successor_closed(struct ike_sa *sa)
 {
-	if (!sa->successor)
+	if (!kin_successor(sa))
 		return;
-	for (struct ike_sa *old = sa->successor->replaced; old; old = old->next_replaced)
+	for (struct ike_sa *old = kin_replaced(kin_successor(sa)); old; old = kin_next_replaced(old))
 		if (old->delete_later) {
 			successor_delete_now(old);
 			return;
@@ -387,12 +404,12 @@ void successor_closed(struct ike_sa *sa)
 /* Whether the peer is known to have it. */
 static bool successor_is_used(const struct ike_sa *sa)
 {
-	return sa->initiator || sa->successor || sa->in.next || sa->out.next > (sa->outstanding ? 1u : 0u);
+	return sa->initiator || kin_successor(sa) || sa->in.next || sa->out.next > (sa->outstanding ? 1u : 0u);
 }
 
 void successor_overdue(struct ike_sa *old)
 {
-	struct ike_sa *sa = old->successor;
+	struct ike_sa *sa = kin_successor(old);
 
 	if (old->state != IKE_STATE_REKEYED)
 		return;

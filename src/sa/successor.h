@@ -2,7 +2,7 @@
 #ifndef BEWICK_SA_SUCCESSOR_H
 #define BEWICK_SA_SUCCESSOR_H
 
-#include "sa/ike_sa.h"
+#include "sa/kin.h"
 
 /*
  * How one IKE_SA follows another (RFC 7296, 1.3.2, 2.8 and 2.18). The successor is made by the exchange that rekeys; when
@@ -41,7 +41,7 @@ struct ike_sa *successor_decide(struct ike_sa *old, struct ike_sa *ours, struct 
 void successor_heard(struct ike_sa *sa, const struct payload_list *in);
 static inline bool successor_is_undecided(const struct ike_sa *sa)
 {
-	return sa->rival && sa->rival->sa == sa;
+	return kin_rival(sa) && kin_rival(sa)->sa == sa;
 }
 
 /* ---- ends ---- */

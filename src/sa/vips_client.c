@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
+#include "sa/kin.h"
 #include "sa/scope.h"
 #include "sa/vips.h"
 
@@ -47,7 +48,7 @@ void vip_uninstall(struct ike_sa *sa, struct sa_vip *vip)
 /* The address that we had so far for this entry of the configuration, else what the entry says. */
 static const struct addr *vip_wish(const struct ike_sa *sa, size_t entry)
 {
-	const struct sa_vips *had = sa->vips ? sa->vips : sa->reauth_old ? sa->reauth_old->vips : NULL;
+	const struct sa_vips *had = sa->vips ? sa->vips : kin_reauth_old(sa) ? kin_reauth_old(sa)->vips : NULL;
 	const struct addr *conf = &sa->conn->vips[entry];
 	size_t nth = 0;
 

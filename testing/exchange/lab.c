@@ -15,6 +15,7 @@
 #include "plugin/attributes.h"
 #include "plugin/loader.h"
 #include "sa/fragment.h"
+#include "sa/kin.h"
 #include "testing/lib/swanctl_text.h"
 #include "wire/builder.h"
 
@@ -972,7 +973,7 @@ void lab_check(struct lab *lab)
 			/* what authenticates goes with the rest of IKE_AUTH */
 			ck_assert(e->sas[k]->setup || !e->sas[k]->keys.p_len || e->sas[k]->state != IKE_STATE_ESTABLISHED);
 			/* the children of a replaced IKE_SA are its successor's */
-			ck_assert(!e->sas[k]->successor || !e->sas[k]->children);
+			ck_assert(!kin_successor(e->sas[k]) || !e->sas[k]->children);
 			for (struct child_sa *c = e->sas[k]->children; c; c = c->next) {
 				ck_assert_ptr_eq(c->ike, e->sas[k]);
 				with_handle += c->handle != NULL;

@@ -5,6 +5,7 @@
 #include "confs.h"
 #include "lab.h"
 #include "sa/collision.h"
+#include "sa/kin.h"
 #include "suites.h"
 
 /* Rekeying of an IKE_SA (RFC 7296, 1.3.2, 2.8, 2.18 and 2.25.2): from both ends, through every loss, refusal and crossing. */
@@ -38,7 +39,7 @@ static void expect_one(struct lab *lab, unsigned n)
 	ck_assert_uint_eq(a->state, IKE_STATE_ESTABLISHED);
 	ck_assert_uint_eq(b->state, IKE_STATE_ESTABLISHED);
 	ck_assert(a->spi_i == b->spi_i && a->spi_r == b->spi_r && a->initiator != b->initiator);
-	ck_assert(!a->active && !b->active && !a->rival && !b->rival && !a->successor && !b->successor);
+	ck_assert(!a->active && !b->active && !kin_rival(a) && !kin_rival(b) && !kin_successor(a) && !kin_successor(b));
 	ck_assert_uint_eq(lab_children(&lab->a, CHILD_STATE_INSTALLED), n);
 	ck_assert_uint_eq(lab_children(&lab->b, CHILD_STATE_INSTALLED), n);
 	for (struct child_sa *c = a->children; c; c = c->next)
@@ -432,7 +433,7 @@ static struct lab *collide(unsigned seed)
 static struct ike_sa *undecided_of(struct lab_end *e)
 {
 	for (size_t i = 0; i < e->n_sas; i++)
-		if (e->sas[i]->rival && e->sas[i]->rival->sa == e->sas[i])
+		if (kin_rival(e->sas[i]) && kin_rival(e->sas[i])->sa == e->sas[i])
 			return e->sas[i];
 	return NULL;
 }
@@ -818,8 +819,8 @@ START_TEST(old_makes_nothing)
 			builder_ke(&m, a->suite.ke, bytes_of(ke, sizeof(ke)));
 		else
 			for (int side = 0; side < 2; side++)
-				builder_ts(&m, side == 0, side == 0 ? b->successor->conn->children[0].remote_ts :
-								       b->successor->conn->children[0].local_ts);
+				builder_ts(&m, side == 0, side == 0 ? kin_successor(b)->conn->children[0].remote_ts :
+								       kin_successor(b)->conn->children[0].local_ts);
 	}
 	lab_inject(&lab->a, a, _i < 2 ? EXCHANGE_CREATE_CHILD_SA : EXCHANGE_INFORMATIONAL, false, b->in.next, &m);
 	lab_deliver(lab);

@@ -4,6 +4,7 @@
 
 #include "confs.h"
 #include "lab.h"
+#include "sa/kin.h"
 #include "suites.h"
 
 /* Reauthentication (RFC 7296, 2.8.3) in both schemes, and lifetimes of authentications (RFC 4478). */
@@ -80,7 +81,7 @@ static void expect_anew(struct lab *lab, uint32_t old_id)
 	ck_assert_uint_eq(lab_children(&lab->a, CHILD_STATE_INSTALLED), 2);
 	ck_assert_uint_eq(lab_children(&lab->b, CHILD_STATE_INSTALLED), 2);
 	expect_traffic(lab);
-	ck_assert(!lab_sa(&lab->a)->reauth_old && !lab_sa(&lab->a)->reauth_new);
+	ck_assert(!kin_reauth_old(lab_sa(&lab->a)) && !kin_reauth_new(lab_sa(&lab->a)));
 }
 
 /* Time goes on in small steps, the net as it is told. */
@@ -311,9 +312,9 @@ START_TEST(make_break_tries_again)
 	for (unsigned i = 0; i < 4; i++) {
 		uint64_t pause;
 
-		ck_assert_ptr_nonnull(old->reauth_new);
+		ck_assert_ptr_nonnull(kin_reauth_new(old));
 		pass(lab, 5, true);
-		ck_assert_ptr_null(old->reauth_new);
+		ck_assert_ptr_null(kin_reauth_new(old));
 		ck_assert_uint_eq(lab_live(&lab->a), 1);
 		ck_assert_uint_eq(old->reauth_tries, i + 1);
 		expect_traffic(lab);

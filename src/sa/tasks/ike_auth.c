@@ -132,7 +132,7 @@ static void auth_put_first(struct ike_sa *sa, struct builder *b)
 	const struct id *remote = &sa->conn->remote_rounds[0].id;
 
 	/* RFC 7296, 2.4: only if this is the one IKE_SA between the two identities */
-	if (sa->conn->unique != UNIQUE_NEVER && !sa->reauth_old &&
+	if (sa->conn->unique != UNIQUE_NEVER && !kin_reauth_old(sa) &&
 	    !sa->ctx->ops->has_other(sa->ctx->host, &sa->local_id, &sa->remote_id))
 		builder_notify(b, PROTOCOL_NONE, BYTES_NONE, NOTIFY_INITIAL_CONTACT, BYTES_NONE);
 	announce_certreq(sa, b);

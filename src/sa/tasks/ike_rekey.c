@@ -101,7 +101,7 @@ static enum outcome ike_rekey_got_invalid_ke(struct ike_sa *sa, struct task_ike_
 		return ike_rekey_failed(sa, rk, CAUSE_KEY_EXCHANGE,
 					"the peer wants a key exchange method that we do not offer (INVALID_KE_PAYLOAD)");
 	/* the peer has made a successor already: there is no need for another */
-	if (sa->rival || sa->state != IKE_STATE_REKEYING)
+	if (kin_rival(sa) || sa->state != IKE_STATE_REKEYING)
 		return ike_rekey_failed(sa, rk, CAUSE_KEY_EXCHANGE, "the peer wants another key exchange method");
 	LOG_SA(&sa->log, IKE, LOG_LEVEL_CONTROL, "peer didn't accept key exchange method %s, it requested %s",
 	       ke_name(rk->ke_id), ke_name(method));
@@ -115,7 +115,7 @@ static enum outcome ike_rekey_got_temporary(struct ike_sa *sa, struct task_ike_r
 {
 	uint64_t now = sa_now(sa->ctx);
 
-	if (sa->rival || sa->state != IKE_STATE_REKEYING)
+	if (kin_rival(sa) || sa->state != IKE_STATE_REKEYING)
 		return ike_rekey_failed(sa, rk, CAUSE_PEER_ERROR, "the peer has rekeyed it (TEMPORARY_FAILURE)");
 	if (!rk->temporary_ms)
 		rk->temporary_ms = now;

@@ -82,7 +82,7 @@ enum outcome ike_rekey_process_request(struct ike_sa *sa, struct task *t, const 
 	size_t index;
 
 	/* one that both sides still have to decide about is no IKE_SA to rekey yet */
-	if (notify || sa->rival)
+	if (notify || kin_rival(sa))
 		return ike_rekey_refuse(sa, rk, "it meets something else that is under way", NOTIFY_TEMPORARY_FAILURE);
 	if (!proposal_select(ike_rekey_ours(sa, pke->ke.method), psa->sa,
 			     sa->ctx->options.prefer_peer_proposals ? PROPOSAL_PREFER_PEER : 0, &suite, &index) ||
