@@ -967,9 +967,16 @@ void lab_check(struct lab *lab)
 
 		lab_auth_check(e);
 		for (size_t k = 0; k < e->n_sas; k++) {
+			const struct ike_kin *kin = e->sas[k]->kin;
+
 			/* fragments of an answer are kept only while it is waited for, and none by a shell */
 			ck_assert(e->sas[k]->outstanding || !fragment_held(e->sas[k], true));
 			ck_assert(e->sas[k]->state != IKE_STATE_CLOSED || !e->sas[k]->fragments);
+			/* what is kept out of line, or not copied, is so when an SA is idle */
+			ck_assert(!kin || kin->successor || kin->replaced || kin->next_replaced || kin->rival ||
+				  kin->reauth_old || kin->reauth_new);
+			ck_assert(!e->sas[k]->conf_local_id ||
+				  e->sas[k]->local_id.data.p == e->sas[k]->conn->local_rounds[0].id.data.p);
 			/* what authenticates goes with the rest of IKE_AUTH */
 			ck_assert(e->sas[k]->setup || !e->sas[k]->keys.p_len || e->sas[k]->state != IKE_STATE_ESTABLISHED);
 			/* the children of a replaced IKE_SA are its successor's */
