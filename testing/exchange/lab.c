@@ -14,8 +14,7 @@
 #include "crypto/crypto.h"
 #include "plugin/attributes.h"
 #include "plugin/loader.h"
-#include "sa/fragment.h"
-#include "sa/kin.h"
+#include "sa/seal.h"
 #include "testing/lib/swanctl_text.h"
 #include "wire/builder.h"
 
@@ -955,56 +954,4 @@ unsigned lab_count(const struct lab_end *e, enum sa_event event)
 	for (size_t i = 0; i < e->n_events; i++)
 		n += e->events[i].event == event;
 	return n;
-}
-
-void lab_check(struct lab *lab)
-{
-	struct lab_end *ends[] = { &lab->a, &lab->b };
-
-	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
-		struct lab_end *e = ends[i];
-		unsigned with_handle = 0, with_spi = 0;
-
-		lab_auth_check(e);
-		for (size_t k = 0; k < e->n_sas; k++) {
-			const struct ike_kin *kin = e->sas[k]->kin;
-
-			/* fragments of an answer are kept only while it is waited for, and none by a shell */
-			ck_assert(e->sas[k]->outstanding || !fragment_held(e->sas[k], true));
-			ck_assert(e->sas[k]->state != IKE_STATE_CLOSED || !e->sas[k]->fragments);
-			/* what is kept out of line, or not copied, is so when an SA is idle */
-			ck_assert(!kin || kin->successor || kin->replaced || kin->next_replaced || kin->rival ||
-				  kin->reauth_old || kin->reauth_new);
-			ck_assert(!e->sas[k]->conf_local_id ||
-				  e->sas[k]->local_id.data.p == e->sas[k]->conn->local_rounds[0].id.data.p);
-			/* what authenticates goes with the rest of IKE_AUTH */
-			ck_assert(e->sas[k]->setup || !e->sas[k]->keys.p_len || e->sas[k]->state != IKE_STATE_ESTABLISHED);
-			/* the children of a replaced IKE_SA are its successor's */
-			ck_assert(!kin_successor(e->sas[k]) || !e->sas[k]->children);
-			for (struct child_sa *c = e->sas[k]->children; c; c = c->next) {
-				ck_assert_ptr_eq(c->ike, e->sas[k]);
-				with_handle += c->handle != NULL;
-				with_spi += !c->handle && c->spi_in;
-				/* traffic flows only with keys on both ways */
-				ck_assert(c->state != CHILD_STATE_INSTALLED || (c->handle && c->spi_out));
-				/* RFC 4555, 3.5: CHILD_SAs are where their IKE_SA is, unless the peer is being checked */
-				if (c->handle && c->state != CHILD_STATE_INSTALLING && c->mode != IPSEC_MODE_TRANSPORT &&
-				    !e->sas[k]->unchecked && !e->kernel_fail_move)
-					ck_assert(addr_equal(&lab_place_of(c)->local, &e->sas[k]->local) &&
-						  addr_equal(&lab_place_of(c)->remote, &e->sas[k]->remote));
-			}
-		}
-		/* the host knows who uses which stream, and that is the one the SA is on */
-		for (uint32_t s = 1; s < LAB_STREAMS; s++) {
-			unsigned users = 0;
-
-			for (size_t k = 0; k < e->n_sas; k++)
-				users += e->sas[k]->remote.stream == s;
-			ck_assert_uint_eq(e->streams[s], users);
-		}
-		ck_assert_uint_eq(e->kernel_children, with_handle);
-		ck_assert_uint_eq(e->kernel_spis, with_spi);
-		lab_check_vips(e);
-	}
-	lab_check_modes(lab);
 }

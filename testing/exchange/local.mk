@@ -5,6 +5,7 @@ test_exchange_SOURCES = testing/lib/corpus.c testing/lib/corpus.h \
 	testing/exchange/lab_auth.c \
 	testing/exchange/lab_auth.h \
 	testing/exchange/lab_backend.c \
+	testing/exchange/lab_check.c \
 	testing/exchange/lab_keys.c \
 	testing/exchange/lab_keys.h \
 	testing/exchange/lab_plugins.c \

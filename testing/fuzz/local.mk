@@ -73,6 +73,7 @@ fuzz_sa_SOURCES = \
 	testing/exchange/lab_auth.c \
 	testing/exchange/lab_auth.h \
 	testing/exchange/lab_backend.c \
+	testing/exchange/lab_check.c \
 	testing/exchange/lab_plugins.c \
 	testing/exchange/lab_unknown.c \
 	testing/exchange/lab_vips.c \
@@ -100,6 +101,7 @@ fuzz_fragment_SOURCES = \
 	testing/exchange/lab_auth.c \
 	testing/exchange/lab_auth.h \
 	testing/exchange/lab_backend.c \
+	testing/exchange/lab_check.c \
 	testing/exchange/lab_plugins.c \
 	testing/exchange/lab_unknown.c \
 	testing/exchange/lab_vips.c \

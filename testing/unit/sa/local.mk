@@ -6,6 +6,7 @@ test_sa_SOURCES = testing/lib/corpus.c testing/lib/corpus.h \
 	testing/exchange/lab_auth.c \
 	testing/exchange/lab_auth.h \
 	testing/exchange/lab_backend.c \
+	testing/exchange/lab_check.c \
 	testing/exchange/lab_plugins.c \
 	testing/exchange/lab_unknown.c \
 	testing/exchange/lab_vips.c \
