@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -15,16 +14,17 @@
  * stack is NULL while the reader is awake and mailbox_asleep after it
  * found nothing; only who replaces the latter writes to the eventfd. The event stays
  * set until the reader finds nothing: a reader that takes once per turn
- * and waits again is woken again, so it cannot miss what came in between.
+ * and waits again is woken again, so it cannot miss what came in between. The stack of a
+ * closed box is mailbox_shut for good: a sender either was before that, or finds it.
  */
 struct mailbox {
 	_Atomic(struct mail *) head;
 	atomic_size_t count;
-	atomic_bool closed;
+	struct mail *rest; /* the reader's: what was there when it was closed */
 	int fd;
 };
 
-static struct mail mailbox_asleep;
+static struct mail mailbox_asleep, mailbox_shut;
 
 static void mailbox_set_event(struct mailbox *box)
 {
@@ -63,7 +63,6 @@ struct mailbox *mailbox_new(void)
 	box->fd = fd;
 	atomic_init(&box->head, &mailbox_asleep);
 	atomic_init(&box->count, 0);
-	atomic_init(&box->closed, false);
 	return box;
 }
 
@@ -86,12 +85,13 @@ void mailbox_post(struct mailbox *box, struct mail *m)
 {
 	struct mail *head = atomic_load_explicit(&box->head, memory_order_relaxed);
 
-	if (atomic_load(&box->closed)) {
-		mail_drop(m);
-		return;
-	}
 	atomic_fetch_add_explicit(&box->count, 1, memory_order_relaxed);
 	do {
+		if (head == &mailbox_shut) {
+			atomic_fetch_sub_explicit(&box->count, 1, memory_order_relaxed);
+			mail_drop(m);
+			return;
+		}
 		m->next = head == &mailbox_asleep ? NULL : head;
 	} while (!atomic_compare_exchange_weak_explicit(&box->head, &head, m, memory_order_acq_rel,
 							memory_order_relaxed));
@@ -120,10 +120,23 @@ static struct mail *mailbox_reverse(struct mailbox *box, struct mail *m)
 	return list;
 }
 
+/* Of a closed box. */
+static struct mail *mailbox_take_rest(struct mailbox *box)
+{
+	struct mail *rest = box->rest;
+
+	box->rest = NULL;
+	if (!rest)
+		mailbox_clear_event(box);
+	return rest;
+}
+
 struct mail *mailbox_take(struct mailbox *box)
 {
 	struct mail *head = atomic_load_explicit(&box->head, memory_order_relaxed);
 
+	if (head == &mailbox_shut)
+		return mailbox_take_rest(box);
 	/* An event while asleep: its sender was slower with the eventfd than we with the
 	 * mail. It is cleared awake, so that no sender can set it meanwhile. */
 	if (head == &mailbox_asleep &&
@@ -150,5 +163,8 @@ size_t mailbox_count(const struct mailbox *box)
 
 void mailbox_close(struct mailbox *box)
 {
-	atomic_store(&box->closed, true);
+	struct mail *head = atomic_exchange_explicit(&box->head, &mailbox_shut, memory_order_acq_rel);
+
+	if (head != &mailbox_shut && head != &mailbox_asleep)
+		box->rest = mailbox_reverse(box, head);
 }

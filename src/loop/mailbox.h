@@ -28,6 +28,7 @@ EXPORT int mailbox_fd(const struct mailbox *box); /* readable when there is mail
  * there is none, or once each time the descriptor (watched level-triggered) is readable. Reader only. */
 EXPORT struct mail *mailbox_take(struct mailbox *box);
 EXPORT size_t mailbox_count(const struct mailbox *box); /* roughly, for statistics */
-EXPORT void mailbox_close(struct mailbox *box); /* later posts are dropped; what is in it can still be taken */
+/* By the reader, or when it has ended: later posts are dropped; what is in it can still be taken, and nothing comes to it. */
+EXPORT void mailbox_close(struct mailbox *box);
 
 #endif

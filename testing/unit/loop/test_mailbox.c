@@ -157,6 +157,63 @@ START_TEST(mailbox_close_and_free)
 }
 END_TEST
 
+#define CLOSES 6000
+
+static _Atomic(struct mailbox *) posted_to; /* NULL: none for now */
+static atomic_uint posters;
+
+static void *poster_main(void *arg)
+{
+	atomic_bool *end = arg;
+
+	while (!atomic_load(end)) {
+		struct mailbox *box = atomic_load(&posted_to);
+
+		if (!box) {
+			sched_yield();
+			continue;
+		}
+		atomic_fetch_add(&posters, 1);
+		if (atomic_load(&posted_to) == box && mailbox_count(box) < 100)
+			post(box, 0, 0);
+		atomic_fetch_sub(&posters, 1);
+	}
+	return NULL;
+}
+
+/* What is taken after the close is the rest, whatever is posted at that moment: all else was dropped by its sender. */
+START_TEST(mailbox_close_while_posting)
+{
+	atomic_bool end = false;
+	pthread_t thread[2];
+
+	for (size_t k = 0; k < 2; k++)
+		pthread_create(&thread[k], NULL, poster_main, &end);
+	for (unsigned i = 0; i < CLOSES; i++) {
+		struct mailbox *box = mailbox_new();
+		struct mail *m, *next;
+
+		atomic_store(&posted_to, box);
+		ck_assert(fd_readable(mailbox_fd(box), true));
+		mailbox_close(box);
+		for (m = mailbox_take(box); m; m = next) {
+			next = m->next;
+			free(m);
+		}
+		atomic_store(&posted_to, NULL);
+		while (atomic_load(&posters))
+			sched_yield();
+		ck_assert_ptr_null(mailbox_take(box));
+		ck_assert_uint_eq(mailbox_count(box), 0);
+		ck_assert(!fd_readable(mailbox_fd(box), false));
+		mailbox_free(box);
+	}
+	atomic_store(&end, true);
+	for (size_t k = 0; k < 2; k++)
+		pthread_join(thread[k], NULL);
+}
+END_TEST
+
 #define SENDERS 4
 #define LETTERS 20000
 
@@ -306,6 +363,7 @@ TCase *mailbox_tests(void)
 	tcase_add_test(tc, mailbox_awake_costs_nothing);
 	tcase_add_test(tc, mailbox_late_event);
 	tcase_add_test(tc, mailbox_close_and_free);
+	tcase_add_test(tc, mailbox_close_while_posting);
 	tcase_add_loop_test(tc, mailbox_many_senders, 0, 2);
 	tcase_add_test(tc, mailbox_ping_pong);
 	tcase_add_test(tc, mailbox_post_while_falling_asleep);
