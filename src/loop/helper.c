@@ -80,13 +80,17 @@ static void helper_drop_all(struct mail *m)
 	}
 }
 
-/* With the lock held: after helper_pool_close boxes may be gone. */
+/* With the lock held, which is given up while nobody wants the job and it is dropped: that may call whatever there is.
+ * After helper_pool_close boxes may be gone. */
 static void helper_deliver(struct helper_pool *pool, struct helper_job *job)
 {
-	if (pool->closed || !job->reply_to)
-		helper_drop(&job->mail);
-	else
+	if (!pool->closed && job->reply_to) {
 		mailbox_post(job->reply_to, &job->mail);
+		return;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	helper_drop(&job->mail);
+	pthread_mutex_lock(&pool->lock);
 }
 
 static void *helper_main(void *arg)

@@ -275,6 +275,49 @@ START_TEST(helper_late_while_stuck)
 }
 END_TEST
 
+static struct helper_pool *asked_pool;
+
+static void drop_and_ask(struct mail *m)
+{
+	struct task *t = task_new(2);
+
+	if (!helper_submit(asked_pool, &t->job))
+		free(t);
+	gate_open(&gate);
+	task_drop(m);
+}
+
+/* What is dropped may ask for more: with 0 what nobody waits for, with 1 what waits when the pool is closed, with 2 what runs then. */
+START_TEST(helper_drop_asks)
+{
+	struct task *t = task_new(1);
+	struct mail *rest = NULL;
+
+	asked_pool = helper_pool_new(1, 10);
+	t->job.mail.drop = drop_and_ask;
+	if (_i == 0)
+		t->job.reply_to = NULL;
+	if (_i == 2)
+		t->gate = &gate;
+	if (_i == 1)
+		submit_blocker(asked_pool);
+	ck_assert(helper_submit(asked_pool, &t->job));
+	if (_i == 2)
+		gate_await(&gate, 1);
+	if (_i)
+		ck_assert(!helper_pool_close(asked_pool));
+	if (_i == 2)
+		gate_open(&gate);
+	if (_i == 0) {
+		t = wait_task(&rest);
+		ck_assert_uint_eq(t->number, 2);
+		free(t);
+	}
+	helper_pool_free(asked_pool);
+	ck_assert_uint_eq(atomic_load(&dropped), _i == 1 ? 2 : 1);
+}
+END_TEST
+
 static void check_signals(struct helper_job *job)
 {
 	sigset_t set;
@@ -361,6 +404,7 @@ TCase *helper_tests(void)
 	tcase_add_test(tc, helper_shutdown);
 	tcase_add_test(tc, helper_late_before_begun);
 	tcase_add_test(tc, helper_late_while_stuck);
+	tcase_add_loop_test(tc, helper_drop_asks, 0, 3);
 	tcase_add_test(tc, helper_blocks_signals);
 	tcase_add_test(tc, helper_busy);
 	return tc;
