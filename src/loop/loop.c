@@ -92,7 +92,7 @@ void loop_free(struct loop *l)
 
 struct wheel *loop_wheel(struct loop *l)
 {
-	return l->wheel;
+	return l ? l->wheel : NULL;
 }
 
 uint64_t loop_now(const struct loop *l)

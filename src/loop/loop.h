@@ -15,7 +15,7 @@ typedef void loop_idle_fn(void *arg);
 
 EXPORT struct loop *loop_new(void); /* NULL: errno */
 EXPORT void loop_free(struct loop *l);
-EXPORT struct wheel *loop_wheel(struct loop *l); /* CLOCK_MONOTONIC ms */
+EXPORT struct wheel *loop_wheel(struct loop *l); /* CLOCK_MONOTONIC ms; of NULL: NULL, by which timers that never ran can be stopped */
 EXPORT uint64_t loop_now(const struct loop *l);  /* ms, taken once per turn */
 /* The fd is borrowed. NULL: errno. May be called in callbacks, as may remove. */
 EXPORT struct loop_fd *loop_add(struct loop *l, int fd, uint32_t events, loop_fd_fn *fn, void *arg);

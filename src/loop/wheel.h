@@ -30,7 +30,7 @@ EXPORT uint64_t wheel_now(const struct wheel *w);
 /* Starts, or moves, a timer; one that is due already runs at the next advance, and counts as due
  * when it was started. */
 EXPORT void timer_start(struct wheel *w, struct timer *t, uint64_t due_ms, timer_fn *fn);
-EXPORT void timer_stop(struct wheel *w, struct timer *t); /* no-op if not running */
+EXPORT void timer_stop(struct wheel *w, struct timer *t); /* no-op if not running, also without a wheel */
 static inline bool timer_running(const struct timer *t)
 {
 	return t->link.next != NULL;

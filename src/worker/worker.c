@@ -271,7 +271,7 @@ bool worker_init(struct worker *w, struct workers *pool, unsigned index, struct 
 	w->net = net_worker(o->net, index);
 	w->box = mailbox_new();
 	w->loop = loop_new();
-	if (!w->loop) {
+	if (!w->box || !w->loop) {
 		errtext_set(err, "worker %u has no event loop: too many open files?", index);
 		return false;
 	}
@@ -322,7 +322,7 @@ void worker_clear(struct worker *w)
 	size_t n;
 	uint32_t *ids;
 
-	if (!w->box)
+	if (!w->pool)
 		return;
 	if (w->ctx.out) {
 		ids = sa_table_ids(w, &n);

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -540,6 +541,28 @@ START_TEST(port_in_use)
 }
 END_TEST
 
+/* Without descriptors it is not made, and nothing of it is left; with 0 there is none, with 1 to 3 the next part has none. */
+START_TEST(no_descriptors)
+{
+	struct tcp_options o = { .ipv4 = true };
+	struct errtext err = { "" };
+	struct tcp *tcp = NULL;
+	struct rlimit before, none;
+	int next = dup(2);
+
+	ck_assert_int_ge(next, 0);
+	close(next);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){ (rlim_t)next + (rlim_t)_i, before.rlim_max };
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	ck_assert(!result_is_ok(tcp_new(&o, &tcp, &err)));
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+	ck_assert_ptr_nonnull(strstr(err.s, strerror(EMFILE)));
+	ck_assert_int_eq(dup(2), next);
+	close(next);
+}
+END_TEST
+
 TCase *test_tcp(void)
 {
 	TCase *t = tcase_create("tcp");
@@ -555,6 +578,7 @@ TCase *test_tcp(void)
 	tcase_add_test(t, connects);
 	tcase_add_test(t, connects_in_vain);
 	tcase_add_test(t, port_in_use);
+	tcase_add_loop_test(t, no_descriptors, 0, 3);
 	tcase_set_timeout(t, 90);
 	return t;
 }
