@@ -440,7 +440,9 @@ void plugins_unload(struct plugin_set *set)
 			e->descriptor->unload(set->env);
 	}
 	for (size_t i = set->count; i-- > 0;) {
-		if (set->entries[i].handle)
+		/* the code of those that were at work stays: a thread of a library may still be on its way out, as one of libcurl that
+		 * waits for a name server is, whom nobody can hurry */
+		if (set->entries[i].handle && set->entries[i].state != ENTRY_LOADED)
 			dlclose(set->entries[i].handle);
 		free(set->entries[i].name);
 	}

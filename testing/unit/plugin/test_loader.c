@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <check.h>
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -186,6 +187,9 @@ START_TEST(test_files)
 	assert_failed(set, "missing", "no such plugin in " MODULES);
 	assert_failed(set, "../good", "no such plugin");
 	plugins_unload(set);
+	/* threads of what it uses may still be in it */
+	ck_assert_ptr_nonnull(dlopen(MODULES "/.libs/bewick-good.so", RTLD_NOW | RTLD_NOLOAD));
+	ck_assert_ptr_null(dlopen(MODULES "/.libs/bewick-misnamed.so", RTLD_NOW | RTLD_NOLOAD));
 }
 END_TEST
 
