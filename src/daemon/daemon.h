@@ -105,6 +105,7 @@ void daemon_apply_auth(struct daemon *d);
 MUST_CHECK bool daemon_open_loop(struct daemon *d, struct errtext *err);
 void daemon_close_loop(struct daemon *d);
 void daemon_wake(struct daemon *d); /* any thread */
+void daemon_ignore_hup(struct daemon *d); /* from now on signal_fd is readable when we shall end, and only then */
 
 /* roam.c: changes of addresses and routes go to the workers, from now on and by the settings in force. */
 void daemon_watch(struct daemon *d);

@@ -55,6 +55,17 @@ static void signals_signer(void *arg, uint32_t events)
 	d->signer_watch = NULL;
 }
 
+/* SIGHUP stays blocked. */
+void daemon_ignore_hup(struct daemon *d)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	(void)expect(signalfd(d->signal_fd, &set, SFD_CLOEXEC | SFD_NONBLOCK) >= 0);
+}
+
 void daemon_wake(struct daemon *d)
 {
 	(void)eventfd_write(d->wake_fd, 1);
@@ -70,6 +81,7 @@ bool daemon_open_loop(struct daemon *d, struct errtext *err)
 	sigaddset(&set, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL); /* who started us may ignore it: then nobody could tell how a script ended */
 	d->loop = loop_new();
 	d->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	d->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -201,6 +201,7 @@ static void stop_announced(struct daemon *d)
 	daemon_notify("STOPPING=1");
 	scripts_end(d->start_scripts);
 	d->start_scripts = NULL;
+	daemon_ignore_hup(d); /* who rotates logs does not mean the scripts */
 	scripts_run(d->settings, "stop-scripts", d->signal_fd, STOP_SCRIPTS_MS);
 	daemon_remove_pid(d);
 }

@@ -63,10 +63,10 @@ class Bewickd:
             lines.append(None)
             self.come.notify_all()
 
-    def start(self, env=None, ready=True):
+    def start(self, env=None, ready=True, **more):
         self.lines = []
         self.process = subprocess.Popen(self.args(), stderr=subprocess.PIPE, text=True,
-                                        env=dict(os.environ, **(env or {})))
+                                        env=dict(os.environ, **(env or {})), **more)
         self.reader = threading.Thread(target=self.collect, args=(self.process.stderr, self.lines), daemon=True)
         self.reader.start()
         if ready:
@@ -191,6 +191,28 @@ def test_second_signal_cuts_stop_script(daemon):
     assert "script 'slow' was killed" in daemon.log()
 
 
+def test_script_of_a_start_that_ignores_children(daemon):
+    daemon.configure("start-scripts { a = exit 3 }\nstop-scripts { b = true }\nfilelog { stderr { default = 2 } }")
+    daemon.start(preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+    daemon.await_line("script 'a' failed with status 3")
+    assert daemon.end() == 0
+    assert "script 'b' is done" in daemon.log()
+
+
+def test_reload_does_not_cut_stop_script(daemon):
+    """Whoever rotates logs does not know that the daemon is about to end."""
+    daemon.configure("stop-scripts { slow = echo begun; while [ ! -e @/go ]; do sleep 0.1; done; echo done }")
+    daemon.start()
+    daemon.process.terminate()
+    daemon.await_line("slow: begun")
+    daemon.hup()
+    with open(daemon.path("go"), "w"):
+        pass
+    assert daemon.process.wait(LIMIT) == 0
+    daemon.reader.join(LIMIT)
+    assert "slow: done" in daemon.log()
+
+
 # ---- reload ----------------------------------------------------------------------------------
 
 def reload_by_signal(daemon):
@@ -261,6 +283,28 @@ def test_port_taken(daemon):
 def test_cannot_start(daemon, more, said):
     daemon.configure(more)
     assert said.replace("@", daemon.dir).replace("{conf}", daemon.conf) in daemon.fail()
+
+
+def test_few_descriptors(daemon):
+    """Each step of the start is the first that gets none: it says so, and what was started before ends in order."""
+    said = set()
+    for n in range(5, 100):
+        done = subprocess.run(["prlimit", f"--nofile={n}:{n}", *daemon.args("--list-plugins")], capture_output=True, timeout=LIMIT)
+        if done.returncode == 0:
+            break
+    for n in range(n, 200, 2):
+        start = subprocess.Popen(["prlimit", f"--nofile={n}:{n}", *daemon.args()], stderr=subprocess.PIPE, text=True)
+        with start:
+            lines = []
+            for line in start.stderr:
+                lines.append(line)
+                if "[DMN] ready" in line:
+                    start.terminate()
+        if start.returncode == 0:
+            break
+        assert start.returncode == 1, (n, lines)
+        said |= {re.sub("[0-9]+", "N", line.split(": ")[1]) for line in lines if "cannot start" in line}
+    assert start.returncode == 0 and len(said) > 3, said
 
 
 def test_missing_file(daemon):
