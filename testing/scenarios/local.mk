@@ -77,6 +77,7 @@ EXTRA_DIST += \
 	testing/scenarios/test_updown.py \
 	testing/scenarios/test_vip_routes.py \
 	testing/scenarios/test_vips.py \
+	testing/scenarios/test_ends.py \
 	testing/scenarios/test_failures.py \
 	testing/scenarios/test_groups.py \
 	testing/scenarios/lab/forward.py \
