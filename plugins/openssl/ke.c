@@ -55,18 +55,34 @@ static bool ke_public(const struct ke *ke, EVP_PKEY *key, uint8_t *ret_public)
 	return true;
 }
 
+static EVP_PKEY_CTX *ke_generator(const struct ke *ke)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, ke->params, NULL);
+
+	if (ctx && EVP_PKEY_keygen_init(ctx) == 1)
+		return ctx;
+	EVP_PKEY_CTX_free(ctx);
+	return NULL;
+}
+
+/* A new key pair, by a context that can make more. */
+static EVP_PKEY *ke_generate(const struct ke *ke, EVP_PKEY_CTX *generator, uint8_t *ret_public)
+{
+	EVP_PKEY *key = NULL;
+
+	if (EVP_PKEY_generate(generator, &key) == 1 && ke_public(ke, key, ret_public))
+		return key;
+	EVP_PKEY_free(key);
+	return NULL;
+}
+
 static void *ke_initiate(const struct ke_impl *impl, uint8_t *ret_public)
 {
 	const struct ke *ke = ke_of(impl);
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, ke->params, NULL);
-	EVP_PKEY *key = NULL;
+	EVP_PKEY_CTX *generator = ke_generator(ke);
+	EVP_PKEY *key = generator ? ke_generate(ke, generator, ret_public) : NULL;
 
-	if (!ctx || EVP_PKEY_keygen_init(ctx) != 1 || EVP_PKEY_generate(ctx, &key) != 1 ||
-	    !ke_public(ke, key, ret_public)) {
-		EVP_PKEY_free(key);
-		key = NULL;
-	}
-	EVP_PKEY_CTX_free(ctx);
+	EVP_PKEY_CTX_free(generator);
 	return key;
 }
 
@@ -82,25 +98,29 @@ static bool modp_valid(const struct ke *ke, struct bytes peer)
 	return memcmp(peer.p, ke->p_minus_1, peer.n) < 0;
 }
 
-/* The peer's public value as a key; NULL if it is not one. For points libcrypto checks that the
- * coordinates are below p and on the curve (RFC 6989, 2.3); these groups have no cofactor. */
-static EVP_PKEY *ke_peer(const struct ke *ke, struct bytes peer)
+/* A key for ke_set_peer to fill. */
+static EVP_PKEY *ke_peer_new(const struct ke *ke)
 {
-	uint8_t encoded[1 + MAX_PUBLIC] = { 0x04 };
-	size_t point = ke->kind == KIND_ECP;
-	EVP_PKEY *key;
+	EVP_PKEY *key = EVP_PKEY_new();
 
-	if (peer.n != ke->impl.init_len || (ke->kind == KIND_MODP && !modp_valid(ke, peer)))
-		return NULL;
-	if (ke->kind == KIND_X)
-		return EVP_PKEY_new_raw_public_key_ex(NULL, ke->group, NULL, peer.p, peer.n);
-	key = EVP_PKEY_new();
-	memcpy(encoded + point, peer.p, peer.n);
-	if (key && EVP_PKEY_copy_parameters(key, ke->params) == 1 &&
-	    EVP_PKEY_set1_encoded_public_key(key, encoded, point + peer.n) == 1)
+	if (key && EVP_PKEY_copy_parameters(key, ke->params) == 1)
 		return key;
 	EVP_PKEY_free(key);
 	return NULL;
+}
+
+/* Makes key the peer's public value; false if it is not one. For points libcrypto checks that the
+ * coordinates are below p and on the curve (RFC 6989, 2.3); these groups have no cofactor. */
+static bool ke_set_peer(const struct ke *ke, EVP_PKEY *key, struct bytes peer)
+{
+	uint8_t encoded[1 + MAX_PUBLIC];
+	size_t point = ke->kind == KIND_ECP;
+
+	if (peer.n != ke->impl.init_len || (ke->kind == KIND_MODP && !modp_valid(ke, peer)))
+		return false;
+	encoded[0] = 0x04;
+	memcpy(encoded + point, peer.p, peer.n);
+	return EVP_PKEY_set1_encoded_public_key(key, encoded, point + peer.n) == 1;
 }
 
 /* RFC 7296, 2.14: g^ir is padded to the length of the modulus. */
@@ -128,9 +148,10 @@ static bool ke_finish(const struct ke_impl *impl, void *key, struct bytes peer_v
 		      struct secret *ret_secret)
 {
 	const struct ke *ke = ke_of(impl);
-	EVP_PKEY *peer = ke_peer(ke, peer_value);
+	EVP_PKEY *peer = ke_peer_new(ke);
 	struct secret secret = { 0 };
-	bool ok = peer && ke_derive(ke, key, peer, secret_alloc(&secret, impl->secret_len));
+	bool ok = peer && ke_set_peer(ke, peer, peer_value) &&
+		  ke_derive(ke, key, peer, secret_alloc(&secret, impl->secret_len));
 
 	EVP_PKEY_free(peer);
 	if (!ok) {
@@ -143,24 +164,60 @@ static bool ke_finish(const struct ke_impl *impl, void *key, struct bytes peer_v
 	return true;
 }
 
-static bool ke_respond(const struct ke_impl *impl, struct bytes peer_value, uint8_t *ret_public,
-		       struct secret *ret_secret)
+/*
+ * Of a responder: made once, as libcrypto looks through all names of all its algorithms for each context and each key
+ * that it makes (four times 12,000 instructions). The own key is not kept: who keeps none can lose none.
+ */
+struct ke_ctx {
+	EVP_PKEY_CTX *generator;
+	EVP_PKEY *peer;
+};
+
+static void ke_ctx_free(void *arg)
 {
-	const struct ke *ke = ke_of(impl);
-	EVP_PKEY *peer = ke_peer(ke, peer_value);
-	struct secret secret = { 0 };
+	struct ke_ctx *ctx = arg;
+
+	EVP_PKEY_CTX_free(ctx->generator);
+	EVP_PKEY_free(ctx->peer);
+	free(ctx);
+}
+
+static void *ke_ctx_new(const struct ke_impl *impl)
+{
+	struct ke_ctx *ctx = xcalloc(1, sizeof(*ctx));
+
+	ctx->generator = ke_generator(ke_of(impl));
+	ctx->peer = ke_peer_new(ke_of(impl));
+	if (ctx->generator && ctx->peer)
+		return ctx;
+	ke_ctx_free(ctx);
+	return NULL;
+}
+
+static bool ke_answer(const struct ke *ke, const struct ke_ctx *ctx, struct bytes peer_value, uint8_t *ret_public,
+		      struct secret *secret)
+{
 	EVP_PKEY *key;
 	bool ok;
 
 	/* A bad value costs no key generation. */
-	if (!peer) {
-		ERR_clear_error();
+	if (!ke_set_peer(ke, ctx->peer, peer_value))
 		return false;
-	}
-	key = ke_initiate(impl, ret_public);
-	ok = key && ke_derive(ke, key, peer, secret_alloc(&secret, impl->secret_len));
-	EVP_PKEY_free(peer);
+	key = ke_generate(ke, ctx->generator, ret_public);
+	ok = key && ke_derive(ke, key, ctx->peer, secret_alloc(secret, ke->impl.secret_len));
 	EVP_PKEY_free(key);
+	return ok;
+}
+
+static bool ke_respond(const struct ke_impl *impl, void *arg, struct bytes peer_value, uint8_t *ret_public,
+		       struct secret *ret_secret)
+{
+	struct ke_ctx *ctx = arg ? arg : ke_ctx_new(impl);
+	struct secret secret = { 0 };
+	bool ok = ctx && ke_answer(ke_of(impl), ctx, peer_value, ret_public, &secret);
+
+	if (ctx && !arg)
+		ke_ctx_free(ctx);
 	if (!ok) {
 		ERR_clear_error();
 		secret_clear(&secret);
@@ -226,7 +283,8 @@ static void *ke_import(const struct ke_impl *impl, struct bytes private_value)
 #define KE(ID, KIND, PUBLIC, SECRET, GROUP)                                                        \
 	{ .impl = { .id = ID, .init_len = PUBLIC, .resp_len = PUBLIC, .secret_len = SECRET,        \
 		    .plugin = OPENSSL_PLUGIN, .initiate = ke_initiate, .finish = ke_finish,        \
-		    .key_free = ke_key_free, .import = ke_import, .respond = ke_respond },         \
+		    .key_free = ke_key_free, .import = ke_import, .ctx_new = ke_ctx_new,           \
+		    .ctx_free = ke_ctx_free, .respond = ke_respond },                              \
 	  .kind = KIND, .group = GROUP }
 /* clang-format on */
 #define MODP(BITS) KE(KE_MODP_##BITS, KIND_MODP, BITS / 8, BITS / 8, "modp_" #BITS)

@@ -69,8 +69,12 @@ struct ke_impl {
 	void (*key_free)(void *key);
 	/* A key of the given private value, for known answers; `finish` needs no more of it. May be NULL. */
 	void *(*import)(const struct ke_impl *impl, struct bytes private_value);
-	/* Responder in one step: validates peer, writes resp_len bytes and the secret. */
-	bool (*respond)(const struct ke_impl *impl, struct bytes peer, uint8_t *ret_public, struct secret *ret_secret);
+	/* What `respond` need not make anew for each exchange, nothing secret; for one thread. Both may be NULL. */
+	void *(*ctx_new)(const struct ke_impl *impl);
+	void (*ctx_free)(void *ctx);
+	/* Responder in one step: validates peer, writes resp_len bytes and the secret. ctx: by ctx_new, or NULL. */
+	bool (*respond)(const struct ke_impl *impl, void *ctx, struct bytes peer, uint8_t *ret_public,
+			struct secret *ret_secret);
 };
 
 struct hash_impl {
@@ -135,6 +139,9 @@ EXPORT MUST_CHECK struct result crypto_prf_run(struct crypto_ctx *c, unsigned pr
 /* prf+ (RFC 7296, 2.13): n bytes, at most 255 * out_len. */
 EXPORT MUST_CHECK struct result crypto_prf_plus(struct crypto_ctx *c, unsigned prf, struct bytes key,
 						struct bytes seed, uint8_t *out, size_t n);
+/* The responder's side of a key exchange: the peer's value is validated; writes resp_len bytes and the secret. */
+EXPORT MUST_CHECK bool crypto_ke_respond(struct crypto_ctx *c, const struct ke_impl *impl, struct bytes peer,
+					 uint8_t *ret_public, struct secret *ret_secret);
 EXPORT MUST_CHECK struct result crypto_hash(struct crypto_ctx *c, enum hash_id hash, const struct bytes *parts,
 					    size_t n_parts, uint8_t *out);
 EXPORT MUST_CHECK struct result crypto_mac(struct crypto_ctx *c, const struct mac_impl *impl, struct bytes key,

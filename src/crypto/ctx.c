@@ -21,12 +21,19 @@ struct mac_slot {
 	void *ctx;
 };
 
+struct ke_slot {
+	const struct ke_impl *impl;
+	void *ctx;
+};
+
 struct crypto_ctx {
 	const struct crypto_registry *registry;
 	struct cipher_slot *ciphers;
 	size_t n_ciphers;
 	struct mac_slot *macs;
 	size_t n_macs;
+	struct ke_slot *kes;
+	size_t n_kes;
 	bool seeded;
 	uint64_t seed_state;
 	size_t pool_left; /* bytes at the end of the pool not handed out yet */
@@ -49,8 +56,11 @@ void crypto_ctx_free(struct crypto_ctx *c)
 		c->ciphers[i].impl->ctx_free(c->ciphers[i].ctx);
 	for (size_t i = 0; i < c->n_macs; i++)
 		c->macs[i].impl->ctx_free(c->macs[i].ctx);
+	for (size_t i = 0; i < c->n_kes; i++)
+		c->kes[i].impl->ctx_free(c->kes[i].ctx);
 	free(c->ciphers);
 	free(c->macs);
+	free(c->kes);
 	secret_wipe(c, sizeof(*c));
 	free(c);
 }
@@ -90,6 +100,29 @@ void *ctx_of_mac(struct crypto_ctx *c, const struct mac_impl *impl)
 		c->macs[c->n_macs++] = (struct mac_slot){ impl, ctx };
 	}
 	return ctx;
+}
+
+/* NULL if there is none. */
+static void *ctx_of_ke(struct crypto_ctx *c, const struct ke_impl *impl)
+{
+	void *ctx;
+
+	for (size_t i = 0; i < c->n_kes; i++) {
+		if (c->kes[i].impl == impl)
+			return c->kes[i].ctx;
+	}
+	ctx = impl->ctx_new ? impl->ctx_new(impl) : NULL;
+	if (ctx) {
+		c->kes = xrealloc(c->kes, (c->n_kes + 1) * sizeof(*c->kes));
+		c->kes[c->n_kes++] = (struct ke_slot){ impl, ctx };
+	}
+	return ctx;
+}
+
+bool crypto_ke_respond(struct crypto_ctx *c, const struct ke_impl *impl, struct bytes peer, uint8_t *ret_public,
+		       struct secret *ret_secret)
+{
+	return impl->respond(impl, ctx_of_ke(c, impl), peer, ret_public, ret_secret);
 }
 
 void crypto_ctx_seed(struct crypto_ctx *c, uint64_t seed)

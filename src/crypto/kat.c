@@ -181,7 +181,7 @@ static bool ke_refuses(const struct ke_impl *impl, struct bytes bad_peer)
 	struct secret secret = { 0 };
 	struct buf public_value = { 0 };
 	bool refused =
-		!impl->respond(impl, bad_peer, buf_extend(&public_value, impl->resp_len), &secret);
+		!impl->respond(impl, NULL, bad_peer, buf_extend(&public_value, impl->resp_len), &secret);
 
 	secret_clear(&secret);
 	buf_free(&public_value);
@@ -195,7 +195,7 @@ static bool ke_agrees(const struct ke_impl *impl)
 	struct secret secret_i = { 0 }, secret_r = { 0 };
 	void *key = impl->initiate(impl, buf_extend(&public_i, impl->init_len));
 	bool ok = key &&
-		  impl->respond(impl, bytes_of(public_i.p, impl->init_len),
+		  impl->respond(impl, NULL, bytes_of(public_i.p, impl->init_len),
 				buf_extend(&public_r, impl->resp_len), &secret_r) &&
 		  impl->finish(impl, key, bytes_of(public_r.p, impl->resp_len), &secret_i) &&
 		  secret_i.n == impl->secret_len &&

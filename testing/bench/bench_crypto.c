@@ -79,7 +79,7 @@ static void bench_ke(unsigned id)
 	check(own, ke_name(id));
 	BENCH("  initiate", ke->key_free(ke->initiate(ke, value[1])));
 	BENCH("  respond",
-	      check(ke->respond(ke, bytes_of(value[0], ke->init_len), value[1], &secret),
+	      check(crypto_ke_respond(ctx, ke, bytes_of(value[0], ke->init_len), value[1], &secret),
 		    ke_name(id)));
 	BENCH("  finish",
 	      check(ke->finish(ke, own, bytes_of(value[1], ke->resp_len), &secret), ke_name(id)));

@@ -84,7 +84,7 @@ static bool floor_seal_open(struct floor *f, size_t n)
 static bool floor_ike_keys(struct floor *f, struct bytes old_d, struct ike_keys *keys)
 {
 	struct secret shared = { 0 };
-	bool ok = f->ke->respond(f->ke, bytes_of(f->peer, 32), f->own, &shared) &&
+	bool ok = crypto_ke_respond(f->c, f->ke, bytes_of(f->peer, 32), f->own, &shared) &&
 		  result_is_ok(keys_derive_ike(f->c, &f->suite, secret_bytes(&shared), bytes_of(f->nonce, 32),
 					       bytes_of(f->nonce + 32, 32), 1, 2, old_d.n ? f->suite.prf : 0, old_d, keys));
 
@@ -183,7 +183,7 @@ static bool floor_child_rekey_round(struct floor *f)
 	bool ok;
 
 	crypto_random(f->c, f->nonce + 32, 32);
-	ok = f->ke->respond(f->ke, bytes_of(f->peer, 32), f->own, &shared) &&
+	ok = crypto_ke_respond(f->c, f->ke, bytes_of(f->peer, 32), f->own, &shared) &&
 	     floor_child_keys(f, bytes_of(f->d, sizeof(f->d)), secret_bytes(&shared));
 	secret_clear(&shared);
 	return ok && floor_seal_open(f, FLOOR_CREATE) && floor_seal_open(f, FLOOR_DELETE);

@@ -56,7 +56,7 @@ static enum outcome negotiate_answer_ke(struct ike_sa *sa, struct child_negotiat
 	if (!ke)
 		return negotiate_answer_refusal(sa, n, CAUSE_CRYPTO, "the key exchange method is not available",
 				       NOTIFY_NO_PROPOSAL_CHOSEN);
-	if (!ke->respond(ke, pke->ke.data, buf_extend(&n->ke_public, ke->resp_len), &n->shared))
+	if (!crypto_ke_respond(sa->ctx->crypto, ke, pke->ke.data, buf_extend(&n->ke_public, ke->resp_len), &n->shared))
 		return negotiate_answer_refusal(sa, n, CAUSE_KEY_EXCHANGE, "the peer's key exchange value is not valid",
 				       NOTIFY_NO_PROPOSAL_CHOSEN);
 	return OUTCOME_DONE;

@@ -305,7 +305,7 @@ static enum outcome init_answer_key(struct ike_sa *sa, struct task_ike_init *ini
 	if (!ke || ke->resp_len > sizeof(init->ke_public))
 		return init_fatal(sa, CAUSE_CRYPTO, "the key exchange method is not available", NOTIFY_NO_PROPOSAL_CHOSEN, 0);
 	s->ke = ke;
-	if (!ke->respond(ke, pke->ke.data, init->ke_public, &shared))
+	if (!crypto_ke_respond(sa->ctx->crypto, ke, pke->ke.data, init->ke_public, &shared))
 		return init_fatal(sa, CAUSE_KEY_EXCHANGE, "the peer's key exchange value is not valid",
 				  NOTIFY_INVALID_SYNTAX, 0);
 	secret_set(&s->ni, nonce);

@@ -57,7 +57,7 @@ static struct ike_sa *ike_rekey_make(struct ike_sa *sa, struct task_ike_rekey *r
 		(void)ike_rekey_refuse(sa, rk, "the key exchange method is not available", NOTIFY_NO_PROPOSAL_CHOSEN);
 		return NULL;
 	}
-	if (!ke->respond(ke, ke_data, buf_extend(&rk->ke_public, ke->resp_len), &shared)) {
+	if (!crypto_ke_respond(sa->ctx->crypto, ke, ke_data, buf_extend(&rk->ke_public, ke->resp_len), &shared)) {
 		(void)ike_rekey_refuse(sa, rk, "the peer's key exchange value is not valid", NOTIFY_NO_PROPOSAL_CHOSEN);
 		return NULL;
 	}

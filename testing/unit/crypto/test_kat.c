@@ -161,10 +161,10 @@ static bool ke_finish(const struct ke_impl *impl, void *key, struct bytes peer,
 	return ok && fault != 3;
 }
 
-static bool ke_respond(const struct ke_impl *impl, struct bytes peer, uint8_t *ret_public,
+static bool ke_respond(const struct ke_impl *impl, void *ctx, struct bytes peer, uint8_t *ret_public,
 		       struct secret *ret_secret)
 {
-	bool ok = real_ke->respond(real_ke, peer, ret_public, ret_secret);
+	bool ok = real_ke->respond(real_ke, ctx, peer, ret_public, ret_secret);
 
 	if (ok && fault == 4)
 		ret_secret->p[ret_secret->n - 1] ^= 1;

@@ -12,6 +12,7 @@ static const unsigned groups[] = { KE_CURVE_25519, KE_CURVE_448, KE_ECP_256,   K
 START_TEST(test_vectors)
 {
 	struct vectors *v = vectors_open("ke.txt");
+	struct crypto_ctx *ctx = crypto_ctx_new(registry); /* one for all: what it keeps survives bad values */
 	unsigned refused = 0;
 
 	while (vectors_next(v)) {
@@ -28,7 +29,7 @@ START_TEST(test_vectors)
 		ck_assert_msg(key, "%s: the private value was not accepted", name);
 		got = impl->finish(impl, key, peer, &secret);
 		ck_assert_msg(got == valid, "%s: %s", name, got ? "accepted" : "refused");
-		ck_assert_msg(impl->respond(impl, peer, own, &other) == valid, "%s: as responder",
+		ck_assert_msg(crypto_ke_respond(ctx, impl, peer, own, &other) == valid, "%s: as responder",
 			      name);
 		if (valid)
 			ck_assert_bytes(secret_bytes(&secret), vec_hex(v, "secret"), name);
@@ -40,6 +41,7 @@ START_TEST(test_vectors)
 		impl->key_free(key);
 	}
 	ck_assert_uint_gt(refused, 100);
+	crypto_ctx_free(ctx);
 	vectors_close(v, 400);
 }
 END_TEST
@@ -54,19 +56,49 @@ START_TEST(test_exchange)
 	ck_assert_ptr_nonnull(impl);
 	key = impl->initiate(impl, init);
 	ck_assert_ptr_nonnull(key);
-	ck_assert(impl->respond(impl, bytes_of(init, impl->init_len), resp, &b));
+	ck_assert(impl->respond(impl, NULL, bytes_of(init, impl->init_len), resp, &b));
 	ck_assert(impl->finish(impl, key, bytes_of(resp, impl->resp_len), &a));
 	ck_assert_uint_eq(a.n, impl->secret_len);
 	ck_assert(secret_equal(secret_bytes(&a), secret_bytes(&b)));
 	/* Values of other lengths, also those that libcrypto would understand. */
 	ck_assert(!impl->finish(impl, key, bytes_of(resp, impl->resp_len - 1u), &a));
 	ck_assert(!impl->finish(impl, key, BYTES_NONE, &a));
-	ck_assert(!impl->respond(impl, bytes_of(init, impl->init_len - 1u), resp, &b));
-	ck_assert(!impl->respond(impl, BYTES_NONE, resp, &b));
+	ck_assert(!impl->respond(impl, NULL, bytes_of(init, impl->init_len - 1u), resp, &b));
+	ck_assert(!impl->respond(impl, NULL, BYTES_NONE, resp, &b));
 	ck_assert(secret_equal(secret_bytes(&a), secret_bytes(&b))); /* untouched by failures */
 	secret_clear(&a);
 	secret_clear(&b);
 	impl->key_free(key);
+}
+END_TEST
+
+/* What a responder keeps between exchanges is nothing of theirs: neither keys nor what a bad value left. */
+START_TEST(test_context)
+{
+	const struct ke_impl *impl = crypto_ke(registry, groups[_i]);
+	struct crypto_ctx *ctx = crypto_ctx_new(registry);
+	uint8_t init[MAX_VALUE], resp[2][MAX_VALUE], bad[MAX_VALUE];
+	struct secret secret[2] = { { 0 } };
+
+	memset(bad, 0, sizeof(bad));
+	for (unsigned i = 0; i < 2; i++) {
+		struct secret got = { 0 };
+		void *key = impl->initiate(impl, init);
+
+		ck_assert(crypto_ke_respond(ctx, impl, bytes_of(init, impl->init_len), resp[i], &secret[i]));
+		ck_assert(impl->finish(impl, key, bytes_of(resp[i], impl->resp_len), &got));
+		ck_assert(secret_equal(secret_bytes(&got), secret_bytes(&secret[i])));
+		ck_assert(!crypto_ke_respond(ctx, impl, bytes_of(bad, impl->init_len), resp[i], &got));
+		ck_assert(!crypto_ke_respond(ctx, impl, bytes_of(init, impl->init_len - 1u), resp[i], &got));
+		ck_assert(!crypto_ke_respond(ctx, impl, bytes_of(init, 0), resp[i], &got));
+		secret_clear(&got);
+		impl->key_free(key);
+	}
+	ck_assert_mem_ne(resp[0], resp[1], impl->resp_len);
+	ck_assert(!secret_equal(secret_bytes(&secret[0]), secret_bytes(&secret[1])));
+	secret_clear(&secret[0]);
+	secret_clear(&secret[1]);
+	crypto_ctx_free(ctx);
 }
 END_TEST
 
@@ -90,11 +122,11 @@ START_TEST(test_bad_points)
 
 	impl->key_free(impl->initiate(impl, value));
 	value[impl->init_len - 1] ^= 1;
-	ck_assert(!impl->respond(impl, bytes_of(value, impl->init_len), own, &secret));
+	ck_assert(!impl->respond(impl, NULL, bytes_of(value, impl->init_len), own, &secret));
 	memset(value, 0xff, sizeof(value));
-	ck_assert(!impl->respond(impl, bytes_of(value, impl->init_len), own, &secret));
+	ck_assert(!impl->respond(impl, NULL, bytes_of(value, impl->init_len), own, &secret));
 	memset(value, 0, sizeof(value));
-	ck_assert(!impl->respond(impl, bytes_of(value, impl->init_len), own, &secret));
+	ck_assert(!impl->respond(impl, NULL, bytes_of(value, impl->init_len), own, &secret));
 	ck_assert_ptr_null(secret.p);
 }
 END_TEST
@@ -107,6 +139,7 @@ Suite *suite_ke(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, test_vectors);
 	tcase_add_loop_test(t, test_exchange, 0, (int)ARRAY_LEN(groups));
+	tcase_add_loop_test(t, test_context, 0, (int)ARRAY_LEN(groups));
 	tcase_add_loop_test(t, test_fresh_keys, 0, (int)ARRAY_LEN(groups));
 	tcase_add_loop_test(t, test_bad_points, 0, 3);
 	suite_add_tcase(s, t);
