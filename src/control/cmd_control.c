@@ -250,7 +250,7 @@ void cmd_terminate(struct command *cmd)
 		*t = (struct terminate){ .job.free = terminate_free, .control = cmd->control, .cmd = cmd };
 		t->ike = ike;
 		t->child = child;
-		t->sel = (struct worker_select){ ike, child, ike_id, child_id };
+		t->sel = (struct worker_select){ .ike = ike, .child = child, .ike_id = ike_id, .child_id = child_id };
 		t->timeout_ms = control_timeout(message);
 		t->force = vici_find_bool(message, "force", false);
 		list_add_tail(&cmd->control->jobs, &t->job.link);

@@ -75,7 +75,9 @@ void cmd_rekey(struct command *cmd)
 {
 	struct bytes message = command_request(cmd);
 	char *ike = vici_find_str(message, "ike"), *child = vici_find_str(message, "child");
-	struct worker_select sel = { ike, child, command_id(cmd, "ike-id"), command_id(cmd, "child-id") };
+	struct worker_select sel = {
+		.ike = ike, .child = child, .ike_id = command_id(cmd, "ike-id"), .child_id = command_id(cmd, "child-id"),
+	};
 
 	if (!ike && !child && !sel.ike_id && !sel.child_id)
 		command_fail(cmd, "missing rekey selector");

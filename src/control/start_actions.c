@@ -63,13 +63,13 @@ static bool child_is_over(enum child_state state)
 	return state == CHILD_STATE_DELETING || state == CHILD_STATE_DELETED || state == CHILD_STATE_DESTROYING;
 }
 
-static void actions_undo_sa(struct actions *a, const struct ike_info *info)
+static void actions_undo_sa(struct actions *a, const struct ike_info *info, unsigned worker)
 {
 	struct control *c = a->control;
 	size_t others = 0, ours = 0;
 
 	if (info->state == IKE_STATE_CONNECTING) {
-		struct worker_select sel = { .ike_id = info->id };
+		struct worker_select sel = { .ike_id = info->id, .worker = worker + 1 };
 
 		if (initiate_is_starting(c, info->id, a->name, (const char *const *)a->undo, a->n_undo))
 			workers_terminate(c->workers, 0, NULL, &sel, false);
@@ -82,13 +82,13 @@ static void actions_undo_sa(struct actions *a, const struct ike_info *info)
 			others += !child_is_over(info->children[i].state);
 	}
 	if (ours && !others && !a->keep_ike) {
-		struct worker_select sel = { .ike_id = info->id };
+		struct worker_select sel = { .ike_id = info->id, .worker = worker + 1 };
 
 		workers_terminate(c->workers, 0, NULL, &sel, false);
 		return;
 	}
 	for (size_t i = 0; i < info->n_children; i++) {
-		struct worker_select sel = { .ike_id = info->id, .child_id = info->children[i].id };
+		struct worker_select sel = { .ike_id = info->id, .child_id = info->children[i].id, .worker = worker + 1 };
 
 		if (actions_undoes(a, info->children[i].name) && !child_is_over(info->children[i].state))
 			workers_terminate(c->workers, 0, NULL, &sel, false);
@@ -113,7 +113,7 @@ static void actions_mail(struct waiter *w, const struct worker_reply *r)
 	struct actions *a = container_of(w, struct actions, waiter);
 
 	if (r->mail.kind == WORKER_REPLY_SA && a->control->workers)
-		actions_undo_sa(a, r->info);
+		actions_undo_sa(a, r->info, r->worker);
 	else if (r->mail.kind == WORKER_REPLY_DONE)
 		actions_run(a);
 }

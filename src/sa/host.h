@@ -98,6 +98,8 @@ struct sa_host_ops {
 	/* `sa` has the place of `old` among the IKE_SAs of their identities: established for the one, released for the other,
 	 * with nothing in between. */
 	void (*inherited)(void *host, struct ike_sa *sa, struct ike_sa *old);
+	/* The SA has a connection now, or one of another name. May be NULL. */
+	void (*named)(void *host, struct ike_sa *sa);
 	/* A CHILD_SA is there, or is no more: events of the backend name it alone. */
 	void (*own_child)(void *host, struct child_sa *child, bool is);
 	/* The opposite of established: the SA is closed or ends, its identities are free. */
@@ -219,6 +221,7 @@ struct sa_ctx {
 	struct local_addrs *locals; /* of this host: the host's reference; NULL: not known, all is taken to be as it was */
 	struct ratelimit noise; /* log lines about what is not authenticated */
 	uint64_t counters[SA_COUNTERS];
+	size_t closed;  /* IKE_SAs that are CLOSED */
 	unsigned shard; /* this thread's, of counters of connections */
 };
 

@@ -132,6 +132,8 @@ void ike_sa_set_conn(struct ike_sa *sa, const struct conn *conn)
 	sa->conf_local_id = false;
 	sa->conn = conn_ref(conn);
 	sa->log.name = conn->name;
+	if (sa->ctx->ops->named && (!old || strcmp(old->name, conn->name) != 0))
+		sa->ctx->ops->named(sa->ctx->host, sa);
 	conn_unref(old);
 	if (borrowed)
 		ike_sa_settle_id(sa);
@@ -244,6 +246,8 @@ bool ike_sa_move(struct ike_sa *sa, enum ike_event event)
 	}
 	LOG_SA(&sa->log, MGR, LOG_LEVEL_DETAIL, "IKE_SA %s[%u] state change: %s => %s (%s)", sa->log.name,
 	       sa->log.id, ike_state_name(sa->state), ike_state_name(row->next), row->meaning);
+	sa->ctx->closed += row->next == IKE_STATE_CLOSED;
+	sa->ctx->closed -= sa->state == IKE_STATE_CLOSED;
 	sa->state = row->next;
 	return true;
 }

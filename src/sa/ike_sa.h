@@ -107,6 +107,7 @@ struct ike_sa {
 	struct hashnode by_id;
 	struct hashnode by_peer;
 	struct hashnode by_addr;
+	struct list by_name; /* those of one connection; zeroed: not in it */
 	struct sa_ctx *ctx;
 	const struct conn *conn; /* a reference; NULL: responder before the choice */
 	struct log_sa log;       /* name (borrowed from conn) and unique id */

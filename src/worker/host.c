@@ -151,6 +151,11 @@ static void host_inherited(void *host, struct ike_sa *sa, struct ike_sa *old)
 	old->claimed = false;
 }
 
+static void host_named(void *host, struct ike_sa *sa)
+{
+	sa_table_set_name(host, sa);
+}
+
 static void host_own_child(void *host, struct child_sa *child, bool is)
 {
 	if (is)
@@ -268,6 +273,7 @@ static bool host_has_other(void *host, const struct id *local, const struct id *
 static void host_finished(void *host, struct ike_sa *sa)
 {
 	sa_table_remove_spi(host, sa);
+	sa_table_remove_name(host, sa);
 	sa_table_bury(host, sa);
 }
 
@@ -448,6 +454,7 @@ const struct sa_host_ops worker_host_ops = {
 	.claim = host_claim,
 	.established = host_established,
 	.inherited = host_inherited,
+	.named = host_named,
 	.own_child = host_own_child,
 	.released = host_released,
 	.replace_others = host_replace_others,

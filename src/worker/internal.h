@@ -63,7 +63,7 @@ struct worker {
 	struct worker_socket sockets[NET_SOCKS];
 	struct sa_ctx ctx;
 	/* the SA table (sa_table.c) */
-	struct hashtab by_spi, by_id, by_peer, by_addr, by_child;
+	struct hashtab by_spi, by_id, by_peer, by_addr, by_child, by_name;
 	struct hashtab reserved; /* SPIs that are proposed for successors */
 	struct ike_sa **dead; /* finished in this turn, freed at its end */
 	size_t n_dead, cap_dead;
@@ -140,15 +140,24 @@ bool sa_table_is_reserved(struct worker *w, uint64_t spi);
 void sa_table_add_child(struct worker *w, struct child_sa *c);
 void sa_table_remove_child(struct worker *w, struct child_sa *c);
 struct child_sa *sa_table_child(struct worker *w, uint32_t id);
+/* By the name of the connection. */
+void sa_table_set_name(struct worker *w, struct ike_sa *sa);
+void sa_table_remove_name(struct worker *w, struct ike_sa *sa);
+/* The ring of those of that name (members by_name); NULL: none. */
+struct list *sa_table_by_name(const struct worker *w, const char *name);
 /* Unique ids of all SAs, CLOSED ones left out; owned by the caller. */
 uint32_t *sa_table_ids(struct worker *w, size_t *ret_count);
+size_t sa_table_count(const struct worker *w); /* how many these are */
 /* All these, some at a time, so that packets are not kept waiting: each turn looks at a slice, and the mail that carries the walk is
  * posted again until none is left. Zeroed at first. */
 struct sa_walk {
 	uint32_t *ids; /* from the first turn on */
 	size_t n_ids, next;
 	unsigned left; /* in this slice */
+	uint32_t newest; /* unique id: those made since are not among them */
 };
+/* Before the first turn, for a walk over less: the one of that number, or (0) those of that name. Does nothing later. */
+void sa_walk_select(struct worker *w, struct sa_walk *walk, const char *name, uint32_t id);
 void sa_walk_turn(struct worker *w, struct sa_walk *walk);
 /* The next that still is; NULL: the slice, or all, is done. */
 struct ike_sa *sa_walk_next(struct worker *w, struct sa_walk *walk);
@@ -293,7 +302,8 @@ struct request_mail {
 	struct child_acquire acquire;
 	const struct conn *conn; /* a reference, of initiate */
 	struct request_gather *gather; /* list, find, stats: shared by the workers */
-	struct sa_walk walk; /* list: of this worker's share */
+	struct sa_walk walk; /* list, rekey, sync_ids, terminate: of this worker's share */
+	unsigned matches;    /* of these, so far */
 };
 struct request_gather;
 void request_run(struct worker *w, struct request_mail *m);
@@ -301,10 +311,11 @@ void request_run(struct worker *w, struct request_mail *m);
 /* ---- request_act.c ---- */
 bool request_matches(const struct request_mail *m, const struct ike_sa *sa);
 bool request_matches_child(const struct request_mail *m, const char *name, uint32_t id);
-void request_terminate(struct worker *w, struct request_mail *m);
-void request_rekey(struct worker *w, struct request_mail *m);
-void request_reauth_time(struct worker *w, struct request_mail *m);
-void request_sync_ids(struct worker *w, struct request_mail *m);
+/* One slice of it. False: there is more. */
+bool request_terminate(struct worker *w, struct request_mail *m);
+bool request_rekey(struct worker *w, struct request_mail *m);
+bool request_reauth_time(struct worker *w, struct request_mail *m);
+bool request_sync_ids(struct worker *w, struct request_mail *m);
 /* A waiter for an SA's end: request_done of the host frees it. */
 struct sa_request request_waiter(uint64_t request, struct mailbox *reply_to);
 void request_waiter_done(struct sa_request request, enum cause cause, const char *why);

@@ -59,31 +59,45 @@ static bool request_follows(struct worker *w, const struct request_mail *m, cons
 	return !old || old->state == IKE_STATE_CLOSED;
 }
 
-void request_terminate(struct worker *w, struct request_mail *m)
+/* What replaced it since the walk began stands for it; an earlier successor is in the walk itself. */
+static struct ike_sa *request_present(const struct request_mail *m, struct ike_sa *sa)
 {
-	unsigned matches = 0;
-	bool children = m->child || m->child_id;
-	size_t n;
-	uint32_t *ids = sa_table_ids(w, &n);
+	struct ike_sa *current = ike_sa_current(sa);
 
-	for (size_t i = 0; i < n; i++) {
-		struct ike_sa *sa = sa_table_by_id(w, ids[i]);
+	return current->log.id > m->walk.newest ? current : sa;
+}
 
-		if (!sa || sa->finished || !(request_matches(m, sa) || request_follows(w, m, sa)))
-			continue;
-		/* a replaced one stands for its successor, which is among them by name, but not by number */
-		if (ike_sa_current(sa) != sa && !m->ike_id)
-			continue;
-		if (children) {
-			sa = ike_sa_current(sa);
-			matches += terminate_children(w, m, sa);
-		} else {
-			matches++;
-			ike_sa_terminate(sa, m->force, request_waiter(m->request, m->reply_to));
-		}
+static void terminate_one(struct worker *w, struct request_mail *m, struct ike_sa *sa)
+{
+	if (!(request_matches(m, sa) || request_follows(w, m, sa)))
+		return;
+	sa = request_present(m, sa);
+	/* a replaced one stands for its successor, which is among them by name, but not by number */
+	if (sa->finished || (ike_sa_current(sa) != sa && !m->ike_id))
+		return;
+	if (m->child || m->child_id) {
+		m->matches += terminate_children(w, m, ike_sa_current(sa));
+	} else {
+		m->matches++;
+		ike_sa_terminate(sa, m->force, request_waiter(m->request, m->reply_to));
 	}
-	free(ids);
-	request_matches_done(m, matches);
+}
+
+bool request_terminate(struct worker *w, struct request_mail *m)
+{
+	const struct ike_sa *named = m->ike_id ? sa_table_by_id(w, m->ike_id) : NULL;
+
+	/* by a number that is gone its successor can be meant, which is looked for among all, if it may be here */
+	if (!m->ike_id || (named && named->state != IKE_STATE_CLOSED))
+		sa_walk_select(w, &m->walk, m->ike, m->ike_id);
+	sa_walk_turn(w, &m->walk);
+	for (struct ike_sa *sa; (sa = sa_walk_next(w, &m->walk));)
+		if (!sa->finished)
+			terminate_one(w, m, sa);
+	if (!sa_walk_is_done(&m->walk))
+		return false;
+	request_matches_done(m, m->matches);
+	return true;
 }
 
 static unsigned rekey_children(struct request_mail *m, struct ike_sa *sa)
@@ -115,49 +129,40 @@ static unsigned rekey_ike(struct request_mail *m, struct ike_sa *sa)
 	return 1;
 }
 
-void request_rekey(struct worker *w, struct request_mail *m)
+bool request_rekey(struct worker *w, struct request_mail *m)
 {
-	unsigned matches = 0;
-	size_t n;
-	uint32_t *ids = sa_table_ids(w, &n);
-
-	for (size_t i = 0; i < n; i++) {
-		struct ike_sa *sa = sa_table_by_id(w, ids[i]);
-
-		if (!sa || sa->finished || !request_matches(m, sa))
+	sa_walk_select(w, &m->walk, m->ike, m->ike_id);
+	sa_walk_turn(w, &m->walk);
+	for (struct ike_sa *sa; (sa = sa_walk_next(w, &m->walk));) {
+		if (sa->finished || !request_matches(m, sa))
 			continue;
-		matches += m->child || m->child_id ? rekey_children(m, sa) : rekey_ike(m, sa);
+		m->matches += m->child || m->child_id ? rekey_children(m, sa) : rekey_ike(m, sa);
 	}
-	free(ids);
-	request_matches_done(m, matches);
+	if (!sa_walk_is_done(&m->walk))
+		return false;
+	request_matches_done(m, m->matches);
+	return true;
 }
 
-void request_reauth_time(struct worker *w, struct request_mail *m)
+bool request_reauth_time(struct worker *w, struct request_mail *m)
 {
-	size_t n;
-	uint32_t *ids = sa_table_ids(w, &n);
-
-	for (size_t i = 0; i < n; i++) {
-		struct ike_sa *sa = sa_table_by_id(w, ids[i]);
-
-		if (sa && request_matches(m, sa))
-			ike_sa_set_reauth_time(sa, m->seconds);
-	}
-	free(ids);
+	sa_walk_select(w, &m->walk, m->ike, m->ike_id);
+	sa_walk_turn(w, &m->walk);
+	for (struct ike_sa *sa; (sa = sa_walk_next(w, &m->walk));)
+		if (request_matches(m, sa))
+			ike_sa_set_reauth_time(request_present(m, sa), m->seconds);
+	return sa_walk_is_done(&m->walk);
 }
 
-void request_sync_ids(struct worker *w, struct request_mail *m)
+bool request_sync_ids(struct worker *w, struct request_mail *m)
 {
-	unsigned matches = 0;
-	size_t n;
-	uint32_t *ids = sa_table_ids(w, &n);
-
-	for (size_t i = 0; i < n; i++) {
-		struct ike_sa *sa = sa_table_by_id(w, ids[i]);
-
-		if (sa && !sa->finished && request_matches(m, sa))
-			matches += ike_sa_sync(sa, m->delta);
-	}
-	free(ids);
-	request_matches_done(m, matches);
+	sa_walk_select(w, &m->walk, m->ike, m->ike_id);
+	sa_walk_turn(w, &m->walk);
+	for (struct ike_sa *sa; (sa = sa_walk_next(w, &m->walk));)
+		if (!sa->finished && request_matches(m, sa))
+			m->matches += ike_sa_sync(sa, m->delta);
+	if (!sa_walk_is_done(&m->walk))
+		return false;
+	request_matches_done(m, m->matches);
+	return true;
 }

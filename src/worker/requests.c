@@ -142,14 +142,17 @@ static void request_to_all(struct workers *pool, unsigned kind, uint64_t request
 	if (gather) {
 		g = xcalloc(1, sizeof(*g));
 		pthread_mutex_init(&g->lock, NULL);
-		g->left = pool->count;
+		g->left = sel && sel->worker ? 1 : pool->count;
 		g->request = request;
 		g->reply_to = reply_to;
 		g->stats = kind == WORKER_MAIL_STATS;
 	}
 	for (unsigned i = 0; i < pool->count; i++) {
-		struct request_mail *m = request_new(kind, request, reply_to, sel, g);
+		struct request_mail *m;
 
+		if (sel && sel->worker && sel->worker != i + 1)
+			continue;
+		m = request_new(kind, request, reply_to, sel, g);
 		m->force = kind == WORKER_MAIL_TERMINATE && flag;
 		m->reauth = kind == WORKER_MAIL_REKEY && flag;
 		mailbox_post(pool->workers[i].box, &m->mail);
@@ -252,9 +255,9 @@ static void list_filter_children(const struct request_mail *m, struct ike_info *
 	info->n_children = kept;
 }
 
-/* One slice; the rest is mailed to ourselves, behind what waits. */
 static bool request_list(struct worker *w, struct request_mail *m)
 {
+	sa_walk_select(w, &m->walk, m->ike, m->ike_id);
 	sa_walk_turn(w, &m->walk);
 	for (struct ike_sa *sa; (sa = sa_walk_next(w, &m->walk));) {
 		struct worker_reply *r;
@@ -262,6 +265,7 @@ static bool request_list(struct worker *w, struct request_mail *m)
 		if (sa->state == IKE_STATE_CLOSED || !request_matches(m, sa))
 			continue;
 		r = request_reply(m->reply_to, WORKER_REPLY_SA, m->request);
+		r->worker = w->index;
 		r->info = ike_info_new(sa, NULL, false);
 		list_filter_children(m, r->info);
 		mailbox_post(m->reply_to, &r->mail);
@@ -280,14 +284,15 @@ static bool request_is_usable(const struct ike_sa *sa)
 
 static void request_find(struct worker *w, struct request_mail *m)
 {
-	size_t n;
-	uint32_t *ids = sa_table_ids(w, &n);
+	struct list *group = sa_table_by_name(w, m->ike);
 
-	for (size_t i = 0; i < n; i++) {
-		struct ike_sa *sa = sa_table_by_id(w, ids[i]);
+	if (!group)
+		return;
+	LIST_FOREACH(it, group) {
+		const struct ike_sa *sa = list_entry(it, struct ike_sa, by_name);
 		struct worker_reply *r;
 
-		if (!request_matches(m, sa) || !request_is_usable(sa))
+		if (!request_is_usable(sa))
 			continue;
 		r = request_reply(m->reply_to, WORKER_REPLY_FOUND, m->request);
 		r->ike_id = sa->log.id;
@@ -296,18 +301,15 @@ static void request_find(struct worker *w, struct request_mail *m)
 		r->established = sa->state == IKE_STATE_ESTABLISHED || sa->state == IKE_STATE_REKEYING;
 		mailbox_post(m->reply_to, &r->mail);
 	}
-	free(ids);
 }
 
 static void request_stats(struct worker *w, struct request_mail *m)
 {
 	struct worker_stats *s = &m->gather->sum;
 	const struct net_counters *net = net_worker_counters(w->net);
-	size_t listed;
 
-	free(sa_table_ids(w, &listed)); /* the same that list-sas tells of */
 	pthread_mutex_lock(&m->gather->lock);
-	s->ike_sas += listed;
+	s->ike_sas += sa_table_count(w); /* the same that list-sas tells of */
 	s->half_open = half_open_total(w->pool->half_open);
 	s->timers += wheel_count(w->ctx.wheel);
 	s->mail += mailbox_count(w->box);
@@ -323,20 +325,20 @@ static void request_stats(struct worker *w, struct request_mail *m)
 /* The IKE_SA that was found for an initiate, or the one that has followed it since. */
 static struct ike_sa *request_found(struct worker *w, const struct request_mail *m)
 {
-	struct ike_sa *sa = sa_table_by_id(w, m->ike_id), *follows = NULL;
-	uint32_t *ids;
-	size_t n;
+	struct ike_sa *sa = sa_table_by_id(w, m->ike_id);
+	struct list *group;
 
 	if (sa || !m->found)
 		return sa ? ike_sa_current(sa) : NULL;
-	ids = sa_table_ids(w, &n);
-	for (size_t i = 0; i < n && !follows; i++) {
-		sa = sa_table_by_id(w, ids[i]);
-		if (sa->was_id == m->ike_id)
-			follows = ike_sa_current(sa);
+	group = sa_table_by_name(w, m->conn->name);
+	if (!group)
+		return NULL;
+	LIST_FOREACH(it, group) {
+		sa = list_entry(it, struct ike_sa, by_name);
+		if (sa->was_id == m->ike_id && sa->state != IKE_STATE_CLOSED)
+			return ike_sa_current(sa);
 	}
-	free(ids);
-	return follows;
+	return NULL;
 }
 
 static void request_initiate(struct worker *w, struct request_mail *m)
@@ -373,12 +375,11 @@ static void request_initiate(struct worker *w, struct request_mail *m)
 
 void request_run(struct worker *w, struct request_mail *m)
 {
+	bool done = true;
+
 	switch ((enum worker_mail_kind)m->mail.kind) {
 	case WORKER_MAIL_LIST:
-		if (!request_list(w, m)) {
-			mailbox_post(w->box, &m->mail);
-			return;
-		}
+		done = request_list(w, m);
 		break;
 	case WORKER_MAIL_FIND:
 		request_find(w, m);
@@ -391,16 +392,16 @@ void request_run(struct worker *w, struct request_mail *m)
 		m->reply_to = NULL; /* the waiter is its own now */
 		break;
 	case WORKER_MAIL_TERMINATE:
-		request_terminate(w, m);
+		done = request_terminate(w, m);
 		break;
 	case WORKER_MAIL_SYNC_IDS:
-		request_sync_ids(w, m);
+		done = request_sync_ids(w, m);
 		break;
 	case WORKER_MAIL_REKEY:
-		request_rekey(w, m);
+		done = request_rekey(w, m);
 		break;
 	case WORKER_MAIL_REAUTH_TIME:
-		request_reauth_time(w, m);
+		done = request_reauth_time(w, m);
 		break;
 	case WORKER_MAIL_PACKET:
 	case WORKER_MAIL_CONFIG:
@@ -419,5 +420,8 @@ void request_run(struct worker *w, struct request_mail *m)
 	case WORKER_MAIL_RECHECK_CRL:
 		break;
 	}
-	m->mail.drop(&m->mail);
+	if (done)
+		m->mail.drop(&m->mail);
+	else /* the rest comes behind what waits */
+		mailbox_post(w->box, &m->mail);
 }

@@ -167,6 +167,75 @@ struct child_sa *sa_table_child(struct worker *w, uint32_t id)
 	return NULL;
 }
 
+/* ---- names of connections ---- */
+
+/* What SAs of one name hang on. The name is that of the first of them. */
+struct sa_group {
+	struct hashnode node;
+	struct list sas;
+};
+
+static struct sa_group *sa_table_group(const struct worker *w, const char *name, uint64_t hash)
+{
+	for (struct hashnode *n = hashtab_first(&w->by_name, hash); n; n = hashtab_next(n)) {
+		struct sa_group *g = container_of(n, struct sa_group, node);
+
+		if (strcmp(list_entry(g->sas.next, struct ike_sa, by_name)->log.name, name) == 0)
+			return g;
+	}
+	return NULL;
+}
+
+static uint64_t sa_table_name_hash(const struct worker *w, const char *name)
+{
+	return hash_bytes(&w->pool->hash, bytes_str(name));
+}
+
+struct list *sa_table_by_name(const struct worker *w, const char *name)
+{
+	struct sa_group *g = sa_table_group(w, name, sa_table_name_hash(w, name));
+
+	return g ? &g->sas : NULL;
+}
+
+void sa_table_set_name(struct worker *w, struct ike_sa *sa)
+{
+	uint64_t hash = sa_table_name_hash(w, sa->log.name);
+	struct sa_group *g;
+
+	sa_table_remove_name(w, sa);
+	g = sa_table_group(w, sa->log.name, hash);
+	if (!g) {
+		g = xcalloc(1, sizeof(*g));
+		list_init(&g->sas);
+		hashtab_insert(&w->by_name, &g->node, hash);
+	}
+	list_add_tail(&g->sas, &sa->by_name);
+}
+
+void sa_table_remove_name(struct worker *w, struct ike_sa *sa)
+{
+	struct list *other = sa->by_name.next;
+
+	if (!other)
+		return;
+	list_del(&sa->by_name);
+	sa->by_name = (struct list){ 0 };
+	if (list_empty(other)) { /* it is the head, then */
+		struct sa_group *g = list_entry(other, struct sa_group, sas);
+
+		hashtab_remove(&w->by_name, &g->node);
+		free(g);
+	}
+}
+
+/* ---- all of them ---- */
+
+size_t sa_table_count(const struct worker *w)
+{
+	return w->by_id.count - w->ctx.closed;
+}
+
 uint32_t *sa_table_ids(struct worker *w, size_t *ret_count)
 {
 	uint32_t *ids = xmalloc(w->by_id.count * sizeof(*ids) + 1);
@@ -186,10 +255,41 @@ uint32_t *sa_table_ids(struct worker *w, size_t *ret_count)
 
 #define WALK_SLICE 128 /* IKE_SAs looked at before packets get their turn again */
 
+static void walk_add(struct sa_walk *walk, size_t *cap, const struct ike_sa *sa)
+{
+	if (sa->state == IKE_STATE_CLOSED)
+		return;
+	if (walk->n_ids == *cap) {
+		*cap *= 2;
+		walk->ids = xrealloc(walk->ids, *cap * sizeof(*walk->ids));
+	}
+	walk->ids[walk->n_ids++] = sa->log.id;
+}
+
+void sa_walk_select(struct worker *w, struct sa_walk *walk, const char *name, uint32_t id)
+{
+	const struct ike_sa *one = id ? sa_table_by_id(w, id) : NULL;
+	struct list *group = name && !id ? sa_table_by_name(w, name) : NULL;
+	size_t cap = 1;
+
+	if (walk->ids || (!name && !id))
+		return;
+	walk->newest = workers_last_ike_id(w->pool);
+	walk->ids = xmalloc(cap * sizeof(*walk->ids));
+	if (one)
+		walk_add(walk, &cap, one);
+	if (group) {
+		LIST_FOREACH(it, group)
+			walk_add(walk, &cap, list_entry(it, struct ike_sa, by_name));
+	}
+}
+
 void sa_walk_turn(struct worker *w, struct sa_walk *walk)
 {
-	if (!walk->ids)
+	if (!walk->ids) {
+		walk->newest = workers_last_ike_id(w->pool);
 		walk->ids = sa_table_ids(w, &walk->n_ids);
+	}
 	walk->left = WALK_SLICE;
 }
 

@@ -128,12 +128,7 @@ static void worker_stop_timer(struct timer *t)
 
 static void worker_check_stopped(struct worker *w)
 {
-	size_t n;
-
-	if (!w->stopping)
-		return;
-	free(sa_table_ids(w, &n)); /* CLOSED ones do not hold us up */
-	if (n == 0)
+	if (w->stopping && sa_table_count(w) == 0) /* CLOSED ones do not hold us up */
 		loop_stop(w->loop);
 }
 
@@ -351,6 +346,7 @@ void worker_clear(struct worker *w)
 	hashtab_clear(&w->by_id);
 	hashtab_clear(&w->by_peer);
 	hashtab_clear(&w->by_addr);
+	hashtab_clear(&w->by_name);
 	unknown_limits_free(w->unknown);
 	hashtab_clear(&w->by_child);
 	hashtab_clear(&w->reserved);

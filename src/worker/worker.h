@@ -78,10 +78,10 @@ struct worker_reply {
 	struct ike_info *info_new; /* EVENT of a rekeying: the successor; info is the old one */
 	enum sa_event event;   /* EVENT */
 	struct addr local, remote; /* EVENT of an update: where info is going to be */
+	unsigned worker; /* SA, FOUND: whose it is */
 	/* FOUND */
 	uint32_t ike_id;
 	uint32_t origin_id; /* of the IKE_SA that was authenticated with its configuration: ike_id, but for a rekeyed one */
-	unsigned worker;
 	bool established; /* else still connecting */
 	/* MATCHES */
 	unsigned matches;
@@ -114,6 +114,7 @@ struct worker_stats {
 struct worker_select {
 	const char *ike, *child;
 	uint32_t ike_id, child_id;
+	unsigned worker; /* of a reply SA, plus one: only this one is asked; 0: all are. terminate and list only */
 };
 
 /* All IKE_SAs of all workers (ike and ike_id filter; child filters only their children): SA..., then DONE. Each worker gives

@@ -13,6 +13,7 @@ test_worker_SOURCES = \
 	testing/unit/worker/test_authentication.c \
 	testing/unit/worker/test_limits.c \
 	testing/unit/worker/test_main.c \
+	testing/unit/worker/test_many.c \
 	testing/unit/worker/test_pools.c \
 	testing/unit/worker/test_rekey.c \
 	testing/unit/worker/test_requests.c \

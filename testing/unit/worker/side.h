@@ -86,6 +86,7 @@ struct worker_stats side_stats(struct side *s);
 TCase *test_authentication(void);
 TCase *test_limits(void);
 TCase *test_streams(void);
+TCase *test_many(void);
 TCase *test_pools(void);
 TCase *test_rekey(void);
 TCase *test_requests(void);

@@ -10,6 +10,7 @@ int main(void)
 	int failed;
 
 	suite_add_tcase(suite, test_pools());
+	suite_add_tcase(suite, test_many());
 	suite_add_tcase(suite, test_requests());
 	suite_add_tcase(suite, test_traps());
 	suite_add_tcase(suite, test_unknown());
