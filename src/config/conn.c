@@ -71,14 +71,25 @@ static bool certs_equal(struct cert *const *a, size_t n_a, struct cert *const *b
 	return true;
 }
 
-/* What comes from elsewhere than the source: rules by a setting, certificates out of files. */
+static bool pubkeys_equal(const struct conn_round *a, const struct conn_round *b)
+{
+	if (a->n_pubkeys != b->n_pubkeys)
+		return false;
+	for (size_t i = 0; i < a->n_pubkeys; i++) {
+		if (!public_key_equal(a->pubkeys[i], b->pubkeys[i]))
+			return false;
+	}
+	return true;
+}
+
+/* What comes from elsewhere than the source: rules by a setting, certificates and keys out of files. */
 static bool round_equal(const struct conn_round *a, const struct conn_round *b)
 {
 	return a->auth == b->auth && id_equal(&a->id, &b->id) && a->rules.n_chain == b->rules.n_chain &&
 	       a->rules.n_ike == b->rules.n_ike && memcmp(a->rules.chain, b->rules.chain, sizeof(a->rules.chain)) == 0 &&
 	       memcmp(a->rules.ike, b->rules.ike, sizeof(a->rules.ike)) == 0 &&
 	       certs_equal(a->certs, a->n_certs, b->certs, b->n_certs) &&
-	       certs_equal(a->cacerts, a->n_cacerts, b->cacerts, b->n_cacerts);
+	       certs_equal(a->cacerts, a->n_cacerts, b->cacerts, b->n_cacerts) && pubkeys_equal(a, b);
 }
 
 static bool rounds_equal(const struct conn_round *a, size_t n_a, const struct conn_round *b, size_t n_b)
@@ -116,6 +127,17 @@ bool child_conf_equal(const struct conn *a, const struct child_conf *ca, const s
 	/* the replay window's default is a setting */
 	return sa && sb && strcmp(ca->name, cb->name) == 0 && ca->replay_window == cb->replay_window &&
 	       entries_equal(sa, sb, NULL);
+}
+
+bool conn_equal(const struct conn *a, const struct conn *b)
+{
+	if (!conn_ike_equal(a, b) || a->n_children != b->n_children)
+		return false;
+	for (size_t i = 0; i < a->n_children; i++) {
+		if (!child_conf_equal(a, &a->children[i], b, &b->children[i]))
+			return false;
+	}
+	return true;
 }
 
 /* ---- addresses */

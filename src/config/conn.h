@@ -198,6 +198,8 @@ EXPORT const struct child_conf *conn_child(const struct conn *c, const char *nam
 EXPORT bool conn_ike_equal(const struct conn *a, const struct conn *b);
 EXPORT bool child_conf_equal(const struct conn *a, const struct child_conf *ca, const struct conn *b,
 			     const struct child_conf *cb);
+/* Whether one can be in the place of the other and nothing changes: children in the same order, too. */
+EXPORT bool conn_equal(const struct conn *a, const struct conn *b);
 /* Whether it names one host that can be called: an address or a name. */
 EXPORT bool endpoint_is_one(const struct endpoint *e);
 /* Names fit everything. */

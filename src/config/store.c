@@ -22,10 +22,21 @@ struct secret_slot {
 	struct shared_secret *secret;
 };
 
+/* The connections of a snapshot, and what was made of them. */
+struct conn_list {
+	atomic_uint refs;
+	struct chunks chunks;
+	size_t n;
+	/* made by the first look-up, by whichever thread */
+	_Atomic(void **) flat;
+	_Atomic(struct conn_index *) index;
+};
+
 struct config_store {
 	struct hashtab names;
 	struct slot **slots; /* in order of conn->serial */
 	size_t n_slots, cap_slots;
+	struct conn_list *list; /* of the present ones, or NULL */
 	struct chunks conns; /* of the slots, in the same order; has the references */
 	struct hashtab secret_ids;
 	struct secret_slot **secret_slots; /* in order of serial */
@@ -129,7 +140,7 @@ static void **list_flat(_Atomic(void **) *at, const struct chunks *chunks)
 
 struct conn *const *config_conns(const struct config *c)
 {
-	return (struct conn *const *)list_flat(&((struct config *)c)->conns, &c->conn_chunks);
+	return (struct conn *const *)list_flat(&c->list->flat, &c->list->chunks);
 }
 
 struct shared_secret *const *config_secrets(const struct config *c)
@@ -138,6 +149,29 @@ struct shared_secret *const *config_secrets(const struct config *c)
 }
 
 /* ---- snapshots */
+
+static void conn_list_unref(struct conn_list *l)
+{
+	if (!l || atomic_fetch_sub_explicit(&l->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	free(atomic_load(&l->flat));
+	conn_index_free(atomic_load(&l->index));
+	chunks_clear(&l->chunks);
+	free(l);
+}
+
+/* A reference. */
+static struct conn_list *store_list(struct config_store *s)
+{
+	if (!s->list) {
+		s->list = xcalloc(1, sizeof(*s->list));
+		atomic_init(&s->list->refs, 1);
+		s->list->chunks = chunks_copy(&s->conns);
+		s->list->n = s->n_slots;
+	}
+	atomic_fetch_add_explicit(&s->list->refs, 1, memory_order_relaxed);
+	return s->list;
+}
 
 struct config *config_ref(const struct config *c)
 {
@@ -153,13 +187,11 @@ void config_unref(const struct config *c)
 
 	if (!mine || atomic_fetch_sub_explicit(&mine->refs, 1, memory_order_acq_rel) != 1)
 		return;
-	free(atomic_load(&mine->conns));
+	conn_list_unref(mine->list);
 	free(atomic_load(&mine->secrets));
-	chunks_clear(&mine->conn_chunks);
 	chunks_clear(&mine->secret_chunks);
 	credentials_unref(mine->creds);
 	pools_unref(mine->pools);
-	conn_index_free(atomic_load(&mine->conn_index));
 	psk_index_free(atomic_load(&mine->psk_index));
 	free(mine);
 }
@@ -167,13 +199,13 @@ void config_unref(const struct config *c)
 /* As with the lists, two threads may make it. */
 static const struct conn_index *config_conn_index(const struct config *c)
 {
-	struct config *mine = (struct config *)c;
-	struct conn_index *index = atomic_load_explicit(&mine->conn_index, memory_order_acquire), *own;
+	struct conn_list *l = c->list;
+	struct conn_index *index = atomic_load_explicit(&l->index, memory_order_acquire), *own;
 
 	if (index)
 		return index;
-	own = conn_index_new(config_conns(c), c->n_conns);
-	if (atomic_compare_exchange_strong(&mine->conn_index, &index, own))
+	own = conn_index_new(config_conns(c), l->n);
+	if (atomic_compare_exchange_strong(&l->index, &index, own))
 		return own;
 	conn_index_free(own);
 	return index;
@@ -239,11 +271,18 @@ static void store_changed(struct config_store *s)
 	s->snapshot = NULL;
 }
 
+static void store_conns_changed(struct config_store *s)
+{
+	store_changed(s);
+	conn_list_unref(s->list);
+	s->list = NULL;
+}
+
 void config_store_free(struct config_store *s)
 {
 	if (!s)
 		return;
-	store_changed(s);
+	store_conns_changed(s);
 	for (size_t i = 0; i < s->n_slots; i++)
 		free(s->slots[i]);
 	chunks_clear(&s->conns);
@@ -272,7 +311,7 @@ struct config *config_store_snapshot(struct config_store *s)
 	store_changed(s);
 	c = xcalloc(1, sizeof(*c));
 	atomic_init(&c->refs, 1);
-	c->conn_chunks = chunks_copy(&s->conns);
+	c->list = store_list(s);
 	c->n_conns = s->n_slots;
 	c->secret_chunks = chunks_copy(&s->secrets);
 	c->n_secrets = s->n_secrets;
@@ -347,7 +386,7 @@ struct conn *config_store_put_conn(struct config_store *s, struct conn *conn)
 	struct slot *slot = store_find_conn(s, conn->name);
 	struct conn *old;
 
-	store_changed(s);
+	store_conns_changed(s);
 	if (slot) {
 		old = slot->conn;
 		conn->serial = old->serial;
@@ -379,7 +418,7 @@ struct conn *config_store_remove_conn(struct config_store *s, const char *name)
 		return NULL;
 	at = store_position(s, slot);
 	invariant(at < s->n_slots && s->slots[at] == slot);
-	store_changed(s);
+	store_conns_changed(s);
 	s->n_slots--;
 	memmove(&s->slots[at], &s->slots[at + 1], (s->n_slots - at) * sizeof(struct slot *));
 	hashtab_remove(&s->names, &slot->node);

@@ -23,18 +23,18 @@ struct shared_secret {
 	atomic_uint refs;
 };
 
-struct conn_index;
+struct conn_list;
 struct psk_index;
 
 struct config {
 	atomic_uint refs;
 	size_t n_conns, n_secrets;
-	struct chunks conn_chunks, secret_chunks;
+	struct conn_list *list; /* with snapshots that differ in other things only the same */
+	struct chunks secret_chunks;
 	const struct credentials *creds; /* never NULL */
 	const struct pools *pools;       /* likewise */
 	/* made by the first look-up, by whichever thread */
-	_Atomic(void **) conns, secrets;
-	_Atomic(struct conn_index *) conn_index;
+	_Atomic(void **) secrets;
 	_Atomic(struct psk_index *) psk_index;
 };
 

@@ -176,6 +176,32 @@ static bool conns_parse(struct command *cmd, const struct tree *root, struct con
 	return true;
 }
 
+/* What is loaded again as it is stays, with all that was made of it: thousands are, when one of them is changed in a file. */
+static bool conn_is_there(struct control *c, const struct conn *conn)
+{
+	const struct conn *old = config_store_conn(c->store, conn->name);
+
+	if (!old || !conn_equal(old, conn))
+		return false;
+	conn_note_certs(c, old);
+	LOG(CFG, 1, "updated vici connection: %s", old->name);
+	return true;
+}
+
+/* Takes those out of the list that are. */
+static void conns_skip(struct control *c, struct conns_loading *l)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		if (conn_is_there(c, l->list[i]))
+			conn_unref(l->list[i]);
+		else
+			l->list[kept++] = l->list[i];
+	}
+	l->n = kept;
+}
+
 /* The store takes the connections; what they were before is kept for comparing. */
 static void conns_put(struct control *c, struct conns_loading *l, struct policy_load *policies)
 {
@@ -186,7 +212,8 @@ static void conns_put(struct control *c, struct conns_loading *l, struct policy_
 		now[i] = conn_ref(l->list[i]);
 		old[i] = config_store_put_conn(c->store, l->list[i]);
 	}
-	control_config_changed(c);
+	if (l->n)
+		control_config_changed(c);
 	for (size_t i = 0; i < l->n; i++) {
 		conn_loaded(c, now[i], old[i], policies);
 		conn_unref(now[i]);
@@ -208,6 +235,7 @@ void cmd_load_conn(struct command *cmd)
 	if (conns_parse(cmd, root, &l, &err)) {
 		struct policy_load *policies = policy_load_new(cmd);
 
+		conns_skip(cmd->control, &l);
 		conns_put(cmd->control, &l, policies);
 		policy_load_ready(policies);
 	} else {

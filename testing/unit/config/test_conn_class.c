@@ -149,6 +149,29 @@ START_TEST(test_proposals_order)
 }
 END_TEST
 
+/* An index is of the connections: other things that change leave it. */
+START_TEST(test_kept)
+{
+	struct config *before, *after;
+
+	put_mixture(20);
+	before = config_store_snapshot(store);
+	(void)config_conns(before);
+	config_store_put_secret(store, "a", SHARED_IKE, NULL, 0, bytes_str("secret"));
+	after = config_store_snapshot(store);
+	ck_assert_ptr_ne(before, after);
+	ck_assert_ptr_eq(config_conns(before), config_conns(after));
+	config_unref(after);
+	put(20, "", proposals[0], "%any");
+	after = config_store_snapshot(store);
+	ck_assert_ptr_ne(config_conns(before), config_conns(after));
+	ck_assert_ptr_null(config_conn(before, "c20"));
+	ck_assert_ptr_nonnull(config_conn(after, "c20"));
+	config_unref(before);
+	config_unref(after);
+}
+END_TEST
+
 /* Thousands of sites behind any address: each is found among few. */
 START_TEST(test_sites)
 {
@@ -184,6 +207,7 @@ Suite *suite_conn_class(void)
 	tcase_add_test(t, test_peer_order);
 	tcase_add_test(t, test_peer_dn);
 	tcase_add_test(t, test_proposals_order);
+	tcase_add_test(t, test_kept);
 	tcase_add_test(t, test_sites);
 	suite_add_tcase(s, t);
 	return s;

@@ -64,6 +64,26 @@ START_TEST(ten_thousand_that_start)
 }
 END_TEST
 
+/* A file is loaded again: what it has as before stays the very same. */
+START_TEST(the_same_again_changes_nothing)
+{
+	enum { N = 50 };
+	unsigned before;
+	char name[16];
+
+	for (unsigned round = 0; round < 3; round++) {
+		before = lab.workers.n_configs;
+		for (unsigned i = 0; i < N; i++) {
+			/* in the last round one is different */
+			snprintf(name, sizeof(name), "c%u", i);
+			peer_load_conn(&p, name, round == 2 && i == 7, (const char *const[]){ "net", NULL });
+		}
+		ck_assert_uint_eq(lab.workers.n_configs, before + (round == 0 ? N : round == 1 ? 0 : 1));
+		ck_assert_uint_eq(lab.workers.n_conns, N);
+	}
+}
+END_TEST
+
 /* What comes together is given to the workers together, before the first answer. */
 START_TEST(pipelined_loads_make_few_snapshots)
 {
@@ -104,6 +124,7 @@ TCase *control_loading_tests(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, ten_thousand_connections);
 	tcase_add_test(t, ten_thousand_that_start);
+	tcase_add_test(t, the_same_again_changes_nothing);
 	tcase_add_test(t, pipelined_loads_make_few_snapshots);
 	return t;
 }
