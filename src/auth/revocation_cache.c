@@ -139,7 +139,8 @@ bool revocation_cache_put_crl(struct revocation_cache *c, struct crl *crl, const
 		if (loaded || e->loaded || memcmp(e->issuer, issuer->key->spki_id, KEY_ID_LEN) != 0 ||
 		    !crl_same_scope(e->crl, crl))
 			continue;
-		if (crl_is_newer(crl, e->crl))
+		/* whose key it is has been verified, whether it says so or not (authorityKeyIdentifier) */
+		if (crl_is_later(crl, e->crl))
 			cached_crl_free(c, e);
 		else
 			newer = false;

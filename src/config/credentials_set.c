@@ -175,11 +175,11 @@ bool creds_set_remove_key(struct creds_set *s, const uint8_t key_id[KEY_ID_LEN])
 
 /* ---- CRLs */
 
-/* Of one issuer and key, and both base or both delta. */
+/* Of one issuer, key and distribution point, and both base or both delta. */
 static bool crl_same_place(const struct crl *a, const struct crl *b)
 {
 	return !a->base.n == !b->base.n && id_equal(&a->issuer, &b->issuer) &&
-	       bytes_equal(a->authority_key_id, b->authority_key_id);
+	       bytes_equal(a->authority_key_id, b->authority_key_id) && bytes_equal(a->idp, b->idp);
 }
 
 bool creds_set_add_crl(struct creds_set *s, struct crl *crl)

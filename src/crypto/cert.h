@@ -97,7 +97,9 @@ EXPORT bool crl_covers(const struct crl *c, const struct cert *cert);
 EXPORT bool crl_has_entry(const struct crl *c, struct bytes serial);
 /* Whether the certificate is on it (on a delta: and not as removed). Nothing else is checked. */
 EXPORT bool crl_revokes(const struct crl *c, const struct cert *cert);
-/* Later number, else later thisUpdate, of the same issuer, key and distribution point; both are deltas, or none. */
+/* Later number, else later thisUpdate: of two of which it is known that one takes the place of the other. */
+bool crl_is_later(const struct crl *a, const struct crl *than);
+/* The same, of the same issuer, key and distribution point; both are deltas, or none. */
 EXPORT bool crl_is_newer(const struct crl *a, const struct crl *than);
 
 #endif

@@ -243,12 +243,15 @@ static int number_cmp(struct bytes a, struct bytes b)
 	return a.n ? memcmp(a.p, b.p, a.n) : 0;
 }
 
-bool crl_is_newer(const struct crl *a, const struct crl *than)
+bool crl_is_later(const struct crl *a, const struct crl *than)
 {
 	int cmp = a->number.n && than->number.n ? number_cmp(a->number, than->number) : 0;
 
-	if (!id_equal(&a->issuer, &than->issuer) || !bytes_equal(a->authority_key_id, than->authority_key_id) ||
-	    !bytes_equal(a->idp, than->idp) || !a->base.n != !than->base.n)
-		return false;
 	return cmp ? cmp > 0 : a->this_update > than->this_update;
+}
+
+bool crl_is_newer(const struct crl *a, const struct crl *than)
+{
+	return id_equal(&a->issuer, &than->issuer) && bytes_equal(a->authority_key_id, than->authority_key_id) &&
+	       bytes_equal(a->idp, than->idp) && !a->base.n == !than->base.n && crl_is_later(a, than);
 }

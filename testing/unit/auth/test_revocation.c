@@ -232,6 +232,28 @@ END_TEST
 
 /* ---- OCSP ---- */
 
+/* An old list that does not say whose key signed it is no list of its own, which none of the newer ones could drive out. */
+START_TEST(test_cache_unmarked_crl)
+{
+	static const char *const extensions[] = { "basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign", NULL };
+	struct pki_cert *bare = pki_cert_new(&(struct pki_spec){ .subject = "CN=CA", .key = ca->key, .extensions = extensions });
+	struct crl *old = pki_crl_new(&(struct pki_crl_spec){ .issuer = bare, .number = 1 });
+	struct crl *new_crl = pki_crl_new(&(struct pki_crl_spec){ .issuer = ca, .number = 2 });
+	struct crl *found[REVOCATION_CRLS];
+
+	ck_assert(!old->authority_key_id.n && new_crl->authority_key_id.n);
+	ck_assert(revocation_cache_put_crl(cache, old, ca->cert, false));
+	ck_assert(revocation_cache_put_crl(cache, new_crl, ca->cert, false));
+	ck_assert(!revocation_cache_put_crl(cache, old, ca->cert, false));
+	ck_assert_uint_eq(revocation_cache_crls(cache, creds, leaf->cert, ca->cert, found), 1);
+	ck_assert_ptr_eq(found[0], new_crl);
+	crl_unref(found[0]);
+	crl_unref(old);
+	crl_unref(new_crl);
+	pki_cert_free(bare);
+}
+END_TEST
+
 static bool answer_of(struct bytes der, struct bytes nonce, struct ocsp_answer *ret)
 {
 	struct ocsp_check check = { .cert = leaf->cert, .issuer = ca->cert, .creds = creds, .cache = cache, .nonce = nonce, .now = PKI_NOW,
@@ -658,6 +680,7 @@ Suite *suite_revocation(void)
 	tcase_add_test(tc, test_ocsp_nonce);
 	tcase_add_test(tc, test_cache_crls);
 	tcase_add_test(tc, test_loaded_crls);
+	tcase_add_test(tc, test_cache_unmarked_crl);
 	tcase_add_test(tc, test_cache_ocsp);
 	tcase_add_test(tc, test_run_sources);
 	tcase_add_test(tc, test_run_policies);

@@ -154,6 +154,28 @@ START_TEST(test_crls)
 }
 END_TEST
 
+/* A CA may have a list for each of its distribution points: none takes the place of another. */
+START_TEST(test_crls_of_points)
+{
+	static const char *const idp[] = { "issuingDistributionPoint=critical,@idp", NULL };
+	static const char *const confs[] = { "[idp]\nfullname=URI:http://crl.test/1\n", "[idp]\nfullname=URI:http://crl.test/2\n" };
+	struct credentials *c;
+
+	ck_assert(add_crl(root, 9));
+	for (size_t i = 0; i < 2; i++) {
+		struct pki_crl_spec spec = { .issuer = root, .number = 5, .extensions = idp, .conf = confs[i] };
+
+		ck_assert(creds_set_add_crl(set, pki_crl_new(&spec)));
+		ck_assert(!creds_set_add_crl(set, pki_crl_new(&spec)));
+		spec.number = 6;
+		ck_assert(creds_set_add_crl(set, pki_crl_new(&spec)));
+	}
+	c = creds_set_snapshot(set);
+	ck_assert_uint_eq(c->n_crls, 3);
+	credentials_unref(c);
+}
+END_TEST
+
 START_TEST(test_authorities)
 {
 	static const char *const uris[] = { "http://192.0.2.1/a.crl", "file:///a.crl" };
@@ -230,6 +252,7 @@ Suite *suite_credentials(void)
 	tcase_add_test(tc, test_keys);
 	tcase_add_test(tc, test_pubkeys);
 	tcase_add_test(tc, test_crls);
+	tcase_add_test(tc, test_crls_of_points);
 	tcase_add_test(tc, test_authorities);
 	tcase_add_test(tc, test_store);
 	suite_add_tcase(s, tc);
