@@ -31,6 +31,9 @@ void auth_groups_reset(struct auth_job *job)
 	acert_grants_clear(job->grants, job->n_grants);
 	job->n_grants = job->grant_at = 0;
 	job->groups_why = (struct errtext){ "" };
+	trust_chain_unref(job->r->group_chain);
+	job->r->group_chain = NULL;
+	job->r->group_how = (struct errtext){ "" };
 }
 
 void auth_groups_take(struct auth_job *job, struct bytes data)

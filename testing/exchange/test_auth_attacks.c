@@ -72,6 +72,163 @@ START_TEST(idr_is_no_pattern)
 }
 END_TEST
 
+/* ---- what is told ---- */
+
+/* The answer under way to a: a refusal that tells nothing, of the same length whatever it is for. */
+static void expect_refusal(struct lab *lab, size_t *length)
+{
+	struct arena arena = { 0 };
+	struct payload_list in;
+	struct ike_header h;
+
+	ck_assert_uint_eq(lab->n_packets, 1);
+	lab_peek(lab, 0, &arena, &h, &in);
+	ck_assert_uint_eq(in.count, 1);
+	ck_assert_ptr_nonnull(payload_notify(&in, NOTIFY_AUTHENTICATION_FAILED));
+	ck_assert_uint_eq(payload_notify(&in, NOTIFY_AUTHENTICATION_FAILED)->data.n, 0);
+	ck_assert(!*length || *length == lab->packets[0].n);
+	*length = lab->packets[0].n;
+	arena_free(&arena);
+}
+
+/* Who there is, by which secret or how many rounds: nobody learns it by trying. Nor are there two tries in one IKE_SA. */
+START_TEST(same_refusal)
+{
+	static const struct {
+		const char *idi, *idr;
+		unsigned method;
+	} tries[] = {
+		{ "a.test", NULL, AUTH_METHOD_SHARED_KEY }, { "x.test", NULL, AUTH_METHOD_SHARED_KEY },
+		{ "a.test", "b.test", AUTH_METHOD_SHARED_KEY }, { "a.test", "x.test", AUTH_METHOD_SHARED_KEY },
+		{ "a.test", NULL, AUTH_METHOD_ECDSA_256 }, { "two.test", NULL, AUTH_METHOD_SHARED_KEY },
+		{ "bare.test", NULL, AUTH_METHOD_SHARED_KEY }, { "a.test", NULL, AUTH_METHOD_NULL },
+	};
+	size_t length = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(tries); i++) {
+		struct lab *lab = lab_new(CONF_A, "connections {" CONN("net", CONF_IKE, "b.test", "a.test")
+					  CONN("two", CONF_IKE, "b.test", "two.test") CONN("bare", CONF_IKE, "b.test", "bare.test") "}\n"
+					  "secrets { ike-1 { secret = \"a shared secret\"\n id = a.test }\n"
+					  " ike-2 { secret = \"another\"\n id = two.test } }\n");
+		struct id idr = { ID_TYPE_FQDN, bytes_str(tries[i].idr ? tries[i].idr : "") };
+
+		lab->a.auth = LAB_AUTH_BY_HAND;
+		lab_rounds(&lab->a, "net", true, "c");
+		lab_rounds(&lab->b, "two", false, "pp");
+		lab_initiate(&lab->a, NULL);
+		lab_run(lab);
+		say(lab, tries[i].idi, tries[i].idr ? &idr : NULL, tries[i].method);
+		expect_refusal(lab, &length);
+		lab_drop(lab);
+		ck_assert_uint_eq(lab_live(&lab->b), 0);
+		lab_free(lab);
+	}
+}
+END_TEST
+
+/* Requests without a proof: EAP is not there, and what is no step of an authentication ends it. */
+START_TEST(no_proof)
+{
+	static const uint8_t eap[] = { 1, 0, 0, 4 };
+	struct lab *lab = half_open(CONF_B);
+	uint8_t inner[512];
+	struct builder b = builder_of(inner, sizeof(inner));
+	struct payload_list in;
+	struct arena arena = { 0 };
+	struct ike_header h;
+	struct id id;
+
+	ck_assert(id_parse(bytes_str("a.test"), &id));
+	if (_i != 1 && _i != 3)
+		builder_id(&b, true, &id);
+	if (_i == 1 || _i == 4)
+		builder_auth(&b, AUTH_METHOD_SHARED_KEY, bytes_of(eap, 4));
+	if (_i == 2 || _i == 3)
+		builder_eap(&b, bytes_of(eap, 4));
+	if (_i == 4) /* twice */
+		builder_auth(&b, AUTH_METHOD_SHARED_KEY, bytes_of(eap, 4));
+	lab_inject(&lab->a, lab_sa(&lab->a), EXCHANGE_IKE_AUTH, false, 1, &b);
+	lab_deliver(lab);
+	ck_assert_uint_eq(lab->n_packets, 1);
+	lab_peek(lab, 0, &arena, &h, &in);
+	ck_assert_uint_eq(in.count, 1);
+	ck_assert(payload_notify(&in, _i ? NOTIFY_INVALID_SYNTAX : NOTIFY_AUTHENTICATION_FAILED));
+	ck_assert_uint_eq(lab_live(&lab->b), 0);
+	ck_assert_uint_eq(lab->b.n_auths, 0);
+	arena_free(&arena);
+	id_free(&id);
+	lab_free(lab);
+}
+END_TEST
+
+/* ---- MACs ---- */
+
+static void forge_mac(struct lab *lab, struct lab_end *from, bool response, const struct id *id, struct bytes mac)
+{
+	uint8_t inner[512];
+	struct builder b = builder_of(inner, sizeof(inner));
+
+	builder_id(&b, !response, id);
+	builder_auth(&b, AUTH_METHOD_SHARED_KEY, mac);
+	lab_inject(from, lab_sa(from), EXCHANGE_IKE_AUTH, response, 1, &b);
+}
+
+/* The right MAC, cut or with more behind it. */
+START_TEST(mac_of_other_length)
+{
+	struct lab *lab = lab_new(CONF_A, CONF_B);
+	struct arena arena = { 0 };
+	struct payload_list in;
+	struct ike_header h;
+	struct bytes right;
+	uint8_t mac[64] = { 0 };
+	const int change[] = { 0, -1, 1, -31, -32 };
+
+	lab_initiate(&lab->a, NULL);
+	lab_deliver(lab);
+	lab_deliver(lab);
+	lab_peek(lab, 0, &arena, &h, &in);
+	right = payload_find(&in, PAYLOAD_AUTH, NULL)->auth.data;
+	ck_assert_uint_eq(right.n, 32);
+	memcpy(mac, right.p, right.n);
+	lab_drop(lab);
+	forge_mac(lab, &lab->a, false, &payload_find(&in, PAYLOAD_IDI, NULL)->id, bytes_of(mac, (size_t)(32 + change[_i])));
+	lab_deliver(lab);
+	ck_assert_uint_eq(lab_count(&lab->b, SA_EVENT_IKE_UP), _i == 0);
+	arena_free(&arena);
+	lab_free(lab);
+}
+END_TEST
+
+/* Who has no secret gives back what it got, under either name. */
+START_TEST(mac_given_back)
+{
+	struct lab *lab = lab_new(CONF_A, CONF_B);
+	struct arena arena = { 0 };
+	struct payload_list in;
+	struct ike_header h;
+	struct id b;
+
+	ck_assert(id_parse(bytes_str("b.test"), &b));
+	if (_i) /* whoever it is */
+		((struct conn_round *)(uintptr_t)config_conn(lab->a.ctx.config, "net")->remote_rounds)->id = (struct id){ 0 };
+	lab_initiate(&lab->a, NULL);
+	lab_deliver(lab);
+	lab_deliver(lab);
+	lab_peek(lab, 0, &arena, &h, &in);
+	lab_drop(lab);
+	forge_mac(lab, &lab->b, true, _i ? &payload_find(&in, PAYLOAD_IDI, NULL)->id : &b, payload_find(&in, PAYLOAD_AUTH, NULL)->auth.data);
+	lab_deliver(lab);
+	ck_assert_uint_eq(lab_count(&lab->a, SA_EVENT_IKE_UP), 0);
+	ck_assert_uint_eq(lab_live(&lab->a), 0);
+	arena_free(&arena);
+	id_free(&b);
+	lab_free(lab);
+}
+END_TEST
+
+/* ---- connections ---- */
+
 /* And nor do we send one: what is not exactly one identity is none to ask for. */
 START_TEST(pattern_is_not_asked_for)
 {
@@ -172,6 +329,10 @@ Suite *auth_attacks_suite(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, keys_setup, keys_teardown);
 	tcase_add_loop_test(tc, idr_is_no_pattern, 0, 12);
+	tcase_add_test(tc, same_refusal);
+	tcase_add_loop_test(tc, no_proof, 0, 5);
+	tcase_add_loop_test(tc, mac_of_other_length, 0, 5);
+	tcase_add_loop_test(tc, mac_given_back, 0, 2);
 	tcase_add_loop_test(tc, pattern_is_not_asked_for, 0, 4);
 	tcase_add_loop_test(tc, no_way_around_by_proposal, 0, 4);
 	tcase_add_loop_test(tc, revoked_on_the_way, 0, 2);
