@@ -108,7 +108,7 @@ static bool pin_is_good(struct trust_search *s, const struct cert *c)
 
 /*
  * A way to a CA comes first, since what the CA says counts then (revocation, too). What the operator loaded as the peer's certificate
- * needs none.
+ * needs none; but that there is none must be sure, and not because the peer has led the search astray.
  */
 static struct trust_chain *end_entity_try(struct trust_search *s, const struct cert *c)
 {
@@ -120,7 +120,7 @@ static struct trust_chain *end_entity_try(struct trust_search *s, const struct c
 	s->n = 1;
 	if (trust_path_find(s))
 		return trust_chain_of(s->path, s->n);
-	if (!certs_have(r->certs, r->n_certs, c) && !end_entity_is_loaded(s->in, c))
+	if (!s->steps || !s->checks || (!certs_have(r->certs, r->n_certs, c) && !end_entity_is_loaded(s->in, c)))
 		return NULL;
 	s->n = 1;
 	return trust_path_is_good(s) ? trust_chain_of(s->path, s->n) : NULL;

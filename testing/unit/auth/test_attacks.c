@@ -94,6 +94,37 @@ START_TEST(test_ca_kept_back)
 }
 END_TEST
 
+/* The CA is here, and so is its list; what else is sent is a maze that leads nowhere, in which the way to that CA is not found any more. */
+START_TEST(test_maze)
+{
+	static const char *const extensions[] = { "basicConstraints=critical,CA:TRUE", NULL };
+	struct pki_cert *walls[14], *in;
+	const struct pki_cert *const revoked[] = { moon, NULL };
+	struct auth_request *v;
+
+	ck_assert(creds_set_add_cert(lab.creds, cert_ref(moon->cert), CERT_FLAG_NONE));
+	ck_assert(creds_set_add_cert(lab.creds, cert_ref(lab.ca->cert), CERT_FLAG_NONE));
+	lab.o.no_crl = lab.o.no_ocsp = true; /* what is loaded counts */
+	auth_service_set_options(lab.s, &lab.o);
+	auth_lab_expect(&lab, auth_lab_verify(&lab, "moon.test", moon, NULL), NULL);
+	ck_assert(creds_set_add_crl(lab.creds, pki_crl_new(&(struct pki_crl_spec){ .issuer = lab.ca, .revoked = revoked, .number = 1 })));
+	auth_lab_expect(&lab, auth_lab_verify(&lab, "moon.test", moon, NULL), "was revoked");
+	v = auth_lab_verify(&lab, "moon.test", moon, NULL);
+	v->n_certs = 0;
+	for (size_t i = 0; i < ARRAY_LEN(walls); i++)
+		walls[i] = pki_cert_new(&(struct pki_spec){ .subject = "CN=same", .issuer_name = "CN=same", .extensions = extensions });
+	in = leaf(walls[0], "CN=in", "subjectAltName=DNS:moon.test", NULL);
+	auth_lab_add_cert(v, CERT_X509_SIGNATURE, in->cert->der);
+	for (size_t i = 0; i < ARRAY_LEN(walls); i++)
+		auth_lab_add_cert(v, CERT_X509_SIGNATURE, walls[i]->cert->der);
+	auth_lab_add_cert(v, CERT_X509_SIGNATURE, moon->cert->der);
+	auth_lab_expect(&lab, v, "CN=in");
+	pki_cert_free(in);
+	for (size_t i = 0; i < ARRAY_LEN(walls); i++)
+		pki_cert_free(walls[i]);
+}
+END_TEST
+
 /* It is not on the list that is known; that of its CA is asked for, and takes long. Meanwhile a newer list comes, which it is on. */
 START_TEST(test_revoked_while_waiting)
 {
@@ -214,6 +245,7 @@ Suite *suite_attacks(void)
 	tcase_add_loop_test(tc, test_old_staple, 0, 3);
 	tcase_add_loop_test(tc, test_staple_of_another, 0, 7);
 	tcase_add_loop_test(tc, test_ca_kept_back, 0, 2);
+	tcase_add_test(tc, test_maze);
 	tcase_add_test(tc, test_revoked_while_waiting);
 	tcase_add_test(tc, test_names_that_hang);
 	tcase_add_loop_test(tc, test_key_instead_of_certificate, 0, 5);
