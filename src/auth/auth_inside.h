@@ -90,6 +90,7 @@ struct auth_job {
 
 	struct list waiters;       /* struct auth_waiter */
 	uint64_t want_deadline_ms; /* we wait so long, and go on without */
+	uint64_t cert_deadline_ms; /* the same for what the peer says where it is: there must be time left to ask about it */
 
 	/* VERIFY */
 	size_t cert_at; /* CERT payloads that were looked at */

@@ -179,6 +179,7 @@ bool auth_submit(struct auth_service *s, struct auth_request *r)
 	pthread_mutex_unlock(&s->lock);
 	job->now = job->o.now ? job->o.now() : (int64_t)time(NULL);
 	job->want_deadline_ms = r->deadline_ms > AUTH_MARGIN_MS ? r->deadline_ms - AUTH_MARGIN_MS : 0;
+	job->cert_deadline_ms = (clock_monotonic_ms() + job->want_deadline_ms) / 2;
 	if (closed) {
 		job_free(job);
 		return false;

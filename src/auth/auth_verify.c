@@ -97,7 +97,7 @@ static bool verify_hash_and_url(struct auth_job *job, const struct auth_cert *c)
 	}
 	want = (struct auth_want){ .kind = AUTH_WANT_CERT, .url = at.url, .hash = at.hash,
 				   .bundle = c->encoding == CERT_HASH_AND_URL_BUNDLE };
-	auth_ask(job, &want, job->want_deadline_ms, 0);
+	auth_ask(job, &want, job->cert_deadline_ms, 0);
 	return true;
 }
 

@@ -163,6 +163,24 @@ START_TEST(test_revoked_while_waiting)
 }
 END_TEST
 
+/* It is revoked, and says that its certificate is where it takes long: there is time left to ask about the one that it sends, too. */
+START_TEST(test_slow_certificate)
+{
+	static const char url[] = "12345678901234567890http://certs.test/slow"; /* a hash in front */
+	struct buf revoked = pki_ocsp_der(&(struct pki_ocsp_spec){ .cert = moon, .issuer = lab.ca, .status = PKI_OCSP_REVOKED });
+	struct auth_request *v = auth_lab_verify(&lab, "moon.test", moon, lab.ca);
+
+	lab.o.hash_and_url = v->hash_and_url = true;
+	auth_service_set_options(lab.s, &lab.o);
+	lab_serve(OCSP_URL, buf_bytes(&revoked), NULL);
+	for (int i = 0; i < 3; i++)
+		auth_lab_add_cert(v, CERT_HASH_AND_URL, bytes_str(url));
+	v->deadline_ms = clock_monotonic_ms() + 4000;
+	auth_lab_expect(&lab, v, "was revoked");
+	buf_free(&revoked);
+}
+END_TEST
+
 /* ---- keys in DNS ---- */
 
 #define QUERIES 4200 /* more than may wait for all kinds of things together */
@@ -247,6 +265,7 @@ Suite *suite_attacks(void)
 	tcase_add_loop_test(tc, test_ca_kept_back, 0, 2);
 	tcase_add_test(tc, test_maze);
 	tcase_add_test(tc, test_revoked_while_waiting);
+	tcase_add_test(tc, test_slow_certificate);
 	tcase_add_test(tc, test_names_that_hang);
 	tcase_add_loop_test(tc, test_key_instead_of_certificate, 0, 5);
 	suite_add_tcase(s, tc);
