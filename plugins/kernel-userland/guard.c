@@ -325,6 +325,7 @@ static void guard_off(struct guard *g)
 		user_remove(g, list_entry(it, struct kernel_handle, guard_link));
 	uses_end(g, g->fixed, g->n_fixed);
 	g->n_fixed = 0;
+	guard_table_tune(&g->table, false);
 }
 
 static bool guard_on(struct guard *g, struct errtext *err)
@@ -336,6 +337,7 @@ static bool guard_on(struct guard *g, struct errtext *err)
 		errtext_set(err, "cannot let ESP pass policies of the kernel: %s", strerror(errno));
 		return false;
 	}
+	guard_table_tune(&g->table, true);
 	want_fixed(&w);
 	e = uses_add(g, g->fixed, &w);
 	if (e == 0)

@@ -31,11 +31,18 @@ struct guard_table {
 	uint32_t owner; /* the user id of our selectors */
 	struct hash_key hash_key;
 	struct hashtab policies;
+	bool tuned; /* the kernel hashes as suits our policies */
 };
 
 /* The values above `policies` but xfrm are set. Removes what a dead predecessor left. False: the kernel has no policies. */
 bool guard_table_open(struct guard_table *t);
 void guard_table_close(struct guard_table *t); /* without uses */
+/*
+ * The kernel finds, adds and removes policies at a flat cost when they are hashed: those with single addresses at both ends, unless it
+ * is told otherwise. Ours have single remote addresses at best. Said as long as there are some, and only where nobody else has any, or
+ * other wishes.
+ */
+void guard_table_tune(struct guard_table *t, bool on);
 int guard_use_add(struct guard_table *t, struct guard_use *use, const struct guard_want *want); /* 0 or errno */
 void guard_use_end(struct guard_table *t, struct guard_use *use);
 

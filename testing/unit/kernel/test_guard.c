@@ -21,9 +21,9 @@
 static bool can; /* false: no namespaces here, or no policies */
 static struct guard g;
 
-static unsigned count(const char *what)
+static unsigned lines(const char *command, const char *what)
 {
-	FILE *f = popen("ip -o xfrm policy", "r");
+	FILE *f = popen(command, "r");
 	char line[1024];
 	unsigned n = 0;
 
@@ -32,6 +32,18 @@ static unsigned count(const char *what)
 		n += strstr(line, what) != NULL;
 	pclose(f);
 	return n;
+}
+
+static unsigned count(const char *what)
+{
+	return lines("ip -o xfrm policy", what);
+}
+
+/* Whether the kernel hashes policies with single remote addresses. */
+static bool tuned(void)
+{
+	return lines("ip -s -s xfrm policy count", "IPv4 thresholds: local 0 remote 32") == 1 &&
+	       lines("ip -s -s xfrm policy count", "IPv6 thresholds: local 0 remote 128") == 1;
 }
 
 static void open_guard(bool clear)
@@ -93,6 +105,7 @@ START_TEST(test_shared)
 	ck_assert_uint_eq(count("src 10.2.0.0/16 dst 10.1.0.0/16"), 2);
 	ck_assert_uint_eq(count("dir fwd"), 1);
 	ck_assert_uint_gt(count("proto ipv6-icmp"), 0);
+	ck_assert(tuned());
 	b = add(IPSEC_MODE_TUNNEL, "10.1.0.0/16", "10.2.0.0/16", 0);
 	other = add(IPSEC_MODE_TUNNEL, "10.1.0.0/16", "10.3.0.0/16", 0);
 	ck_assert_uint_eq(count("action block"), 4);
@@ -103,6 +116,28 @@ START_TEST(test_shared)
 	ck_assert_uint_eq(count("src 10.2.0.0/16"), 0);
 	drop(other);
 	ck_assert_uint_eq(count("dir"), 0);
+	ck_assert(!tuned());
+	guard_close(&g);
+}
+END_TEST
+
+/* How policies are hashed is ours to say only where nobody else has some, or has said so. */
+START_TEST(test_of_others)
+{
+	struct kernel_handle *c;
+
+	if (!can)
+		return;
+	open_guard(true);
+	ck_assert_int_eq(system("ip xfrm policy add src 10.9.0.0/16 dst 10.8.0.0/16 dir out"), 0);
+	c = add(IPSEC_MODE_TUNNEL, "10.1.0.0/16", "10.2.0.0/16", 0);
+	ck_assert(!tuned());
+	drop(c);
+	ck_assert_uint_eq(count("dir"), 1);
+	ck_assert_int_eq(system("ip xfrm policy flush && ip xfrm policy set hthresh4 24 24"), 0);
+	c = add(IPSEC_MODE_TUNNEL, "10.1.0.0/16", "10.2.0.0/16", 0);
+	drop(c);
+	ck_assert_uint_eq(lines("ip -s -s xfrm policy count", "IPv4 thresholds: local 24 remote 24"), 1);
 	guard_close(&g);
 }
 END_TEST
@@ -180,6 +215,32 @@ START_TEST(test_not_children)
 }
 END_TEST
 
+/* Where packets of IPv6 out of the device cannot be marked, children have policies that let theirs pass what shunts drop. */
+START_TEST(test_without_marks)
+{
+	struct kernel_handle *c, *shunt;
+
+	if (!can)
+		return;
+	open_guard(true);
+	g.mark_tried = true;
+	c = add(IPSEC_MODE_TUNNEL, "fd01::/64", "fd02::/64", 0);
+	ck_assert_uint_eq(count("action block"), 0);
+	ck_assert_uint_eq(count("src fd02::/64 dst fd01::/64"), 1);
+	shunt = add(IPSEC_MODE_DROP, "fd01::/64", "::/0", 0);
+	ck_assert_uint_eq(count("action block"), 1);
+	drop(c);
+	drop(shunt);
+	guard_close(&g);
+	open_guard(true);
+	c = add(IPSEC_MODE_TUNNEL, "fd01::/64", "fd02::/64", 0);
+	ck_assert_uint_eq(count("action block"), 2);
+	ck_assert_uint_eq(count("mark 0/0x10000000"), 2);
+	drop(c);
+	guard_close(&g);
+}
+END_TEST
+
 START_TEST(test_killed)
 {
 	pid_t pid;
@@ -211,9 +272,11 @@ TCase *tcase_guard(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_test(tc, test_shared);
+	tcase_add_test(tc, test_of_others);
 	tcase_add_test(tc, test_first_wins);
 	tcase_add_test(tc, test_exceptions);
 	tcase_add_test(tc, test_not_children);
+	tcase_add_test(tc, test_without_marks);
 	tcase_add_test(tc, test_killed);
 	return tc;
 }
