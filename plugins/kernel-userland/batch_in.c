@@ -11,6 +11,9 @@
 #include "util/ratelimit.h"
 #include "util/reader.h"
 
+/* What ESP has between two packets of one datagram: padding, ICV, the next one's header and IV. */
+#define BETWEEN_MAX (PACKET_TAILROOM + PACKET_HEADROOM)
+#define LIKE_MIN 44               /* an IPv6 header and ports */
 #define INVALID_SPI_PER_SECOND 10 /* told to the core, of all peers together */
 
 union in_control {
@@ -25,6 +28,8 @@ struct batch_in {
 	size_t n_writes;
 	struct lane *lane;
 	struct kernel_handle *last; /* of the packet before, its lock is ours; valid under the gate of one batch */
+	const uint8_t *like; /* the last packet that was let through, LIKE_MIN bytes of it at least; valid as `last` */
+	const struct kernel_handle *like_of;
 	struct event_list events;
 	struct frag_cache frags;
 	struct ratelimit invalid_spi;
@@ -76,21 +81,23 @@ static void in_tell_invalid_spi(struct batch_in *b, uint32_t spi, const struct a
 
 static void in_tell_limit(struct batch_in *b, const struct kernel_handle *c, enum esp_limit limit)
 {
-	struct kernel_event ev =
-		child_event(c, limit == ESP_LIMIT_SOFT ? KERNEL_EVENT_EXPIRE_SOFT : KERNEL_EVENT_EXPIRE_HARD);
+	struct kernel_event ev;
 
-	if (limit != ESP_LIMIT_NONE)
-		event_list_add(&b->events, &ev);
+	if (limit == ESP_LIMIT_NONE)
+		return;
+	ev = child_event(c, limit == ESP_LIMIT_SOFT ? KERNEL_EVENT_EXPIRE_SOFT : KERNEL_EVENT_EXPIRE_HARD);
+	event_list_add(&b->events, &ev);
 }
 
 /* An authenticated packet, newer than all before, came from elsewhere: the NAT of the peer gave it another address,
  * or it has another TCP connection (RFC 9329, 6.1). */
 static void in_check_peer(struct batch_in *b, struct kernel_handle *c, const struct in_datagram *d, uint64_t now_ms)
 {
-	struct kernel_event ev = child_event(c, KERNEL_EVENT_MAPPING);
+	struct kernel_event ev;
 
 	if (addr_equal(&d->remote, &c->peer) || !d->remote.port || !ratelimit_take(&c->mappings, now_ms))
 		return;
+	ev = child_event(c, KERNEL_EVENT_MAPPING);
 	c->peer = ev.src = d->remote;
 	ev.dst = d->local;
 	event_list_add(&b->events, &ev);
@@ -115,20 +122,28 @@ static struct kernel_handle *in_find(struct dataplane *dp, struct batch_in *b, u
 	return b->last;
 }
 
-/* What came out must be what the SA is for (RFC 4301, 5.2). */
-static enum drop in_check_inner(struct batch_in *b, struct kernel_handle *c, struct bytes inner, uint8_t next,
-				uint8_t tos, struct flow *ret_flow)
+/*
+ * Whether all that selectors look at is as in the last packet that was let through, which had no more than an IP header before TCP or UDP
+ * either: then this one is let through, too. Much of what comes is in runs of one flow.
+ */
+static bool in_is_like_last(const struct batch_in *b, const struct kernel_handle *c, struct bytes inner, uint8_t next, size_t *ret_n)
 {
-	if (!flow_parse(inner, ret_flow) || next != (ret_flow->family == AF_INET ? IPPROTO_IPIP : IPPROTO_IPV6))
-		return DROP_MALFORMED;
-	frag_cache_find(&b->frags, ret_flow);
-	/* RFC 4301 5.2 MUST: packets that do not match the SA's selectors are discarded */
-	if (!flow_within(ret_flow, false, c->local_ts, c->remote_ts))
-		return DROP_POLICY_IN;
-	frag_cache_keep(&b->frags, ret_flow);
-	if (c->in.copy_ecn && !esp_inner_ecn((uint8_t *)inner.p, ret_flow->family, tos))
-		return DROP_ECN;
-	return DROP_NONE;
+	const uint8_t *a = b->like, *p = inner.p;
+	bool v4 = next == IPPROTO_IPIP;
+	uint8_t protocol;
+	size_t n;
+
+	if (!a || b->like_of != c || inner.n < LIKE_MIN)
+		return false;
+	if (v4 && (p[0] != 0x45 || (p[6] & 0x3f) || p[7] || memcmp(a, p, 2) != 0 || memcmp(a + 6, p + 6, 2) != 0 || a[9] != p[9] ||
+		   memcmp(a + 12, p + 12, 12) != 0))
+		return false;
+	if (!v4 && (next != IPPROTO_IPV6 || p[0] >> 4 != 6 || memcmp(a, p, 4) != 0 || a[6] != p[6] || memcmp(a + 8, p + 8, 36) != 0))
+		return false;
+	protocol = v4 ? p[9] : p[6];
+	n = v4 ? (size_t)(p[2] << 8 | p[3]) : 40 + (size_t)(p[4] << 8 | p[5]);
+	*ret_n = n;
+	return (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP) && n >= LIKE_MIN && n <= inner.n;
 }
 
 /* A DROP shunt comes before an SA of the same or wider selectors. */
@@ -148,6 +163,35 @@ static bool in_is_shunted(const struct dataplane *dp, const struct kernel_handle
 			  !(ts_list_within(c->local_ts, shunt->local_ts) && ts_list_within(c->remote_ts, shunt->remote_ts)));
 }
 
+/* What came out must be what the SA is for (RFC 4301, 5.2). */
+static enum drop in_check_selectors(const struct dataplane *dp, struct batch_in *b, const struct kernel_handle *c, struct bytes inner,
+				    uint8_t next, size_t *ret_n)
+{
+	struct flow f;
+
+	if (!flow_parse(inner, &f) || next != (f.family == AF_INET ? IPPROTO_IPIP : IPPROTO_IPV6))
+		return DROP_MALFORMED;
+	frag_cache_find(&b->frags, &f);
+	/* RFC 4301 5.2 MUST: packets that do not match the SA's selectors are discarded */
+	if (!flow_within(&f, false, c->local_ts, c->remote_ts))
+		return DROP_POLICY_IN;
+	frag_cache_keep(&b->frags, &f);
+	*ret_n = f.len;
+	return in_is_shunted(dp, c, &f) ? DROP_SHUNT_IN : DROP_NONE;
+}
+
+static enum drop in_check_inner(const struct dataplane *dp, struct batch_in *b, const struct kernel_handle *c, struct bytes inner,
+				uint8_t next, uint8_t tos, size_t *ret_n)
+{
+	enum drop drop = DROP_NONE;
+
+	if (!in_is_like_last(b, c, inner, next, ret_n))
+		drop = in_check_selectors(dp, b, c, inner, next, ret_n);
+	if (drop != DROP_NONE || !c->in.copy_ecn)
+		return drop;
+	return esp_inner_ecn((uint8_t *)inner.p, next == IPPROTO_IPIP ? AF_INET : AF_INET6, tos) ? DROP_NONE : DROP_ECN;
+}
+
 static enum drop in_packet(struct dataplane *dp, struct batch_in *b, const struct in_datagram *d, uint8_t *packet,
 			   size_t n, uint64_t now_ms)
 {
@@ -156,7 +200,6 @@ static enum drop in_packet(struct dataplane *dp, struct batch_in *b, const struc
 	struct kernel_handle *c;
 	struct bytes inner;
 	enum drop drop;
-	struct flow f;
 	uint64_t top;
 	uint8_t next;
 
@@ -176,13 +219,13 @@ static enum drop in_packet(struct dataplane *dp, struct batch_in *b, const struc
 	if (c->in.replay->top > top)
 		in_check_peer(b, c, d, now_ms);
 	if (drop == DROP_NONE)
-		drop = in_check_inner(b, c, inner, next, d->tos, &f);
-	if (drop == DROP_NONE && in_is_shunted(dp, c, &f))
-		drop = DROP_SHUNT_IN;
+		drop = in_check_inner(dp, b, c, inner, next, d->tos, &inner.n);
 	if (drop != DROP_NONE)
 		return drop;
-	in_tell_limit(b, c, esp_in_count(&c->in, f.len, now_ms));
-	b->writes[b->n_writes++] = bytes_of(inner.p, f.len);
+	b->like = inner.n >= LIKE_MIN ? inner.p : NULL;
+	b->like_of = c;
+	in_tell_limit(b, c, esp_in_count(&c->in, inner.n, now_ms));
+	b->writes[b->n_writes++] = inner;
 	return DROP_NONE;
 }
 
@@ -223,17 +266,19 @@ static void in_datagram(struct dataplane *dp, struct batch_in *b, const struct i
 static void in_begin(struct batch_in *b)
 {
 	b->n_writes = 0;
+	b->like = NULL;
 	pthread_mutex_lock(&b->lane->gate_in);
 }
 
-static void in_end(struct batch_in *b)
+/* between: bytes between packets that are nobody's */
+static void in_end(struct batch_in *b, size_t between)
 {
 	struct dataplane *dp = b->lane->dp;
 
 	in_turn_to(b, NULL);
 	pthread_mutex_unlock(&b->lane->gate_in);
 	event_list_tell(dp, &b->events);
-	tun_write(b->lane->tun_fd, dp->vnet, b->writes, b->n_writes, &dp->drops);
+	tun_write(b->lane->tun_fd, dp->vnet, b->writes, b->n_writes, between, &dp->drops);
 }
 
 size_t batch_in_run(struct batch_in *b, int fd)
@@ -266,7 +311,7 @@ size_t batch_in_run(struct batch_in *b, int fd)
 			d.remote = (struct addr){ 0 };
 		in_datagram(dp, b, &d, now_ms);
 	}
-	in_end(b);
+	in_end(b, BETWEEN_MAX);
 	return (size_t)n;
 }
 
@@ -284,6 +329,6 @@ size_t batch_in_stream(struct batch_in *b, const struct addr *local, const struc
 		if (drop != DROP_NONE)
 			drop_count(&dp->drops, drop);
 	}
-	in_end(b);
+	in_end(b, 0);
 	return b->n_writes;
 }

@@ -36,6 +36,7 @@ struct batch_out {
 	struct out_group groups[TUN_PACKETS_MAX];
 	size_t n_groups;
 	struct out_group *last; /* of the packet before */
+	struct esp_room room;   /* of the groups; ESP_ROOM_MOST if it differs */
 	struct flow flow;       /* likewise */
 	struct kernel_handle *flow_of; /* its SA's, NULL if it had none; valid under the gate */
 	uint64_t batch;
@@ -117,7 +118,7 @@ static enum drop out_acquire(struct dataplane *dp, struct batch_out *b, struct k
 }
 
 /* Whether it fits; decides on the outer "do not fragment". */
-static enum drop out_check_size(struct batch_out *b, const struct kernel_handle *c, uint8_t *packet,
+static enum drop out_check_size(struct batch_out *b, const struct kernel_handle *c, const struct tun_packet *p,
 				const struct flow *f, uint64_t now_ms, bool *ret_df)
 {
 	size_t mtu = c->dest.remote.stream ? 0 : pmtu_find(&b->sender.pmtus, &c->dest.remote, now_ms);
@@ -132,7 +133,7 @@ static enum drop out_check_size(struct batch_out *b, const struct kernel_handle 
 		return DROP_NONE;
 	}
 	if (*ret_df) {
-		b->replies[b->n_replies] = icmp_too_big(packet, f, room > least ? room : least);
+		b->replies[b->n_replies] = icmp_too_big(tun_reader_roomy(&b->in, p), f, room > least ? room : least);
 		b->n_replies += b->replies[b->n_replies].n > 0;
 	}
 	return DROP_TOO_BIG;
@@ -155,6 +156,23 @@ static uint8_t *out_pad(struct dataplane *dp, struct batch_out *b, const struct 
 	return tfc_pad(&b->tfc, b->n_items, packet, from, to, dp->mtu);
 }
 
+/* The next batch will be for the same SAs: its packets get the room that these need, if it is the same for all. */
+static void out_room_for(struct batch_out *b, const struct kernel_handle *c)
+{
+	struct esp_room room = esp_out_room(&c->out);
+	bool same = room.head == b->room.head && room.align == b->room.align && room.icv == b->room.icv;
+
+	b->room = b->n_groups == 1 || same ? room : ESP_ROOM_MOST;
+}
+
+/* Whether the first n bytes of it can be sealed where they are. */
+static bool out_has_room(const struct kernel_handle *c, const struct tun_packet *p, size_t n)
+{
+	struct esp_room room = esp_out_room(&c->out);
+
+	return p->head >= room.head && p->n - n + p->tail >= esp_room_tail(&room, n);
+}
+
 /* What there is for this child already, or a new group. */
 static struct out_group *out_group_of(struct batch_out *b, struct kernel_handle *c)
 {
@@ -171,6 +189,7 @@ static struct out_group *out_group_of(struct batch_out *b, struct kernel_handle 
 	child_get(c);
 	g->child = c;
 	g->dest = c->dest;
+	out_room_for(b, c);
 	memset(g->first, 0xff, sizeof(g->first));
 	return g;
 }
@@ -188,18 +207,21 @@ static void out_group_add(struct batch_out *b, struct out_group *g, bool df)
 }
 
 /* A packet for an SA joins what the batch has for it. */
-static enum drop out_join(struct dataplane *dp, struct batch_out *b, struct kernel_handle *c, uint8_t *packet, const struct flow *f,
-			  uint64_t now_ms)
+static enum drop out_join(struct dataplane *dp, struct batch_out *b, struct kernel_handle *c, const struct tun_packet *p,
+			  const struct flow *f, uint64_t now_ms)
 {
 	struct out_item *item = &b->items[b->n_items];
+	uint8_t *packet = p->p;
 	size_t len = f->len;
 	bool df;
-	enum drop drop = out_check_size(b, c, packet, f, now_ms, &df);
+	enum drop drop = out_check_size(b, c, p, f, now_ms, &df);
 
 	if (drop != DROP_NONE)
 		return drop;
 	if (len < c->out.tfc)
 		packet = out_pad(dp, b, c, packet, &len, now_ms);
+	if (packet == p->p && !out_has_room(c, p, len))
+		packet = tun_reader_roomy(&b->in, p);
 	*item = (struct out_item){ .inner = packet, .n = (uint32_t)len, .tos = esp_outer_tos(&c->out, f->tos) };
 	out_group_add(b, out_group_of(b, c), df);
 	return DROP_NONE;
@@ -213,7 +235,7 @@ static enum drop out_packet(struct dataplane *dp, struct batch_out *b, const str
 
 	if (p->again && b->flow_of) {
 		f->len = (uint32_t)p->n;
-		return out_join(dp, b, b->flow_of, p->p, f, now_ms);
+		return out_join(dp, b, b->flow_of, p, f, now_ms);
 	}
 	b->flow_of = NULL;
 	if (!flow_parse(bytes_of(p->p, p->n), f))
@@ -228,7 +250,7 @@ static enum drop out_packet(struct dataplane *dp, struct batch_out *b, const str
 		return out_acquire(dp, b, c, f, bytes_of(p->p, f->len), now_ms);
 	frag_cache_keep(&b->frags, f);
 	b->flow_of = c;
-	return out_join(dp, b, c, p->p, f, now_ms);
+	return out_join(dp, b, c, p, f, now_ms);
 }
 
 /* ---- sealing and sending ---- */
@@ -282,7 +304,7 @@ static void batch_out_send(struct batch_out *b, uint64_t now_ms)
 		}
 		event_list_tell(dp, &b->events);
 	}
-	tun_write(b->lane->tun_fd, dp->vnet, b->replies, b->n_replies, &dp->drops);
+	tun_write(b->lane->tun_fd, dp->vnet, b->replies, b->n_replies, 0, &dp->drops);
 }
 
 /* Packets that were held and have an SA now come into the buffers, up to a batch. Under the gate. */
@@ -333,6 +355,8 @@ static void batch_out_carry(struct batch_out *b, bool held)
 			drop_count(&dp->drops, drop);
 	}
 	pthread_mutex_unlock(&b->lane->gate_out);
+	if (b->n_groups)
+		b->in.room = b->room;
 	event_list_tell(dp, &b->events);
 	batch_out_send(b, now_ms);
 }

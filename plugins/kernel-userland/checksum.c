@@ -41,17 +41,37 @@ static __attribute__((target("avx2"))) uint64_t checksum_steps_wide(const uint8_
 #define __builtin_cpu_supports(FEATURE) 0
 #endif
 
+/* Of less than STEP bytes: words of 32 bits cannot overflow either. */
+static uint64_t checksum_rest(const uint8_t *p, size_t n)
+{
+	uint64_t sum = 0, v;
+	uint32_t w;
+	uint16_t s = 0;
+
+	for (; n >= sizeof(v); n -= sizeof(v), p += sizeof(v)) {
+		memcpy(&v, p, sizeof(v));
+		sum += (v & UINT32_MAX) + (v >> 32);
+	}
+	if (n & sizeof(w)) {
+		memcpy(&w, p, sizeof(w));
+		sum += w;
+		p += sizeof(w);
+	}
+	if (n & sizeof(s)) {
+		memcpy(&s, p, sizeof(s));
+		sum += s;
+		p += sizeof(s);
+	}
+	s = 0;
+	memcpy(&s, p, n & 1);
+	return sum + s;
+}
+
 uint64_t checksum_add(uint64_t sum, const uint8_t *p, size_t n)
 {
 	size_t whole = n - n % STEP;
 
 	if (whole)
 		sum = checksum_carry(sum, __builtin_cpu_supports("avx2") ? checksum_steps_wide(p, whole) : checksum_steps(p, whole));
-	for (n -= whole, p += whole; n > 0; n -= n < 8 ? n : 8, p += 8) {
-		uint64_t v = 0;
-
-		memcpy(&v, p, n < 8 ? n : 8);
-		sum = checksum_carry(sum, v);
-	}
-	return sum;
+	return checksum_carry(sum, checksum_rest(p + whole, n - whole));
 }

@@ -9,6 +9,7 @@
 #define ECN_MASK 3
 #define ECN_CE 3
 
+/* A power of two. */
 static uint8_t esp_align(const struct protect *p)
 {
 	return p->cipher->block > 4 ? p->cipher->block : 4; /* RFC 4303, 2.4 */
@@ -57,6 +58,11 @@ void esp_in_clear(struct esp_in *in)
 	in->replay = NULL;
 }
 
+struct esp_room esp_out_room(const struct esp_out *o)
+{
+	return (struct esp_room){ (uint8_t)(ESP_HEADER_LEN + o->iv_len), o->align, o->icv_len };
+}
+
 void esp_out_advance(struct esp_out *o, uint64_t delta)
 {
 	uint64_t left = o->seq_max - o->seq;
@@ -99,14 +105,16 @@ static enum esp_limit life_use(struct esp_life *life, struct esp_usage *usage, s
 
 static void esp_put32(uint8_t *p, uint32_t v)
 {
-	for (int i = 4; i-- > 0; v >>= 8)
-		p[i] = (uint8_t)v;
+	p[0] = (uint8_t)(v >> 24);
+	p[1] = (uint8_t)(v >> 16);
+	p[2] = (uint8_t)(v >> 8);
+	p[3] = (uint8_t)v;
 }
 
 /* RFC 4303, 2.4 to 2.6: padding 1, 2, 3, ..., its length, next header. Returns the padded length. */
 static size_t esp_put_trailer(uint8_t *inner, size_t n, unsigned align)
 {
-	size_t pad = (align - (n + ESP_TRAILER_LEN) % align) % align;
+	size_t pad = -(n + ESP_TRAILER_LEN) & (align - 1);
 	uint8_t next = inner[0] >> 4 == 4 ? IPPROTO_IPIP : IPPROTO_IPV6;
 
 	for (size_t i = 0; i < pad; i++)

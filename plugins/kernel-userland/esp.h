@@ -15,6 +15,21 @@
 /* Room an inner packet needs around it: header and IV, or an ICMP error; padding and ICV. */
 #define PACKET_HEADROOM 64
 #define PACKET_TAILROOM 64
+
+/* What an SA needs of it. */
+struct esp_room {
+	uint8_t head;       /* header and IV */
+	uint8_t align, icv; /* padding and its trailer; what follows */
+};
+
+#define ESP_ROOM_MOST ((struct esp_room){ PACKET_HEADROOM, 1, PACKET_TAILROOM - 2 })
+
+/* Behind a packet of n bytes. */
+static inline size_t esp_room_tail(const struct esp_room *r, size_t n)
+{
+	return (-(n + 2) & (r->align - 1u)) + 2 + r->icv;
+}
+
 #define ESP_NEXT_DUMMY 59 /* RFC 4303, 2.6 */
 
 /* Written by the owner, read by anyone. Bytes are those of the inner packets. */
@@ -55,6 +70,7 @@ enum esp_limit { ESP_LIMIT_NONE, ESP_LIMIT_SOFT, ESP_LIMIT_HARD };
 void esp_out_init(struct esp_out *o, const struct kernel_child *child);
 void esp_in_init(struct esp_in *in, const struct kernel_child *child);
 void esp_out_clear(struct esp_out *o);
+struct esp_room esp_out_room(const struct esp_out *o);
 void esp_in_clear(struct esp_in *in);
 /* The sequence number jumps ahead, at most to the last one: then nothing can be sent any more. */
 void esp_out_advance(struct esp_out *o, uint64_t delta);

@@ -206,7 +206,10 @@ void offload_run_begin(struct offload_run *r, uint8_t *packet, size_t n, bool ud
 	r->iov[0] = (struct iovec){ &r->h, sizeof(r->h) };
 	r->iov[1] = (struct iovec){ packet, n };
 	r->n_iov = 2;
+	r->n = 1;
+	r->between = 0;
 	r->head = packet;
+	r->end = packet + n;
 	r->total = n;
 	r->udp = false;
 	r->head_len = run_head_len(packet, n, &r->ip_len, &r->udp);
@@ -240,33 +243,51 @@ static bool run_same_head(const struct offload_run *r, const uint8_t *p)
 	       memcmp(ta + 18, tp + 18, r->head_len - r->ip_len - 18) == 0;
 }
 
+/* Few large pieces are copied much faster than many small ones. */
+static void run_append(struct offload_run *r, uint8_t *packet, size_t payload)
+{
+	struct iovec *last = &r->iov[r->n_iov - 1];
+	uint8_t *data = packet + r->head_len;
+
+	if (packet >= r->end && (size_t)(packet - r->end) <= r->between) {
+		memmove((uint8_t *)last->iov_base + last->iov_len, data, payload);
+		last->iov_len += payload;
+	} else {
+		r->iov[r->n_iov++] = (struct iovec){ data, payload };
+	}
+	r->end = data + payload;
+	r->n++;
+}
+
 bool offload_run_add(struct offload_run *r, uint8_t *packet, size_t n)
 {
 	size_t ip_len, payload;
+	uint8_t push;
 	bool udp;
 
-	if (!r->open || r->n_iov > OFFLOAD_IOV_MAX || n <= r->head_len || packet[0] >> 4 != r->head[0] >> 4)
+	if (!r->open || r->n >= OFFLOAD_IOV_MAX || n <= r->head_len || packet[0] >> 4 != r->head[0] >> 4)
 		return false;
 	payload = n - r->head_len;
 	if (payload > r->payload || r->total + payload > OFFLOAD_PACKET_MAX || !run_same_head(r, packet) ||
 	    run_head_len(packet, n, &ip_len, &udp) != r->head_len || udp != r->udp)
 		return false;
-	r->iov[r->n_iov++] = (struct iovec){ packet + r->head_len, payload };
+	push = udp ? 0 : packet[ip_len + 13] & TCP_PSH;
+	run_append(r, packet, payload); /* the packet's headers may be gone */
 	r->total += payload;
 	r->next_seq += (uint32_t)payload;
 	r->next_id++;
 	/* a short one, or one that wants to be read now, is the last */
-	r->open = payload == r->payload && (udp || !(packet[ip_len + 13] & TCP_PSH));
+	r->open = payload == r->payload && !push;
 	if (!udp)
-		r->head[r->ip_len + 13] |= packet[ip_len + 13] & TCP_PSH;
+		r->head[r->ip_len + 13] |= push;
 	return true;
 }
 
 void offload_run_end(struct offload_run *r)
 {
-	bool v4 = r->n_iov > 2 && r->ip_len == 20;
+	bool v4 = r->n > 1 && r->ip_len == 20;
 
-	if (r->n_iov <= 2)
+	if (r->n <= 1)
 		return;
 	ip_finish(r->head, v4, r->ip_len, r->total);
 	if (r->udp)

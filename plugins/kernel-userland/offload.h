@@ -31,10 +31,12 @@ size_t offload_segment(const struct virtio_net_hdr *h, struct bytes piece, size_
 /* Inbound: a run of segments that goes to the device as one. */
 struct offload_run {
 	struct virtio_net_hdr h;
-	struct iovec iov[OFFLOAD_IOV_MAX + 1]; /* [0] is h, [1] the first packet, then only payloads */
+	struct iovec iov[OFFLOAD_IOV_MAX + 1]; /* [0] is h, [1] begins with the first packet, then there are only payloads */
 	size_t n_iov;
+	size_t n;       /* packets */
+	size_t between; /* set after offload_run_begin: see tun_write */
 	/* of the first packet, for what follows */
-	uint8_t *head;
+	uint8_t *head, *end; /* end: of the last packet, where it came */
 	size_t ip_len, head_len, total, payload;
 	uint32_t next_seq;
 	uint16_t next_id;

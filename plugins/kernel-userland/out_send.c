@@ -61,18 +61,34 @@ static void out_msg_begin(struct out_sender *s, size_t i, struct iovec *iov, con
 	*m = (struct msghdr){ .msg_name = (void *)&g->dest.to, .msg_namelen = g->dest.to_len, .msg_iov = iov, .msg_iovlen = 1,
 			      .msg_control = s->control[i].bytes };
 	*iov = (struct iovec){ (void *)item->packet.p, item->packet.n };
-	s->about[i] = (struct out_msg){ g, item->tos };
+	s->about[i] = (struct out_msg){ g, item->tos, 1, item->packet.n, item->packet.n };
 	out_msg_control(m, &g->dest, item->tos);
 }
 
 /* Whether an item can be one more segment of a message (UDP_SEGMENT: all but the last are of one size). */
 static bool out_msg_takes(const struct out_sender *s, size_t i, const struct out_group *g, const struct out_item *item)
 {
-	const struct msghdr *m = &s->msgs[i].msg_hdr;
-	size_t size = m->msg_iov[0].iov_len;
+	const struct out_msg *m = &s->about[i];
 
-	return s->about[i].group == g && s->about[i].tos == item->tos && m->msg_iov[m->msg_iovlen - 1].iov_len == size &&
-	       item->packet.n <= size && m->msg_iovlen < GSO_SEGMENTS_MAX && (m->msg_iovlen + 1) * size <= GSO_BYTES_MAX;
+	return m->group == g && m->tos == item->tos && m->last == m->size && item->packet.n <= m->size &&
+	       m->n < GSO_SEGMENTS_MAX && (m->n + 1) * m->size <= GSO_BYTES_MAX;
+}
+
+/* One more packet in message i; how many iovecs that took. */
+static size_t out_msg_add(struct out_sender *s, size_t i, const struct out_item *item)
+{
+	struct msghdr *m = &s->msgs[i].msg_hdr;
+	struct iovec *end = &m->msg_iov[m->msg_iovlen - 1];
+
+	s->about[i].n++;
+	s->about[i].last = item->packet.n;
+	if ((uint8_t *)end->iov_base + end->iov_len == item->packet.p) {
+		end->iov_len += item->packet.n;
+		return 0;
+	}
+	end[1] = (struct iovec){ (void *)item->packet.p, item->packet.n };
+	m->msg_iovlen++;
+	return 1;
 }
 
 /* Messages of all items of one kind; how many. */
@@ -92,19 +108,17 @@ static size_t out_gather(struct out_sender *s, const struct out_group *const *gr
 			if (!item->packet.n)
 				continue;
 			if (s->lane->use_gso && n && out_msg_takes(s, n - 1, g, item)) {
-				s->iov[n_iov++] = (struct iovec){ (void *)item->packet.p, item->packet.n };
-				s->msgs[n - 1].msg_hdr.msg_iovlen++;
+				n_iov += out_msg_add(s, n - 1, item);
 				continue;
 			}
 			out_msg_begin(s, n++, &s->iov[n_iov++], g, item);
 		}
 	}
 	for (size_t i = 0; i < n; i++) {
-		struct msghdr *m = &s->msgs[i].msg_hdr;
-		uint16_t size = (uint16_t)m->msg_iov[0].iov_len;
+		uint16_t size = (uint16_t)s->about[i].size;
 
-		if (m->msg_iovlen > 1)
-			control_add(m, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size));
+		if (s->about[i].n > 1)
+			control_add(&s->msgs[i].msg_hdr, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size));
 	}
 	return n;
 }
@@ -150,14 +164,20 @@ static bool out_wait(const struct out_sender *s, int fd)
 static void out_send_apart(struct out_sender *s, int fd, size_t i)
 {
 	struct msghdr m = s->msgs[i].msg_hdr;
-	const struct out_dest *d = &s->about[i].group->dest;
-	struct iovec *iov = m.msg_iov;
-	size_t n = m.msg_iovlen;
+	const struct out_msg *about = &s->about[i];
+	const struct out_dest *d = &about->group->dest;
+	struct iovec *from = m.msg_iov, one;
+	size_t at = 0;
 
+	m.msg_iov = &one;
 	m.msg_iovlen = 1;
-	m.msg_controllen -= n > 1 ? CMSG_SPACE(sizeof(uint16_t)) : 0;
-	for (size_t k = 0; k < n; k++) {
-		m.msg_iov = &iov[k];
+	m.msg_controllen -= about->n > 1 ? CMSG_SPACE(sizeof(uint16_t)) : 0;
+	for (size_t k = 0; k < about->n; k++, at += one.iov_len) {
+		if (at == from->iov_len) {
+			from++;
+			at = 0;
+		}
+		one = (struct iovec){ (uint8_t *)from->iov_base + at, k + 1 < about->n ? about->size : about->last };
 		while (sendmsg(fd, &m, 0) < 0) {
 			if (errno == EINTR || (errno == EAGAIN && out_wait(s, fd)))
 				continue;
@@ -181,7 +201,7 @@ static void out_send_msgs(struct out_sender *s, int fd, size_t n)
 		if (errno == EINTR || (errno == EAGAIN && out_wait(s, fd)))
 			continue;
 		/* No offload on this route, or segments larger than its MTU. */
-		if (s->msgs[i].msg_hdr.msg_iovlen > 1 && (errno == EIO || errno == EOPNOTSUPP))
+		if (s->about[i].n > 1 && (errno == EIO || errno == EOPNOTSUPP))
 			s->lane->use_gso = false;
 		out_send_apart(s, fd, i);
 		i++;

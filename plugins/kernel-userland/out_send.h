@@ -32,10 +32,11 @@ union out_control {
 	uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint16_t))];
 };
 
-/* A message of one or more packets (UDP_SEGMENT). */
+/* A message of one or more packets (UDP_SEGMENT); those that stand one behind the other have one iovec. */
 struct out_msg {
 	const struct out_group *group;
 	uint8_t tos;
+	size_t n, size, last; /* packets; bytes of each but the last, and of that */
 };
 
 struct out_sender {

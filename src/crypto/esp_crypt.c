@@ -23,8 +23,10 @@ struct esp_crypt {
 
 static void put_u32(uint8_t *p, uint32_t v)
 {
-	for (int i = 3; i >= 0; i--, v >>= 8)
-		p[i] = (uint8_t)v;
+	p[0] = (uint8_t)(v >> 24);
+	p[1] = (uint8_t)(v >> 16);
+	p[2] = (uint8_t)(v >> 8);
+	p[3] = (uint8_t)v;
 }
 
 struct esp_crypt *esp_crypt_new(const struct protect *p, const uint8_t *encr_key,
@@ -97,10 +99,21 @@ static bool esp_iv(struct esp_crypt *c, const uint8_t *packet, uint8_t *iv, uint
 {
 	if (!c->cipher->salt_len)
 		return esp_iv_random(c, iv);
-	memset(iv, 0, c->cipher->iv_len);
+	if (c->cipher->iv_len > 8)
+		memset(iv, 0, c->cipher->iv_len - 8u);
 	put_u32(iv + c->cipher->iv_len - 8, seq_hi);
 	memcpy(iv + c->cipher->iv_len - 4, packet + 4, 4);
 	return true;
+}
+
+static void esp_nonce(struct esp_crypt *c, const uint8_t *iv)
+{
+	size_t n = c->cipher->iv_len;
+
+	if (n == 8) /* nearly always; and then it is one instruction */
+		memcpy(c->nonce + c->cipher->salt_len, iv, 8);
+	else
+		memcpy(c->nonce + c->cipher->salt_len, iv, n);
 }
 
 /* RFC 4106, 5: the AAD is SPI | sequence number, the latter in 8 bytes with ESN. */
@@ -133,7 +146,7 @@ bool esp_crypt_seal(struct esp_crypt *c, uint8_t *packet, size_t n_plain, uint32
 
 	if (!n_plain || n_plain % cipher->block || !esp_crypt_begin(c) || !esp_iv(c, packet, iv, seq_hi))
 		return false;
-	memcpy(c->nonce + cipher->salt_len, iv, cipher->iv_len);
+	esp_nonce(c, iv);
 	if (cipher->aead)
 		return cipher->encrypt(cipher, c->cipher_ctx, c->nonce,
 				       esp_aad(packet, seq_hi, esn, space), data, n_plain,
@@ -152,7 +165,7 @@ bool esp_crypt_open(struct esp_crypt *c, uint8_t *packet, size_t n_cipher, uint3
 
 	if (!n_cipher || n_cipher % cipher->block || !esp_crypt_begin(c))
 		return false;
-	memcpy(c->nonce + cipher->salt_len, iv, cipher->iv_len);
+	esp_nonce(c, iv);
 	if (cipher->aead)
 		return cipher->decrypt(cipher, c->cipher_ctx, c->nonce,
 				       esp_aad(packet, seq_hi, esn, space), data, n_cipher,

@@ -256,6 +256,82 @@ START_TEST(test_batch)
 }
 END_TEST
 
+/* Sealed by hand: with a length that the sender's own data plane would refuse. */
+static void send_sealed(struct kernel_handle *h, const uint8_t *p, size_t n)
+{
+	static uint8_t space[PACKET_HEADROOM + 2048 + PACKET_TAILROOM];
+	struct addr to = test_addr("127.0.0.1", ends[1].port4);
+	struct sockaddr_storage ss;
+	socklen_t len = addr_to_sockaddr(&to, &ss);
+	enum esp_limit limit;
+	struct bytes packet;
+
+	memcpy(space + PACKET_HEADROOM, p, n);
+	ck_assert_int_eq(esp_encap(&h->out, space + PACKET_HEADROOM, n, 1, &packet, &limit), DROP_NONE);
+	ck_assert_int_eq(sendto(ends[0].fd4, packet.p, packet.n, 0, (struct sockaddr *)&ss, len), (ssize_t)packet.n);
+}
+
+/* RFC 4301 5.2: that a packet is let through says nothing of the next one, unless selectors see the same in both; and then it has a
+ * length of its own. */
+START_TEST(test_flows_apart)
+{
+	bool six = _i;
+	const char *a = six ? "fd01::5" : "10.1.0.5", *b = six ? "fd02::6" : "10.2.0.6", *any = six ? "::/0" : "0.0.0.0/0";
+	struct kernel_handle *left = child(0, any, any, false, 0x1000);
+	struct kernel_handle *right = child(1, six ? "fd02::6/128[udp/53]" : "10.2.0.6/32[udp/53]",
+					    six ? "fd01::5/128[udp/7]" : "10.1.0.5/32[udp/7]", false, 0x1000);
+	const struct {
+		const char *src, *dst;
+		unsigned protocol, src_port, dst_port;
+	} others[] = {
+		{ six ? "fd01::4" : "10.1.0.4", b, 17, 7, 53 },
+		{ a, six ? "fd02::7" : "10.2.0.7", 17, 7, 53 },
+		{ a, b, 6, 7, 53 },
+		{ a, b, 132, 7, 53 },
+		{ a, b, 17, 8, 53 },
+		{ a, b, 17, 7, 54 },
+	};
+	size_t n, good = 0, bad = ARRAY_LEN(others);
+
+	ck_assert(dataplane_add(&ends[0].dp, left));
+	ck_assert(dataplane_add(&ends[1].dp, right));
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		for (int k = 0; k < 3; k++, good++) {
+			n = test_packet(sent, a, b, 17, 7, 53, 60 + good);
+			memset(sent + n, 0, 30); /* TFC padding */
+			send_sealed(left, sent, n + 10 * (size_t)k);
+		}
+		n = test_packet(sent, others[i].src, others[i].dst, others[i].protocol, others[i].src_port, others[i].dst_port, 60);
+		send_sealed(left, sent, n);
+	}
+	n = test_packet(sent, a, b, 17, 7, 53, 60 + good++);
+	send_sealed(left, sent, n);
+	/* a later fragment: these are no ports */
+	if (!six) {
+		sent[7] = 10;
+		test_checksum_v4(sent);
+		send_sealed(left, sent, n);
+		bad++;
+	}
+	/* a byte longer than what came */
+	test_packet(sent, a, b, 17, 7, 53, 61);
+	send_sealed(left, sent, (six ? 44 : 24) + 60);
+	while (right->in.usage.packets + drops(&ends[1], DROP_POLICY_IN) + drops(&ends[1], DROP_MALFORMED) < good + bad + 1) {
+		struct pollfd came = { ends[1].fd4, POLLIN, 0 };
+
+		ck_assert_int_eq(poll(&came, 1, 60000), 1);
+		batch_in_run(ends[1].in, ends[1].fd4);
+	}
+	ck_assert_uint_eq(drops(&ends[1], DROP_POLICY_IN), bad);
+	ck_assert_uint_eq(drops(&ends[1], DROP_MALFORMED), 1);
+	for (size_t i = 0; i < good; i++)
+		ck_assert_int_eq(recv(ends[1].tun, got, sizeof(got), 0), (ssize_t)((six ? 44 : 24) + 60 + i));
+	ck_assert_int_eq(recv(ends[1].tun, got, sizeof(got), 0), -1);
+	remove_child(&ends[0], left);
+	remove_child(&ends[1], right);
+}
+END_TEST
+
 START_TEST(test_refused)
 {
 	struct kernel_handle *left = child(0, "10.0.0.0/8", "10.2.0.0/16", false, 0x1000);
@@ -707,6 +783,7 @@ TCase *tcase_dataplane(void)
 	tcase_add_loop_test(tc, test_through, 0, 4);
 	tcase_add_loop_test(tc, test_tfc, 0, 2);
 	tcase_add_loop_test(tc, test_batch, 0, 2);
+	tcase_add_loop_test(tc, test_flows_apart, 0, 2);
 	tcase_add_test(tc, test_refused);
 	tcase_add_test(tc, test_trap);
 	tcase_add_test(tc, test_trap_limits);

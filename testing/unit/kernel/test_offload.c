@@ -216,6 +216,93 @@ START_TEST(runs_are_put_together)
 }
 END_TEST
 
+/* Packets that stand close together become one run of bytes, and nothing else is touched. */
+START_TEST(runs_are_moved_together)
+{
+	bool v4 = versions[_i & 1], udp = _i & 2;
+	static uint8_t buffer[4096];
+	struct virtio_net_hdr h;
+	size_t n = make_piece(v4, udp, 5 * MSS + 9, 0x18, &h), at = 32, got = 0;
+	size_t lens[6], between[] = { 0, 20, 20, 21, 20, 20 }; /* before each */
+	uint8_t *packets[6], joined[8192];
+	struct offload_run r;
+
+	memset(buffer, 0xee, sizeof(buffer));
+	for (size_t i = 0; i < 6; at += lens[i++]) {
+		at += between[i];
+		packets[i] = buffer + at;
+		lens[i] = offload_segment(&h, bytes_of(piece, n), i, packets[i]);
+	}
+	offload_run_begin(&r, packets[0], lens[0], udp);
+	r.between = 20;
+	for (size_t i = 1; i < 6; i++)
+		ck_assert_msg(offload_run_add(&r, packets[i], lens[i]), "%zu", i);
+	offload_run_end(&r);
+	ck_assert_uint_eq(r.n, 6);
+	ck_assert_uint_eq(r.n_iov, 3); /* the fourth begins anew */
+	for (size_t i = 1; i < r.n_iov; got += r.iov[i++].iov_len)
+		memcpy(joined + got, r.iov[i].iov_base, r.iov[i].iov_len);
+	ck_assert_uint_eq(got, n);
+	if (v4)
+		put(piece + 10, 0xffff ^ sum_of(0, piece, 20), 2);
+	ck_assert(memcmp(joined, piece, n) == 0);
+	for (size_t i = 0; i < 21; i++)
+		ck_assert_uint_eq(packets[3][i - 21], 0xee);
+	for (size_t i = 0; i < 32; i++)
+		ck_assert(buffer[i] == 0xee && buffer[at + i] == 0xee);
+}
+END_TEST
+
+/* With the room that an SA needs cut packets stand one behind the other when they are sealed; one that needs more gets it. */
+START_TEST(room_is_what_is_needed)
+{
+	struct drop_counters drops = { 0 };
+	struct tun_reader *reader = calloc(1, sizeof(*reader));
+	struct virtio_net_hdr h;
+	size_t n = make_piece(versions[_i], false, 5 * MSS + 9, 0x10, &h), len = n - 5 * MSS - 9 + MSS;
+	struct iovec iov[2] = { { &h, sizeof(h) }, { piece, n } };
+	struct tun_packet *p = reader->packets;
+	uint8_t copy[256], *moved[2];
+	int pair[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair), 0);
+	tun_reader_init(reader);
+	for (unsigned align = 1; align <= 16; align *= 4) {
+		reader->room = (struct esp_room){ 24, (uint8_t)align, 12 };
+		ck_assert_int_eq(writev(pair[0], iov, 2), (ssize_t)(n + sizeof(h)));
+		ck_assert_uint_eq(tun_read(reader, pair[1], TUN_VNET_TCP, &drops), 1);
+		ck_assert_uint_eq(reader->n, 6);
+		for (size_t i = 0; i < 6; i++) {
+			size_t sealed = (p[i].n + 2 + align - 1) / align * align + 12;
+
+			ck_assert_uint_eq(p[i].n, i < 5 ? len : len - MSS + 9);
+			ck_assert_uint_eq(p[i].head, 24);
+			ck_assert_uint_eq(p[i].n + p[i].tail, sealed);
+			ck_assert(i == 5 || p[i + 1].p == p[i].p + sealed + 24);
+		}
+	}
+	memcpy(copy, p[2].p, len);
+	for (int i = 0; i < 2; i++) {
+		moved[i] = tun_reader_roomy(reader, &p[1 + i]);
+		ck_assert(moved[i] != p[1 + i].p && memcmp(moved[i], p[1 + i].p, len) == 0);
+		memset(moved[i] - PACKET_HEADROOM, 0x55, PACKET_HEADROOM + len + PACKET_TAILROOM);
+	}
+	ck_assert(memcmp(p[2].p, copy, len) == 0);
+	ck_assert_uint_eq(moved[0][len + PACKET_TAILROOM - 1], 0x55);
+	ck_assert(moved[1] >= moved[0] + len + PACKET_TAILROOM + PACKET_HEADROOM);
+	/* what is no piece has room */
+	h = (struct virtio_net_hdr){ 0 };
+	iov[1].iov_len = len;
+	ck_assert_int_eq(writev(pair[0], iov, 2), (ssize_t)(len + sizeof(h)));
+	ck_assert_uint_eq(tun_read(reader, pair[1], TUN_VNET_TCP, &drops), 1);
+	ck_assert(tun_reader_roomy(reader, p) == p->p);
+	tun_reader_clear(reader);
+	free(reader);
+	close(pair[0]);
+	close(pair[1]);
+}
+END_TEST
+
 /* Each byte of a second packet's headers matters, and its checksum. */
 START_TEST(strangers_stay_apart)
 {
@@ -282,7 +369,7 @@ START_TEST(device)
 	ck_assert_uint_eq(drops.n[DROP_BAD_INNER], 2);
 	for (size_t i = 0; i < 50; i++)
 		list[i] = bytes_of(reader->packets[i].p, reader->packets[i].n);
-	tun_write(pair[1], TUN_VNET_TCP, list, 50, &drops);
+	tun_write(pair[1], TUN_VNET_TCP, list, 50, 0, &drops);
 	ck_assert_int_eq(read(pair[0], got, sizeof(got)), (ssize_t)(n + sizeof(h)));
 	ck_assert(memcmp(got + sizeof(h) + (n - 50 * MSS), piece + (n - 50 * MSS), 50 * MSS) == 0);
 	ck_assert_int_eq(read(pair[0], got, sizeof(got)), -1);
@@ -301,6 +388,8 @@ TCase *tcase_offload(void)
 	tcase_add_loop_test(t, tcp_is_cut, 0, 2);
 	tcase_add_loop_test(t, udp_is_cut, 0, 2);
 	tcase_add_loop_test(t, checksum_is_put_in, 0, 2);
+	tcase_add_loop_test(t, runs_are_moved_together, 0, 4);
+	tcase_add_loop_test(t, room_is_what_is_needed, 0, 2);
 	tcase_add_test(t, nonsense_is_refused);
 	tcase_add_loop_test(t, runs_are_put_together, 0, 4);
 	tcase_add_loop_test(t, strangers_stay_apart, 0, 4);

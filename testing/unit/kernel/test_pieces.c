@@ -24,7 +24,7 @@ struct side {
 };
 
 static struct side sides[2];
-static const uint8_t keys[2][36] = { { 1, 2, 3 }, { 4, 5, 6 } };
+static const uint8_t keys[2][64] = { { 1, 2, 3 }, { 4, 5, 6 } };
 
 static void side_open(struct side *s)
 {
@@ -71,7 +71,7 @@ static void teardown(void)
 	side_close(&sides[1]);
 }
 
-static struct kernel_handle *child(int side, const char *mine, const char *yours, uint32_t spi)
+static struct kernel_handle *child_with(int side, const char *mine, const char *yours, uint32_t spi, bool cbc)
 {
 	struct ts local = test_ts(mine), remote = test_ts(yours);
 	struct kernel_child c = { .name = "test", .protocol = PROTOCOL_ESP, .mode = IPSEC_MODE_TUNNEL, .encap = true,
@@ -79,9 +79,14 @@ static struct kernel_handle *child(int side, const char *mine, const char *yours
 	struct kernel_handle *h;
 	struct errtext err;
 
-	c.protect = test_protect(ENCR_AES_GCM_16, 256, 0, &c.suite);
-	c.in = (struct kernel_sa){ .spi = spi + (uint32_t)side, .encr_key = bytes_of(keys[side], 36) };
-	c.out = (struct kernel_sa){ .spi = spi + (uint32_t)!side, .encr_key = bytes_of(keys[!side], 36) };
+	c.protect = cbc ? test_protect(ENCR_AES_CBC, 256, INTEG_HMAC_SHA2_512_256, &c.suite) :
+			  test_protect(ENCR_AES_GCM_16, 256, 0, &c.suite);
+	c.in = (struct kernel_sa){ .spi = spi + (uint32_t)side, .encr_key = bytes_of(keys[side], cbc ? 32 : 36) };
+	c.out = (struct kernel_sa){ .spi = spi + (uint32_t)!side, .encr_key = bytes_of(keys[!side], cbc ? 32 : 36) };
+	if (cbc) {
+		c.in.integ_key = bytes_of(keys[side], 64);
+		c.out.integ_key = bytes_of(keys[!side], 64);
+	}
 	c.out.src = test_addr("127.0.0.1", 4500);
 	c.out.dst = test_addr("127.0.0.1", sides[!side].port);
 	c.local_ts = (struct ts_list){ 1, &local };
@@ -90,6 +95,11 @@ static struct kernel_handle *child(int side, const char *mine, const char *yours
 	ck_assert_msg(h != NULL, "%s", err.s);
 	ck_assert(dataplane_add(&sides[side].dp, h));
 	return h;
+}
+
+static struct kernel_handle *child(int side, const char *mine, const char *yours, uint32_t spi)
+{
+	return child_with(side, mine, yours, spi, false);
 }
 
 static void child_end(int side, struct kernel_handle *h)
@@ -186,6 +196,79 @@ START_TEST(pieces_find_their_sas)
 }
 END_TEST
 
+/* Reads until all is there. */
+static void take_all(struct batch_in *in, size_t got[4], const size_t want[4])
+{
+	struct pollfd came = { sides[1].fd, POLLIN, 0 };
+
+	while (memcmp(got, want, 4 * sizeof(*want)) != 0) {
+		ck_assert_int_eq(poll(&came, 1, LIMIT_MS), 1);
+		batch_in_run(in, came.fd);
+		take(got);
+	}
+}
+
+/* SAs that need more room around packets, and less, than those that the batch before was for. */
+START_TEST(rooms_change)
+{
+	struct kernel_handle *left[2] = { child(0, "10.1.0.0/16", "10.2.0.0/16", 0x1000),
+					  child_with(0, "10.1.0.0/16", "10.3.0.0/16", 0x2000, true) };
+	struct kernel_handle *right[2] = { child(1, "10.2.0.0/16", "10.1.0.0/16", 0x1000),
+					   child_with(1, "10.3.0.0/16", "10.1.0.0/16", 0x2000, true) };
+	static const uint8_t batches[][2] = { { 2, 2 }, { 2, 2 }, { 3, 2 }, { 3, 3 }, { 3, 3 }, { 2, 3 }, { 2, 2 }, { 3, 3 }, { 2, 2 } };
+	struct batch_out *out = batch_out_new(&sides[0].dp.lanes[0]);
+	struct batch_in *in = batch_in_new(&sides[1].dp.lanes[0]);
+	size_t got[4] = { 0 }, want[4] = { 0 }, packets[4] = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(batches); i++) {
+		for (int k = 0; k < 2; k++) {
+			size_t n = 5 * MSS + 1 + i * 3 + (size_t)k, *seq = &want[batches[i][k]];
+
+			push(batches[i][k], (uint32_t)*seq, n);
+			*seq += n;
+			packets[batches[i][k]] += 6;
+		}
+		ck_assert_uint_eq(batch_out_run(out), 2);
+		take_all(in, got, want);
+	}
+	for (int i = 0; i < 2; i++) {
+		ck_assert_uint_eq(left[i]->out.usage.packets, packets[2 + i]);
+		ck_assert_uint_eq(right[i]->in.usage.packets, packets[2 + i]);
+		child_end(0, left[i]);
+		child_end(1, right[i]);
+	}
+	batch_out_free(out);
+	batch_in_free(in);
+}
+END_TEST
+
+/* Packets of a message that cannot be sent as one (here because UDP_SEGMENT needs checksums) go one by one, wherever they are. */
+START_TEST(packets_go_apart)
+{
+	struct kernel_handle *left = child(0, "10.1.0.0/16", "10.2.0.0/16", 0x1000);
+	struct kernel_handle *right = child(1, "10.2.0.0/16", "10.1.0.0/16", 0x1000);
+	struct batch_out *out = batch_out_new(&sides[0].dp.lanes[0]);
+	struct batch_in *in = batch_in_new(&sides[1].dp.lanes[0]);
+	size_t got[4] = { 0 }, want[4] = { 0 };
+	int on = 1;
+
+	ck_assert_int_eq(setsockopt(sides[0].fd, SOL_SOCKET, SO_NO_CHECK, &on, sizeof(on)), 0);
+	for (int i = 0; i < 2; i++) {
+		push(2, (uint32_t)want[2], 4 * MSS);
+		push(2, (uint32_t)want[2] + 4 * MSS, MSS);
+		push(2, (uint32_t)want[2] + 5 * MSS, 2 * MSS + 3);
+		want[2] += 7 * MSS + 3;
+		ck_assert_uint_eq(batch_out_run(out), 3);
+		take_all(in, got, want);
+	}
+	ck_assert_uint_eq(right->in.usage.packets, 2 * 8);
+	child_end(0, left);
+	child_end(1, right);
+	batch_out_free(out);
+	batch_in_free(in);
+}
+END_TEST
+
 TCase *tcase_pieces(void)
 {
 	TCase *tc = tcase_create("pieces");
@@ -193,5 +276,7 @@ TCase *tcase_pieces(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, pieces_find_their_sas);
+	tcase_add_test(tc, rooms_change);
+	tcase_add_test(tc, packets_go_apart);
 	return tc;
 }
