@@ -514,6 +514,14 @@ static void lab_load(struct lab_end *e, const char *text)
 	ck_assert_msg(e->ctx.config != NULL, "%s: %s", e->name, err.s);
 }
 
+void lab_reload(struct lab_end *e, const char *conf)
+{
+	struct config *old = e->ctx.config;
+
+	lab_load(e, conf);
+	config_unref(old);
+}
+
 static void lab_end_init(struct lab *lab, struct lab_end *e, const char *name, const char *ip, const char *conf)
 {
 	e->lab = lab;

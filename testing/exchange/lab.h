@@ -138,6 +138,8 @@ struct lab {
 /* conf: text of swanctl.conf with sections connections and secrets. a is 192.0.2.1, b 192.0.2.2. */
 struct lab *lab_new(const char *conf_a, const char *conf_b);
 void lab_free(struct lab *lab);
+/* The end has this configuration from now on. */
+void lab_reload(struct lab_end *e, const char *conf);
 /* Runs with `runs` seeds, others in each part: NAME_RUNS in the environment says how many instead, NAME_SEED runs one. A failing one
  * tells its seed (with CK_FORK=no). */
 void lab_seeds(const char *name, unsigned long runs, unsigned long part, void (*run)(uint64_t seed));

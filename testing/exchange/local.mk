@@ -22,6 +22,7 @@ test_exchange_SOURCES = testing/lib/corpus.c testing/lib/corpus.h \
 	testing/exchange/test_crossing.c \
 	testing/exchange/test_fragments.c \
 	testing/exchange/test_fuzz.c \
+	testing/exchange/test_idle.c \
 	testing/exchange/test_ike_rekey.c \
 	testing/exchange/test_addrs.c \
 	testing/exchange/mobile.h \

@@ -31,6 +31,7 @@ int main(void)
 	srunner_add_suite(r, modes_suite());
 	srunner_add_suite(r, odd_suite());
 	srunner_add_suite(r, child_rekey_suite());
+	srunner_add_suite(r, idle_suite());
 	srunner_add_suite(r, peer_suite());
 	srunner_add_suite(r, reauth_suite());
 	srunner_add_suite(r, qcd_suite());

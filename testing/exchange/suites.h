@@ -11,6 +11,7 @@ Suite *crossing_suite(void);
 Suite *fragments_suite(void);
 Suite *path_size_suite(void);
 Suite *fuzz_suite(void);
+Suite *idle_suite(void);
 Suite *ike_rekey_suite(void);
 Suite *addrs_suite(void);
 Suite *mobike_suite(void);
