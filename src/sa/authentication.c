@@ -78,14 +78,15 @@ bool authentication_submit(struct ike_sa *sa, struct sa_authentication *a, const
 
 void chains_add(struct ike_sa *sa, const struct trust_chain *chain)
 {
-	if (!chain)
+	unsigned n = sa->chains ? sa->chains->count : 0;
+
+	if (!chain || n == SA_CHAINS)
 		return;
-	if (!sa->chains) {
-		sa->chains = xcalloc(1, sizeof(*sa->chains));
-		sa->chains->refs = 1;
-	}
-	if (sa->chains->count < SA_CHAINS)
-		sa->chains->chains[sa->chains->count++] = kept_chain_new(chain);
+	/* of this IKE_SA alone: it has no successor yet */
+	sa->chains = xrealloc(sa->chains, sizeof(*sa->chains) + (n + 1) * sizeof(struct kept_chain *));
+	sa->chains->chains[n] = kept_chain_new(chain);
+	sa->chains->refs = 1;
+	sa->chains->count = n + 1;
 }
 
 void chains_inherit(struct ike_sa *sa, const struct ike_sa *old)

@@ -46,7 +46,7 @@ MUST_CHECK bool authentication_submit(struct ike_sa *sa, struct sa_authenticatio
 struct kept_chain;
 struct sa_chains {
 	unsigned refs, count;
-	struct kept_chain *chains[SA_CHAINS];
+	struct kept_chain *chains[]; /* at most SA_CHAINS */
 };
 
 /* NULL: there is none. The chain stays the caller's. */
