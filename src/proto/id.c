@@ -392,8 +392,9 @@ struct id_text id_text(const struct id *id)
 	size_t n;
 
 	id_format(&text, id);
-	n = strnlen(buf_str(&text), sizeof(out.s) - 1);
-	memcpy(out.s, buf_str(&text), n);
+	n = text.n < sizeof(out.s) ? text.n : sizeof(out.s) - 1;
+	if (n)
+		memcpy(out.s, text.p, n);
 	out.s[n] = '\0';
 	buf_free(&text);
 	return out;
