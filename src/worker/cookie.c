@@ -35,3 +35,14 @@ bool cookie_check(struct worker *w, const struct addr *remote, uint64_t spi_i, s
 			return true;
 	return false;
 }
+
+void cookie_sent(struct worker *w)
+{
+	/* taken in the span it was made in, and in the next */
+	w->cookies_until_ms = sa_now(&w->ctx) + 2 * COOKIE_SPAN_MS;
+}
+
+bool cookie_may_be_held(const struct worker *w)
+{
+	return sa_now(&w->ctx) < w->cookies_until_ms;
+}

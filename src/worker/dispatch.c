@@ -46,6 +46,7 @@ static bool dispatch_cookie_ok(struct worker *w, const struct ike_header *h, con
 	if (nonce && !ok && cookie_make(w, remote, h->spi_i, nonce->nonce, 0, own)) {
 		LOG(IKE, LOG_LEVEL_DETAIL, "asking %s for a cookie", addr_format_port(remote).s);
 		dispatch_answer(w, h, local, remote, NOTIFY_COOKIE, bytes_of(own, sizeof(own)));
+		cookie_sent(w);
 	}
 	arena_reset(&w->ctx.arena);
 	return ok;

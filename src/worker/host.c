@@ -289,7 +289,11 @@ static void host_half_open(void *host, struct ike_sa *sa, bool is)
 
 static size_t host_cookie(void *host, const struct ike_sa *sa, unsigned age, uint8_t *ret)
 {
-	return cookie_make(host, &sa->remote, sa->spi_i, secret_bytes(&sa->setup->ni), age, ret) ? COOKIE_LEN : 0;
+	/* nearly always nobody was asked for one: then there is nothing to compute, for each peer that signs */
+	if (!cookie_may_be_held(host) ||
+	    !cookie_make(host, &sa->remote, sa->spi_i, secret_bytes(&sa->setup->ni), age, ret))
+		return 0;
+	return COOKIE_LEN;
 }
 
 static void host_request_done(void *host, struct sa_request request, enum cause cause, const char *why)

@@ -73,6 +73,7 @@ struct worker {
 	bool running; /* its thread; start-up and stop only */
 	const void *roaming; /* roam.c: the mail of a change that not all IKE_SAs have looked at yet; NULL: they have */
 	struct ratelimit answers; /* to packets that are not authenticated */
+	uint64_t cookies_until_ms; /* until when a cookie that was sent is taken */
 	struct unknown_limits *unknown;
 	struct traps *traps; /* the first worker's */
 	atomic_uint_least64_t n_sas; /* of by_spi, for other threads */
@@ -209,6 +210,9 @@ void unknown_esp(struct worker *w, const struct kernel_event *ev);
 #define COOKIE_LEN 33
 EXPORT bool cookie_make(struct worker *w, const struct addr *remote, uint64_t spi_i, struct bytes nonce, unsigned age,
 		 uint8_t *ret_cookie);
+/* One was sent; and whether some peer of this worker may still hold one that is taken. */
+EXPORT void cookie_sent(struct worker *w);
+EXPORT bool cookie_may_be_held(const struct worker *w);
 EXPORT bool cookie_check(struct worker *w, const struct addr *remote, uint64_t spi_i, struct bytes nonce, struct bytes cookie);
 
 /* ---- half_open.c: any worker ---- */

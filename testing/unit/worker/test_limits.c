@@ -139,6 +139,40 @@ START_TEST(cookies)
 END_TEST
 
 /* Cookies of the last span of time are still good, older ones not (RFC 7296, 2.6). */
+/* A peer that was asked for a cookie gets in without it, as the load is over; then what it says with the cookie is that again. */
+START_TEST(cookie_comes_late)
+{
+	struct side_setup wary = { .workers = 2, .cookie_threshold = 1 };
+	struct side b;
+	struct ike_header h;
+	struct buf cookie = { 0 }, none = { 0 };
+	uint8_t msg[512];
+	uint64_t spi_r;
+	int fd;
+
+	side_start(&b, &wary, SIDE_B, 0);
+	fd = raw_open(&b);
+	raw_send(fd, raw_init(msg, sizeof(msg), 1, BYTES_NONE));
+	ck_assert_uint_ne(raw_answer(fd, &h, &none), NOTIFY_COOKIE);
+	raw_send(fd, raw_init(msg, sizeof(msg), 2, BYTES_NONE));
+	ck_assert_uint_eq(raw_answer(fd, &h, &cookie), NOTIFY_COOKIE);
+	b.options.cookie_threshold = 0;
+	workers_set_options(b.w, &b.options);
+	raw_send(fd, raw_init(msg, sizeof(msg), 2, BYTES_NONE));
+	ck_assert_uint_ne(raw_answer(fd, &h, &none), NOTIFY_COOKIE);
+	spi_r = h.spi_r;
+	ck_assert_uint_ne(spi_r, 0);
+	raw_send(fd, raw_init(msg, sizeof(msg), 2, buf_bytes(&cookie)));
+	ck_assert_uint_ne(raw_answer(fd, &h, &none), NOTIFY_COOKIE);
+	ck_assert_uint_eq(h.spi_r, spi_r);
+	ck_assert_uint_eq(side_stats(&b).half_open, 2);
+	close(fd);
+	buf_free(&cookie);
+	buf_free(&none);
+	side_stop(&b, 0);
+}
+END_TEST
+
 START_TEST(cookie_spans)
 {
 	struct crypto_registry *registry = crypto_registry_new();
@@ -159,7 +193,9 @@ START_TEST(cookie_spans)
 	ck_assert(addr_parse(bytes_str("192.0.2.1"), &from) && addr_parse(bytes_str("192.0.2.2"), &other));
 	w.ctx.crypto = crypto_ctx_new(registry);
 	w.ctx.wheel = wheel_new(1000 * 120000);
+	ck_assert(!cookie_may_be_held(&w));
 	ck_assert(cookie_make(&w, &from, 7, nonce, 0, cookie));
+	cookie_sent(&w);
 	memcpy(before, cookie, sizeof(cookie));
 	wheel_advance(w.ctx.wheel, 1000 * 120000 + 119999);
 	ck_assert(cookie_check(&w, &from, 7, nonce, c));
@@ -177,8 +213,11 @@ START_TEST(cookie_spans)
 	memcpy(cookie, before, sizeof(cookie));
 	wheel_advance(w.ctx.wheel, 1002 * 120000 - 1);
 	ck_assert(cookie_check(&w, &from, 7, nonce, c));
+	/* as long as one is taken; not for ever */
+	ck_assert(cookie_may_be_held(&w));
 	wheel_advance(w.ctx.wheel, 1002 * 120000);
 	ck_assert(!cookie_check(&w, &from, 7, nonce, c));
+	ck_assert(!cookie_may_be_held(&w));
 	wheel_free(w.ctx.wheel);
 	crypto_ctx_free(w.ctx.crypto);
 	plugins_unload(set);
@@ -398,6 +437,7 @@ TCase *test_limits(void)
 
 	tcase_set_timeout(t, 120);
 	tcase_add_loop_test(t, cookies, 0, 2);
+	tcase_add_test(t, cookie_comes_late);
 	tcase_add_test(t, cookie_spans);
 	tcase_add_loop_test(t, ignored, 0, 3);
 	tcase_add_test(t, garbage);
