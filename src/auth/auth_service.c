@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "auth/auth_inside.h"
 
+#include <errno.h>
 #include <openssl/rand.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -276,7 +277,9 @@ struct auth_service *auth_service_new(const struct auth_options *options, struct
 	s->cpu = helper_pool_new(threads, AUTH_JOBS_MAX);
 	s->slow = helper_pool_new(AUTH_SLOW_THREADS, AUTH_JOBS_MAX);
 	s->slow_quiet = true;
-	s->running = s->box_fd && thread_start(&s->thread, "auth", service_main, s) == 0;
+	if (s->box_fd)
+		errno = thread_start(&s->thread, "auth", service_main, s);
+	s->running = s->box_fd && errno == 0;
 	if (s->running)
 		return s;
 	errtext_set(err, "the service of authentication cannot be started: %m");

@@ -7,7 +7,7 @@ import pytest
 
 from lab import conf
 from lab.net import OUTER
-from lab.run import socket_in
+from lab.run import socket_in, wait_until
 
 
 # An error that came unprotected is believed when no better answer came: the wait is made short.
@@ -20,7 +20,7 @@ def nothing_left(*gateways):
         with gateway.vici() as client:
             stats = client.call("stats")
         assert stats["ikesas"] == {"total": "0", "half-open": "0"}
-        assert gateway.ping(count=1, limit=1) == 0
+        wait_until(lambda: gateway.ping(count=1, limit=1) == 0, what="its backend is done")
 
 
 def test_wrong_psk(lab):

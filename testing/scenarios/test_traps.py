@@ -134,7 +134,7 @@ def test_trap_and_start(lab):
     assert list(policies(moon)) == ["net/net-net"]
     sun.terminate(ike="net")
     moon.wait_no_sas()
-    assert moon.ping() == 3
+    wait_until(lambda: moon.ping() == 3, what="the old tunnel takes no packets any more, and there is another one")
 
 
 def test_narrowed(lab):
