@@ -29,6 +29,18 @@ static size_t client_out_waiting(const struct client *cl)
 	return cl->out.n - cl->out_used;
 }
 
+bool client_is_behind(const struct client *cl)
+{
+	return !cl->gone && client_out_waiting(cl) > CLIENT_READ;
+}
+
+/* What is asked for goes on, if only to its end. */
+static void client_drained(struct client *cl)
+{
+	if (cl->command && cl->command->drained)
+		cl->command->drained(cl->command);
+}
+
 static void client_watch(struct client *cl)
 {
 	bool read = !cl->eof && client_in_waiting(cl) < CLIENT_IN_MAX;
@@ -74,6 +86,7 @@ static void client_set_gone(struct client *cl)
 	client_drop_output(cl);
 	events_forget(cl);
 	events_update(cl->control);
+	client_drained(cl);
 	client_wake(cl);
 }
 
@@ -98,6 +111,8 @@ void client_close(struct client *cl)
 		/* it goes on; its answer will be discarded */
 		cl->command = NULL;
 		cmd->client = NULL;
+		if (cmd->drained)
+			cmd->drained(cmd);
 	}
 	list_del(&cl->link);
 	list_add_tail(&c->dead, &cl->link);
@@ -176,6 +191,7 @@ static void client_flush(struct client *cl)
 		    (unsigned long long)cl->dropped);
 		cl->dropped = 0;
 	}
+	client_drained(cl);
 	client_wake(cl);
 }
 

@@ -295,20 +295,72 @@ void cmd_get_conns(struct command *cmd)
 	command_end(cmd);
 }
 
+/* The list of one snapshot, as fast as the client reads. */
+struct conns_list {
+	struct job job;
+	struct command *cmd;
+	struct config *config; /* a reference */
+	size_t next;
+};
+
+static void conns_list_free(struct control *c, struct job *job)
+{
+	struct conns_list *l = container_of(job, struct conns_list, job);
+
+	(void)c;
+	list_del(&job->link);
+	config_unref(l->config);
+	if (l->cmd)
+		command_abandon(l->cmd);
+	free(l);
+}
+
+static void conns_list_one(struct command *cmd, const struct conn *conn)
+{
+	struct vici_writer w;
+
+	command_event_begin(&w, CONTROL_EVENT_LIST_CONN);
+	conn_message(&w, conn);
+	command_event_send(cmd, &w);
+}
+
+static void conns_list_go_on(struct command *cmd)
+{
+	struct conns_list *l = cmd->drained_arg;
+
+	while (l->next < l->config->n_conns && command_wants(cmd, CONTROL_EVENT_LIST_CONN)) {
+		if (command_is_behind(cmd))
+			return;
+		conns_list_one(cmd, config_conns(l->config)[l->next++]);
+	}
+	cmd->drained = NULL;
+	l->cmd = NULL;
+	conns_list_free(cmd->control, &l->job);
+	command_reply(cmd);
+	command_end(cmd);
+}
+
 void cmd_list_conns(struct command *cmd)
 {
 	const struct config *config = control_snapshot(cmd->control);
 	char *ike = vici_find_str(command_request(cmd), "ike");
-	struct vici_writer w;
+	const struct conn *one = ike ? config_store_conn(cmd->control->store, ike) : NULL;
+	struct conns_list *l;
 
-	for (size_t i = 0; command_wants(cmd, CONTROL_EVENT_LIST_CONN) && i < config->n_conns; i++) {
-		if (ike && strcmp(ike, config_conns(config)[i]->name) != 0)
-			continue;
-		command_event_begin(&w, CONTROL_EVENT_LIST_CONN);
-		conn_message(&w, config_conns(config)[i]);
-		command_event_send(cmd, &w);
+	if (ike) {
+		if (one && command_wants(cmd, CONTROL_EVENT_LIST_CONN))
+			conns_list_one(cmd, one);
+		command_reply(cmd);
+		command_end(cmd);
+	} else {
+		l = xcalloc(1, sizeof(*l));
+		l->job.free = conns_list_free;
+		l->cmd = cmd;
+		l->config = config_ref(config);
+		list_add_tail(&cmd->control->jobs, &l->job.link);
+		cmd->drained = conns_list_go_on;
+		cmd->drained_arg = l;
+		conns_list_go_on(cmd);
 	}
 	free(ike);
-	command_reply(cmd);
-	command_end(cmd);
 }

@@ -207,6 +207,7 @@ static void terminate_mail(struct waiter *w, const struct worker_reply *r)
 	case WORKER_RETRAP:
 	case WORKER_ACQUIRE:
 	case WORKER_REPLY_TRAP:
+	case WORKER_REPLY_MORE:
 		return;
 	}
 	terminate_check(t);

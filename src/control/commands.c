@@ -183,6 +183,11 @@ bool command_wants(const struct command *cmd, enum control_event event)
 	return cmd->client && !cmd->client->gone && cmd->client->events[event] > 0;
 }
 
+bool command_is_behind(const struct command *cmd)
+{
+	return cmd->client && client_is_behind(cmd->client);
+}
+
 void command_event_begin(struct vici_writer *w, enum control_event event)
 {
 	*w = (struct vici_writer){ 0 };

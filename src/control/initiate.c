@@ -223,6 +223,7 @@ static void initiate_mail(struct waiter *w, const struct worker_reply *r)
 	case WORKER_RETRAP:
 	case WORKER_ACQUIRE:
 	case WORKER_REPLY_TRAP:
+	case WORKER_REPLY_MORE:
 		return;
 	}
 }

@@ -81,6 +81,9 @@ struct command {
 	size_t n_log_ids;
 	const char *log_name; /* or all of this connection; borrowed by the command's job */
 	struct token_certs *certs; /* NULL: it needs none of a token */
+	/* its client has read all there was (or is gone): a long list goes on. May end the command. NULL: nothing waits for that */
+	void (*drained)(struct command *cmd);
+	void *drained_arg;
 };
 
 struct client {
@@ -151,6 +154,7 @@ struct control {
 	struct list logging;   /* commands with control-log */
 	struct list initiates; /* jobs, in order */
 	unsigned n_finding, n_finding_later; /* of them, in those phases */
+	struct list lists;     /* jobs of list-sas */
 	struct list jobs;      /* all others */
 	struct list token_queries;
 	struct timer token_tidy;
@@ -202,6 +206,8 @@ void client_flush_all(struct control *c); /* writes what can be written */
 void client_send(struct client *cl, struct bytes segment);
 /* A broadcast: dropped when the client does not read. */
 void client_send_event(struct client *cl, struct bytes segment);
+/* It has not read what it has got: a list waits for `drained`. */
+bool client_is_behind(const struct client *cl);
 void client_wake(struct client *cl); /* goes on with its input in the next turn */
 
 /* ---- commands.c ---- */
@@ -217,6 +223,7 @@ void command_errmsg(struct command *cmd, struct buf *text); /* as printable ASCI
 /* Answers that the daemon is shutting down, and true, when there are no workers. */
 bool command_no_workers(struct command *cmd);
 bool command_wants(const struct command *cmd, enum control_event event);
+bool command_is_behind(const struct command *cmd); /* its client is */
 /* Events of a list: begin, fill, send. */
 void command_event_begin(struct vici_writer *w, enum control_event event);
 void command_event_send(struct command *cmd, struct vici_writer *w); /* clears w */
@@ -309,6 +316,9 @@ struct job {
 	void (*free)(struct control *c, struct job *job);
 };
 void jobs_free(struct control *c);
+
+/* ---- cmd_list.c ---- */
+void lists_end(struct control *c); /* workers tell no more */
 
 /* ---- cmd_control.c ---- */
 /* The connection (ike NULL: the first) that has the child (NULL: any); NULL: none. */

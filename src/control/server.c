@@ -80,6 +80,7 @@ static void server_quiesce(struct control *c)
 	c->signer = NULL;
 	c->helpers = NULL;
 	token_queries_end(c);
+	lists_end(c);
 	reinit_forget(c, NULL, NULL);
 	events_update(c);
 	pthread_mutex_lock(&c->lock);
@@ -113,6 +114,7 @@ static void server_worker_mail(struct control *c, struct worker_reply *r)
 	case WORKER_REPLY_ENDED:
 	case WORKER_REPLY_DONE:
 	case WORKER_REPLY_TRAP:
+	case WORKER_REPLY_MORE:
 		waiter_deliver(c, r);
 		break;
 	case WORKER_EVENT:
@@ -225,6 +227,7 @@ struct control *control_new(const struct control_options *options, struct errtex
 	list_init(&c->logging);
 	list_init(&c->initiates);
 	list_init(&c->jobs);
+	list_init(&c->lists);
 	list_init(&c->token_queries);
 	list_init(&c->reinits);
 	list_init(&c->reloads);

@@ -172,7 +172,7 @@ void dispatch_datagram(struct worker *w, const struct addr *local, const struct 
 	}
 	/* RFC 6290 8.1 SHOULD: what is said without protection is looked at within limits */
 	if (h.exchange != EXCHANGE_IKE_SA_INIT && h.next != PAYLOAD_SK && h.next != PAYLOAD_SKF &&
-	    !unknown_within_limits(w, remote)) {
+	    !unknown_known_within_limits(w, spi)) {
 		w->ctx.counters[SA_COUNTER_INVALID]++;
 		return;
 	}

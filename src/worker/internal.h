@@ -193,10 +193,12 @@ void streams_again(void *host, uint32_t stream);
 void streams_use(void *host, struct ike_sa *sa, uint32_t stream, bool is);
 
 /* ---- unknown.c ---- */
-struct unknown_limits *unknown_limits_new(void);
-void unknown_limits_free(struct unknown_limits *l);
+EXPORT struct unknown_limits *unknown_limits_new(void);
+EXPORT void unknown_limits_free(struct unknown_limits *l);
 /* Whether one more unprotected packet of that source may cost us something. */
 EXPORT bool unknown_within_limits(struct worker *w, const struct addr *remote);
+/* Likewise for an unprotected packet for the IKE_SA with that SPI of ours. */
+EXPORT bool unknown_known_within_limits(struct worker *w, uint64_t spi);
 /* A message that no IKE_SA has the SPI of. */
 void unknown_message(struct worker *w, const struct ike_header *h, const struct addr *local, const struct addr *remote,
 		     const uint8_t *p, size_t n);
@@ -297,6 +299,8 @@ struct request_mail {
 	struct mailbox *reply_to;
 	char *ike, *child; /* owned, may be NULL */
 	uint32_t ike_id, child_id;
+	bool paced;	/* of list */
+	unsigned worker; /* paced: whose it is */
 	bool force;	/* of terminate */
 	bool reauth;	/* of rekey */
 	uint64_t delta; /* of sync_ids */

@@ -26,6 +26,8 @@ void worker_reply_free(struct worker_reply *r)
 	trap_info_free(r->trap);
 	free(r->detail);
 	free(r->stats);
+	if (r->more)
+		worker_more_drop(r->more);
 	free(r);
 }
 
@@ -134,6 +136,24 @@ static struct request_mail *request_new(unsigned kind, uint64_t request, struct 
 	return m;
 }
 
+struct request_mail *worker_reply_take_more(const struct worker_reply *r)
+{
+	struct request_mail *more = r->more;
+
+	((struct worker_reply *)(uintptr_t)r)->more = NULL;
+	return more;
+}
+
+void workers_more(struct workers *w, struct request_mail *more)
+{
+	mailbox_post(w->workers[more->worker].box, &more->mail);
+}
+
+void worker_more_drop(struct request_mail *more)
+{
+	request_drop(&more->mail);
+}
+
 static void request_to_all(struct workers *pool, unsigned kind, uint64_t request, struct mailbox *reply_to,
 			   const struct worker_select *sel, bool gather, bool flag)
 {
@@ -154,6 +174,7 @@ static void request_to_all(struct workers *pool, unsigned kind, uint64_t request
 			continue;
 		m = request_new(kind, request, reply_to, sel, g);
 		m->force = kind == WORKER_MAIL_TERMINATE && flag;
+		m->paced = kind == WORKER_MAIL_LIST && flag;
 		m->reauth = kind == WORKER_MAIL_REKEY && flag;
 		mailbox_post(pool->workers[i].box, &m->mail);
 	}
@@ -162,6 +183,11 @@ static void request_to_all(struct workers *pool, unsigned kind, uint64_t request
 void workers_list(struct workers *w, uint64_t request, struct mailbox *reply_to, const struct worker_select *sel)
 {
 	request_to_all(w, WORKER_MAIL_LIST, request, reply_to, sel, true, false);
+}
+
+void workers_list_paced(struct workers *w, uint64_t request, struct mailbox *reply_to, const struct worker_select *sel)
+{
+	request_to_all(w, WORKER_MAIL_LIST, request, reply_to, sel, true, true);
 }
 
 void workers_find(struct workers *w, uint64_t request, struct mailbox *reply_to, const char *conn)
@@ -373,6 +399,21 @@ static void request_initiate(struct worker *w, struct request_mail *m)
 	}
 }
 
+/* The rest comes behind what waits, or when it is asked for. */
+static void request_continue(struct worker *w, struct request_mail *m)
+{
+	struct worker_reply *r;
+
+	if (!m->paced) {
+		mailbox_post(w->box, &m->mail);
+		return;
+	}
+	m->worker = w->index;
+	r = request_reply(m->reply_to, WORKER_REPLY_MORE, m->request);
+	r->more = m;
+	mailbox_post(m->reply_to, &r->mail);
+}
+
 void request_run(struct worker *w, struct request_mail *m)
 {
 	bool done = true;
@@ -422,6 +463,6 @@ void request_run(struct worker *w, struct request_mail *m)
 	}
 	if (done)
 		m->mail.drop(&m->mail);
-	else /* the rest comes behind what waits */
-		mailbox_post(w->box, &m->mail);
+	else
+		request_continue(w, m);
 }

@@ -16,6 +16,9 @@
 struct unknown_limits {
 	struct ratelimit all;
 	struct ratelimit source[UNKNOWN_BUCKETS];
+	/* for packets with the SPIs of an IKE_SA here, by these */
+	struct ratelimit known_all;
+	struct ratelimit known[UNKNOWN_BUCKETS];
 };
 
 /* What is said about an ESP packet of ours; goes from worker to worker until one has the IKE_SA. */
@@ -32,9 +35,10 @@ struct unknown_limits *unknown_limits_new(void)
 {
 	struct unknown_limits *l = xcalloc(1, sizeof(*l));
 
-	l->all = (struct ratelimit){ .per_second = UNKNOWN_PER_SECOND, .burst = UNKNOWN_PER_SECOND };
+	l->all = l->known_all = (struct ratelimit){ .per_second = UNKNOWN_PER_SECOND, .burst = UNKNOWN_PER_SECOND };
 	for (size_t i = 0; i < UNKNOWN_BUCKETS; i++)
-		l->source[i] = (struct ratelimit){ .per_second = UNKNOWN_SOURCE_PER_SECOND, .burst = UNKNOWN_SOURCE_PER_SECOND };
+		l->source[i] = l->known[i] =
+			(struct ratelimit){ .per_second = UNKNOWN_SOURCE_PER_SECOND, .burst = UNKNOWN_SOURCE_PER_SECOND };
 	return l;
 }
 
@@ -50,6 +54,17 @@ bool unknown_within_limits(struct worker *w, const struct addr *remote)
 	uint64_t now = sa_now(&w->ctx);
 
 	return ratelimit_take(&w->unknown->source[hash % UNKNOWN_BUCKETS], now) && ratelimit_take(&w->unknown->all, now);
+}
+
+/*
+ * A gateway that has lost thousands of IKE_SAs with us tells so of each, from one address: what counts is the IKE_SA. Who knows its SPIs
+ * takes nothing from others; who does not know any never comes here.
+ */
+bool unknown_known_within_limits(struct worker *w, uint64_t spi)
+{
+	uint64_t hash = hash_u64(&w->pool->hash, spi), now = sa_now(&w->ctx);
+
+	return ratelimit_take(&w->unknown->known[hash % UNKNOWN_BUCKETS], now) && ratelimit_take(&w->unknown->known_all, now);
 }
 
 /* ---- IKE for an unknown SPI ---- */

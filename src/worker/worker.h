@@ -8,6 +8,7 @@
 struct auth_service;
 struct crl;
 struct net;
+struct request_mail;
 
 /*
  * The pool of workers: the threads that own IKE_SAs. From outside everything is mail: a request goes in, values come
@@ -68,6 +69,7 @@ enum worker_reply_kind {
 	WORKER_RETRAP,        /* to the events box: install the trap of `conn`, `child` again */
 	WORKER_ACQUIRE,       /* to the events box: a packet met the trap of `conn`, `child` (worker/trap.h) */
 	WORKER_REPLY_TRAP,    /* trap_list: one policy */
+	WORKER_REPLY_MORE,    /* list_paced: one worker waits to be asked for more */
 };
 
 /* What comes back. The receiver frees it by worker_reply_free. */
@@ -97,6 +99,8 @@ struct worker_reply {
 	struct child_acquire acquire;
 	/* TRAP */
 	struct trap_info *trap;
+	/* MORE: owned, to be taken by worker_reply_take_more */
+	struct request_mail *more;
 	/* DONE of stats */
 	struct worker_stats *stats;
 };
@@ -120,6 +124,12 @@ struct worker_select {
 /* All IKE_SAs of all workers (ike and ike_id filter; child filters only their children): SA..., then DONE. Each worker gives
  * its SAs in slices, so that packets are not kept waiting. */
 EXPORT void workers_list(struct workers *w, uint64_t request, struct mailbox *reply_to, const struct worker_select *sel);
+/* As it, but after each slice the worker waits (MORE) until the receiver wants more: so little is under way for slow readers. What is
+ * never asked for must be dropped; then that worker tells no more, and DONE comes all the same. */
+EXPORT void workers_list_paced(struct workers *w, uint64_t request, struct mailbox *reply_to, const struct worker_select *sel);
+EXPORT struct request_mail *worker_reply_take_more(const struct worker_reply *r);
+EXPORT void workers_more(struct workers *w, struct request_mail *more);
+EXPORT void worker_more_drop(struct request_mail *more); /* also when there are no workers any more */
 /* IKE_SAs of a connection that a new child could use: FOUND..., then DONE. */
 EXPORT void workers_find(struct workers *w, uint64_t request, struct mailbox *reply_to, const char *conn);
 /* The sums over all workers: DONE with stats. */

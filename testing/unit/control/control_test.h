@@ -36,6 +36,7 @@ TCase *control_reinit_tests(void);
 #define FAKE_WORKERS 2 /* as many say how many SAs match */
 #define FAKE_SAS 8
 #define FAKE_CALLS 256
+#define FAKE_PART 128
 
 enum fake_kind {
 	FAKE_LIST,
@@ -80,7 +81,8 @@ struct workers {
 	size_t taken; /* by fake_next */
 	struct fake_sa sas[FAKE_SAS];
 	size_t n_sas;
-	size_t copies; /* of the first SA in lists, for long ones */
+	size_t copies; /* of the first SA in lists, for long ones, which are told in parts */
+	atomic_uint parts; /* that were told */
 	bool hold_find;	    /* DONE of find is the test's */
 	bool hold_initiate; /* ENDED of initiate is the test's */
 	bool hold_traps;    /* ENDED of installing a trap is the test's */

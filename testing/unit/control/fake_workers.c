@@ -19,6 +19,7 @@ void worker_reply_free(struct worker_reply *r)
 	free(r->trap);
 	free(r->detail);
 	free(r->stats);
+	free(r->more);
 	free(r);
 }
 
@@ -119,6 +120,69 @@ void workers_list(struct workers *w, uint64_t request, struct mailbox *reply_to,
 	}
 	fake_post(reply_to, fake_reply(WORKER_REPLY_DONE, request));
 	pthread_mutex_unlock(&w->lock);
+}
+
+/* ---- a list in parts of FAKE_PART SAs: the rest is w->copies ---- */
+
+struct request_mail {
+	uint64_t request;
+	struct mailbox *reply_to;
+	size_t left;
+};
+
+static void fake_part(struct workers *w, struct request_mail *m)
+{
+	struct mailbox *reply_to = m->reply_to;
+	struct worker_reply *r;
+
+	for (size_t i = 0; i < FAKE_PART && m->left; i++, m->left--) {
+		r = fake_reply(WORKER_REPLY_SA, m->request);
+		r->info = fake_info(&w->sas[m->left <= w->n_sas ? w->n_sas - m->left : 0]);
+		fake_post(m->reply_to, r);
+	}
+	w->parts++;
+	r = fake_reply(m->left ? WORKER_REPLY_MORE : WORKER_REPLY_DONE, m->request);
+	if (m->left)
+		r->more = m;
+	else
+		free(m);
+	fake_post(reply_to, r);
+}
+
+void workers_list_paced(struct workers *w, uint64_t request, struct mailbox *reply_to, const struct worker_select *sel)
+{
+	struct request_mail *m;
+
+	if (!w->copies) {
+		workers_list(w, request, reply_to, sel);
+		return;
+	}
+	pthread_mutex_lock(&w->lock);
+	fake_record_select(w, FAKE_LIST, request, reply_to, sel);
+	m = xcalloc(1, sizeof(*m));
+	*m = (struct request_mail){ request, reply_to, w->n_sas + w->copies };
+	fake_part(w, m);
+	pthread_mutex_unlock(&w->lock);
+}
+
+struct request_mail *worker_reply_take_more(const struct worker_reply *r)
+{
+	struct request_mail *more = r->more;
+
+	((struct worker_reply *)(uintptr_t)r)->more = NULL;
+	return more;
+}
+
+void workers_more(struct workers *w, struct request_mail *more)
+{
+	pthread_mutex_lock(&w->lock);
+	fake_part(w, more);
+	pthread_mutex_unlock(&w->lock);
+}
+
+void worker_more_drop(struct request_mail *more)
+{
+	free(more);
 }
 
 void workers_find(struct workers *w, uint64_t request, struct mailbox *reply_to, const char *conn)

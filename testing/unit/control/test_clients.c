@@ -252,12 +252,63 @@ START_TEST(long_list_to_a_slow_reader)
 	peer_packet(&slow, VICI_CMD_REQUEST, "list-sas", NULL);
 	fake_next(&lab.workers, FAKE_LIST);
 	ck_usable(&other);
+	/* what it does not read is not asked for: two parts are more than may wait, the others fill the socket */
+	ck_assert_uint_lt(lab.workers.parts, 60);
 	peer_call(&slow, "version", NULL, &events); /* the reply of list-sas comes first */
 	ck_assert_uint_eq(events, 20001);
 	peer_value(&slow, "daemon", NULL);
 	peer_recv(&slow, VICI_CMD_RESPONSE);
 	peer_value(&slow, "daemon", "bewickd");
 	peer_close(&slow);
+	peer_close(&other);
+}
+END_TEST
+
+/* Who goes away in the middle of a list leaves nothing behind. */
+START_TEST(long_list_to_one_that_leaves)
+{
+	static const struct fake_sa sa = { "site", 1, IKE_STATE_ESTABLISHED, { "net" } };
+	struct peer slow, other;
+
+	fake_set(&lab.workers, &sa, 1);
+	lab.workers.copies = 20000;
+	peer_open(&slow, &lab);
+	peer_open(&other, &lab);
+	peer_register(&slow, "list-sa");
+	peer_packet(&slow, VICI_CMD_REQUEST, "list-sas", NULL);
+	fake_next(&lab.workers, FAKE_LIST);
+	ck_usable(&other);
+	peer_close(&slow);
+	ck_usable(&other);
+	peer_close(&other);
+}
+END_TEST
+
+/* _i: 0 reads late, 1 leaves */
+START_TEST(many_conns_to_a_slow_reader)
+{
+	enum { N = 1500 };
+	struct peer slow, other;
+	unsigned events;
+	char name[16];
+
+	peer_open(&slow, &lab);
+	peer_open(&other, &lab);
+	for (unsigned i = 0; i < N; i++) {
+		snprintf(name, sizeof(name), "c%u", i);
+		peer_load_conn(&other, name, false, (const char *const[]){ "net", NULL });
+	}
+	peer_register(&slow, "list-conn");
+	peer_packet(&slow, VICI_CMD_REQUEST, "list-conns", NULL);
+	ck_usable(&other);
+	if (_i == 0) {
+		peer_call(&slow, "version", NULL, &events);
+		ck_assert_uint_eq(events, N);
+		peer_recv(&slow, VICI_CMD_RESPONSE);
+		peer_value(&slow, "daemon", "bewickd");
+	}
+	peer_close(&slow);
+	ck_usable(&other);
 	peer_close(&other);
 }
 END_TEST
@@ -433,6 +484,8 @@ TCase *control_client_tests(void)
 	tcase_add_test(t, what_a_client_asked_before_it_left_is_done);
 	tcase_add_test(t, client_may_leave_in_the_middle_of_a_command);
 	tcase_add_test(t, long_list_to_a_slow_reader);
+	tcase_add_test(t, long_list_to_one_that_leaves);
+	tcase_add_loop_test(t, many_conns_to_a_slow_reader, 0, 2);
 	tcase_add_test(t, events_to_a_silent_client_are_bounded);
 	tcase_add_test(t, too_many_clients_are_refused);
 	tcase_add_test(t, exhausted_descriptors_are_survived);

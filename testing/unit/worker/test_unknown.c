@@ -8,6 +8,7 @@
 #include "sa/qcd.h"
 #include "side.h"
 #include "wire/builder.h"
+#include "worker/internal.h"
 
 /* SPIs that one side does not know (RFC 7296, 1.5 and 2.21.4; RFC 6290). Others are played from a raw socket. */
 
@@ -216,6 +217,31 @@ START_TEST(limited)
 	ck_assert_uint_lt(answers, 80);
 	raw_end(&r);
 	side_stop(&s, 0);
+}
+END_TEST
+
+/* RFC 6290, 8.1: a limit per IKE_SA that it is said of. A gateway that has lost all of them says so from one address. */
+START_TEST(limited_per_sa)
+{
+	struct workers pool = { 0 };
+	struct worker w = { .pool = &pool, .unknown = unknown_limits_new() };
+	struct addr gateway = addr_from_ip(AF_INET, (uint8_t[]){ 192, 0, 2, 1 });
+	unsigned n = 0;
+
+	w.ctx.wheel = wheel_new(1000);
+	for (uint64_t spi = 1; spi <= 1000; spi++)
+		ck_assert(unknown_known_within_limits(&w, spi));
+	while (n < 100 && unknown_known_within_limits(&w, 1))
+		n++;
+	ck_assert_uint_lt(n, 20);
+	ck_assert(unknown_known_within_limits(&w, 2));
+	/* what nobody has an IKE_SA for is not counted with it */
+	for (n = 0; n < 100 && unknown_within_limits(&w, &gateway); n++)
+		;
+	ck_assert_uint_eq(n, 20);
+	ck_assert(unknown_known_within_limits(&w, 2));
+	wheel_free(w.ctx.wheel);
+	unknown_limits_free(w.unknown);
 }
 END_TEST
 
@@ -451,6 +477,7 @@ TCase *test_unknown(void)
 	tcase_add_loop_test(t, answered, 0, 10);
 	tcase_add_test(t, not_answered);
 	tcase_add_test(t, limited);
+	tcase_add_test(t, limited_per_sa);
 	tcase_add_loop_test(t, living_sa, 0, 2);
 	tcase_add_loop_test(t, token_taken, 0, 2);
 	tcase_add_loop_test(t, esp_hint, 0, 2);
