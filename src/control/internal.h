@@ -159,6 +159,7 @@ struct control {
 	struct list token_queries;
 	struct timer token_tidy;
 	struct list reinits;
+	struct hashtab reinits_by_conn;
 	struct list reloads; /* commands that wait for the settings */
 
 	uint64_t counters_base[CONN_COUNTERS]; /* of all workers, when they were reset */

@@ -14,6 +14,7 @@
 
 struct reinit {
 	struct list link; /* control->reinits */
+	struct hashnode by_conn;
 	struct control *control;
 	struct timer timer;
 	char *conn, *child; /* child NULL: the IKE_SA */
@@ -26,10 +27,19 @@ struct reinit {
 
 static void reinit_try(struct timer *t);
 
+/* Names are the administrator's: a fixed key does. */
+static const struct hash_key reinit_key = { 5, 6 };
+
+static struct hashnode *reinit_first(const struct control *c, const char *conn)
+{
+	return hashtab_first(&c->reinits_by_conn, hash_bytes(&reinit_key, bytes_str(conn)));
+}
+
 static void reinit_free(struct reinit *r)
 {
 	timer_stop(loop_wheel(r->control->loop), &r->timer);
 	list_del(&r->link);
+	hashtab_remove(&r->control->reinits_by_conn, &r->by_conn);
 	free(r->conn);
 	free(r->child);
 	free(r);
@@ -39,8 +49,8 @@ static struct reinit *reinit_get(struct control *c, const char *conn, const char
 {
 	struct reinit *r;
 
-	LIST_FOREACH(it, &c->reinits) {
-		r = list_entry(it, struct reinit, link);
+	for (struct hashnode *n = reinit_first(c, conn); n; n = hashtab_next(n)) {
+		r = container_of(n, struct reinit, by_conn);
 		if (!r->forgotten && strcmp(r->conn, conn) == 0 && !r->child == !child &&
 		    (!child || strcmp(r->child, child) == 0))
 			return r;
@@ -50,6 +60,7 @@ static struct reinit *reinit_get(struct control *c, const char *conn, const char
 	r->conn = xstrdup(conn);
 	r->child = child ? xstrdup(child) : NULL;
 	list_add_tail(&c->reinits, &r->link);
+	hashtab_insert(&c->reinits_by_conn, &r->by_conn, hash_bytes(&reinit_key, bytes_str(conn)));
 	return r;
 }
 
@@ -183,18 +194,44 @@ void reinit_start_failed(struct control *c, const struct conn *conn, const char 
 	reinit_failed(r, cause);
 }
 
+static bool reinit_is_of(const struct reinit *r, const char *conn, const char *child)
+{
+	return (!conn || strcmp(r->conn, conn) == 0) && (!child || (r->child && strcmp(r->child, child) == 0));
+}
+
+static void reinit_forget_one(struct reinit *r)
+{
+	timer_stop(loop_wheel(r->control->loop), &r->timer);
+	if (r->running)
+		r->forgotten = true;
+	else
+		reinit_free(r);
+}
+
+/* One that is not forgotten yet. */
+static struct reinit *reinit_find(const struct control *c, const char *conn, const char *child)
+{
+	for (struct hashnode *n = reinit_first(c, conn); n; n = hashtab_next(n)) {
+		struct reinit *r = container_of(n, struct reinit, by_conn);
+
+		if (!r->forgotten && reinit_is_of(r, conn, child))
+			return r;
+	}
+	return NULL;
+}
+
 void reinit_forget(struct control *c, const char *conn, const char *child)
 {
-	LIST_FOREACH_SAFE(it, &c->reinits) {
-		struct reinit *r = list_entry(it, struct reinit, link);
+	struct reinit *r;
 
-		if ((conn && strcmp(r->conn, conn) != 0) || (child && (!r->child || strcmp(r->child, child) != 0)))
-			continue;
-		timer_stop(loop_wheel(c->loop), &r->timer);
-		if (r->running)
-			r->forgotten = true;
-		else
-			reinit_free(r);
+	while (conn && (r = reinit_find(c, conn, child)))
+		reinit_forget_one(r);
+	if (!conn) {
+		LIST_FOREACH_SAFE(it, &c->reinits) {
+			r = list_entry(it, struct reinit, link);
+			if (reinit_is_of(r, conn, child))
+				reinit_forget_one(r);
+		}
 	}
 	initiate_forget(c, conn, child);
 }

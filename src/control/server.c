@@ -333,6 +333,7 @@ void control_free(struct control *c)
 	LIST_FOREACH_SAFE(it, &c->reloads)
 		command_abandon(list_entry(it, struct command, link));
 	hashtab_clear(&c->waiters);
+	hashtab_clear(&c->reinits_by_conn);
 	generations_free(c);
 	listen_close(c);
 	if (c->loop)
