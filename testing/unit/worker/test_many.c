@@ -7,7 +7,7 @@
 /* Requests about some of many IKE_SAs: those of one connection, more than a worker looks at in one turn. */
 
 #define SITES 5
-#define LARGE 600 /* IKE_SAs of the first; the others have one, two, ... */
+#define LARGE 300 /* IKE_SAs of the first; the others have one, two, ... */
 
 static void sites_start(struct side *a, struct side *b)
 {
