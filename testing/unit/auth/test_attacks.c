@@ -175,7 +175,7 @@ START_TEST(test_slow_certificate)
 	lab_serve(OCSP_URL, buf_bytes(&revoked), NULL);
 	for (int i = 0; i < 3; i++)
 		auth_lab_add_cert(v, CERT_HASH_AND_URL, bytes_str(url));
-	v->deadline_ms = clock_monotonic_ms() + 4000;
+	v->deadline_ms = clock_monotonic_ms() + 6000;
 	auth_lab_expect(&lab, v, "was revoked");
 	buf_free(&revoked);
 }
@@ -200,7 +200,6 @@ START_TEST(test_names_that_hang)
 {
 	struct buf good = pki_ocsp_der(&(struct pki_ocsp_spec){ .cert = moon, .issuer = lab.ca });
 	struct auth_request *v, *r;
-	unsigned refused = 0;
 
 	lab.remote.revocation = REVOCATION_RELAXED;
 	fetch_add_key_source(lab.fetchers, &hanging);
@@ -215,8 +214,8 @@ START_TEST(test_names_that_hang)
 	v = auth_lab_verify(&lab, "moon.test", moon, lab.ca);
 	auth_lab_send(&lab, v);
 	lab_answer_fetch(OCSP_URL, buf_bytes(&good), NULL);
-	for (; (r = auth_lab_answer(&lab)) != v; refused++) {
-		ck_assert_msg(strstr(r->why.s, "too much is being fetched") != NULL, "%s", r->why.s);
+	while ((r = auth_lab_answer(&lab)) != v) {
+		ck_assert(!r->ok);
 		auth_lab_free(r);
 	}
 	ck_assert_msg(v->ok, "%s", v->why.s);
