@@ -98,10 +98,13 @@ START_TEST(ike_moves)
 	for (unsigned s = 0; s < IKE_STATES; s++) {
 		for (unsigned e = 0; e < IKE_EVENTS; e++) {
 			const struct ike_transition *row = ike_transition_find(s, e);
-			struct ike_sa sa = { .state = (uint8_t)s, .log = { "test", 1 } };
+			bool closes = row && row->next == IKE_STATE_CLOSED, closed = s == IKE_STATE_CLOSED;
+			struct sa_ctx ctx = { .closed = closed };
+			struct ike_sa sa = { .ctx = &ctx, .state = (uint8_t)s, .log = { "test", 1 } };
 
 			ck_assert_int_eq(ike_sa_move(&sa, e), row != NULL);
 			ck_assert_uint_eq(sa.state, row ? row->next : s);
+			ck_assert_uint_eq(ctx.closed, row ? closes : closed);
 		}
 	}
 }
