@@ -33,6 +33,7 @@ TCase *control_reinit_tests(void);
 
 /* ---- workers that play their part: what control asks is recorded, answers are as set here ---- */
 
+#define PEER_WAIT_MS 30000 /* longer than anything takes; then the test fails */
 #define FAKE_WORKERS 2 /* as many say how many SAs match */
 #define FAKE_SAS 8
 #define FAKE_CALLS 256

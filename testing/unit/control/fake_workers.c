@@ -439,7 +439,7 @@ static struct timespec fake_deadline(void)
 	struct timespec ts;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
-	ts.tv_sec += 5;
+	ts.tv_sec += PEER_WAIT_MS / 1000;
 	return ts;
 }
 

@@ -9,8 +9,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define PEER_WAIT_MS 5000
-
 static void lab_algorithms(void *arg, control_algorithm_fn *fn, void *fn_arg)
 {
 	(void)arg;

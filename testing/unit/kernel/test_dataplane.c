@@ -401,7 +401,7 @@ START_TEST(test_mapping)
 		ssize_t r;
 
 		push(&ends[0], plain, n);
-		ck_assert_int_eq(poll(&came, 1, 5000), 1);
+		ck_assert_int_eq(poll(&came, 1, 30000), 1);
 		r = recv(ends[1].fd4, kept[i], sizeof(kept[i]), 0);
 		ck_assert_int_gt(r, 0);
 		len[i] = (size_t)r;
@@ -410,7 +410,7 @@ START_TEST(test_mapping)
 	do {                                                \
 		memcpy(sent, kept[I], len[I]);              \
 		pass_on(FD, len[I]);                        \
-		ck_assert_int_eq(poll(&came, 1, 5000), 1); \
+		ck_assert_int_eq(poll(&came, 1, 30000), 1); \
 		pull(&ends[1], false, got);                 \
 	} while (0)
 	PASS(ends[0].fd4, 1);
