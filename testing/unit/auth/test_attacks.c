@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -125,6 +126,26 @@ START_TEST(test_maze)
 }
 END_TEST
 
+static void count_crl(void *arg, const struct crl *crl)
+{
+	(void)crl;
+	++*(unsigned *)arg;
+}
+
+/* A helper reads them, after they were fetched. */
+static void await_crls(unsigned wanted)
+{
+	unsigned n = 0;
+
+	for (int ms = 0; ms < LAB_PATIENCE_MS; ms++, n = 0) {
+		auth_service_each_crl(lab.s, count_crl, &n);
+		if (n >= wanted)
+			return;
+		poll(NULL, 0, 1);
+	}
+	ck_abort_msg("%u CRLs came, not %u", n, wanted);
+}
+
 /* It is not on the list that is known; that of its CA is asked for, and takes long. Meanwhile a newer list comes, which it is on. */
 START_TEST(test_revoked_while_waiting)
 {
@@ -145,8 +166,10 @@ START_TEST(test_revoked_while_waiting)
 	auth_lab_send(&lab, v);
 	lab_answer_fetch("http://crl.test/1", buf_bytes(&first), NULL);
 	lab_await(ROOT_URL);
+	await_crls(1);
 	auth_lab_send(&lab, w);
 	lab_answer_fetch("http://crl.test/2", buf_bytes(&second), NULL);
+	await_crls(2);
 	lab_answer_fetch(ROOT_URL, buf_bytes(&good), NULL);
 	for (int i = 0; i < 2; i++) {
 		struct auth_request *r = auth_lab_answer(&lab);

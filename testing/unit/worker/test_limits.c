@@ -138,7 +138,6 @@ START_TEST(cookies)
 }
 END_TEST
 
-/* Cookies of the last span of time are still good, older ones not (RFC 7296, 2.6). */
 /* A peer that was asked for a cookie gets in without it, as the load is over; then what it says with the cookie is that again. */
 START_TEST(cookie_comes_late)
 {
@@ -173,6 +172,7 @@ START_TEST(cookie_comes_late)
 }
 END_TEST
 
+/* Cookies of the last span of time are still good, older ones not (RFC 7296, 2.6). */
 START_TEST(cookie_spans)
 {
 	struct crypto_registry *registry = crypto_registry_new();
