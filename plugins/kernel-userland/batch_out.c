@@ -289,7 +289,7 @@ static void batch_out_send(struct batch_out *b, uint64_t now_ms)
 
 	for (size_t i = 0; i < b->n_groups; i++)
 		b->order[i] = &b->groups[i];
-	if (b->n_groups > 1 && dp->n_lanes > 1)
+	if (b->n_groups > 1)
 		qsort(b->order, b->n_groups, sizeof(b->order[0]), group_compare);
 	for (size_t from = 0, n; from < b->n_groups; from += n) {
 		n = b->n_groups - from < LOCKS_MAX ? b->n_groups - from : LOCKS_MAX;
