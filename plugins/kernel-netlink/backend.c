@@ -15,6 +15,7 @@
 #define TIMEOUT_MS 5000
 #define TIMEOUT_MAX_MS 600000
 #define RECEIVE_BUFFER (8 << 20)
+#define ANSWERS_BUFFER (1 << 19) /* what we ask at once is answered within it */
 #define COUNTERS_AGE_MS 500
 
 /* ---- start and stop ---- */
@@ -55,6 +56,16 @@ static void backend_stop(struct kernel *k)
 	free(k);
 }
 
+/* What it answers must not be lost, as an SA of which that is not known fails: however few events are to wait. */
+static struct nl *backend_open_requests(const struct kernel *k, struct errtext *err)
+{
+	struct nl_options o = k->nl_options;
+
+	if (o.receive_buffer && o.receive_buffer < ANSWERS_BUFFER)
+		o.receive_buffer = ANSWERS_BUFFER;
+	return nl_open(NETLINK_XFRM, &o, err);
+}
+
 bool backend_open(struct kernel *k, const struct kernel_env *env, struct errtext *err)
 {
 	k->box = mailbox_new();
@@ -64,7 +75,7 @@ bool backend_open(struct kernel *k, const struct kernel_env *env, struct errtext
 		return false;
 	}
 	if (!k->nl)
-		k->nl = nl_open(NETLINK_XFRM, &k->nl_options, err);
+		k->nl = backend_open_requests(k, err);
 	if (!k->nl)
 		return false;
 	/* before the dumps: what happens after them must not be missed */
