@@ -236,6 +236,32 @@ def test_reload(daemon, ask):
         assert "bewickd has ended" in f.read()
 
 
+def fixed_keys():
+    """Those that the manual marks with a *."""
+    with open(os.path.join(HERE, "..", "..", "man", "bewick.conf.5")) as f:
+        marked = [line.replace("Li ", "").replace("Ns ", "") for line in f if line.startswith(".It Li ") and "*" in line]
+    keys = [key for line in marked for key in re.findall(r"([\w.{},-]+(?: Ar name ?\.\w+)?|[\w.-]+Ar name[.\w]*) ?\*", line)]
+    assert len(keys) > 30
+    return keys
+
+
+def test_reload_names_what_needs_a_restart(daemon):
+    """All that the manual says, however deep, and once."""
+    instead = {"plugins. Ar name .load": "plugins.updown.load", "plugins.kernel-netlink.interfaces.NAME": "plugins.kernel-netlink.interfaces.x.dev",
+               "plugins.pkcs11.modules. Ar name .path": "plugins.pkcs11.modules.x.path",
+               "plugins.kernel-netlink.spdh_thresh.{ipv4,ipv6}.{lbits,rbits}": "plugins.kernel-netlink.spdh_thresh.ipv4.lbits"}
+    sections = ("plugins.kernel-netlink.interfaces", "plugins.kernel-netlink.spdh_thresh", "plugins.pkcs11.modules")
+    keys = [instead.get(key, key) for key in fixed_keys()]
+    daemon.start()
+    daemon.configure("\n".join(" { ".join(key.split(".")) + " = 17" + " }" * key.count(".") for key in keys))
+    daemon.hup()
+    daemon.await_line(r"\[CFG\] settings read from " + re.escape(daemon.conf))
+    for key in keys:
+        said = next((section for section in sections if key.startswith(section + ".")), key)
+        assert daemon.log().count("setting '%s' has changed: it counts after a restart" % said) == 1, key
+    assert daemon.end() == 0
+
+
 def test_reload_of_bad_settings(daemon):
     daemon.configure("filelog { f { path = @/log }\n stderr { } }")
     daemon.start()

@@ -237,21 +237,28 @@ START_TEST(client_may_leave_in_the_middle_of_a_command)
 }
 END_TEST
 
-/* Many SAs to one that reads late: all arrive, and nobody else is held up. */
-START_TEST(long_list_to_a_slow_reader)
+/* One has asked for more than it reads, and another one is there. */
+static void long_list_begins(struct peer *slow, struct peer *other)
 {
 	static const struct fake_sa sa = { "site", 1, IKE_STATE_ESTABLISHED, { "net" } };
-	struct peer slow, other;
-	unsigned events;
 
 	fake_set(&lab.workers, &sa, 1);
 	lab.workers.copies = 20000;
-	peer_open(&slow, &lab);
-	peer_open(&other, &lab);
-	peer_register(&slow, "list-sa");
-	peer_packet(&slow, VICI_CMD_REQUEST, "list-sas", NULL);
+	peer_open(slow, &lab);
+	peer_open(other, &lab);
+	peer_register(slow, "list-sa");
+	peer_packet(slow, VICI_CMD_REQUEST, "list-sas", NULL);
 	fake_next(&lab.workers, FAKE_LIST);
-	ck_usable(&other);
+	ck_usable(other);
+}
+
+/* Many SAs to one that reads late: all arrive, and nobody else is held up. */
+START_TEST(long_list_to_a_slow_reader)
+{
+	struct peer slow, other;
+	unsigned events;
+
+	long_list_begins(&slow, &other);
 	/* what it does not read is not asked for: two parts are more than may wait, the others fill the socket */
 	ck_assert_uint_lt(lab.workers.parts, 60);
 	peer_call(&slow, "version", NULL, &events); /* the reply of list-sas comes first */
@@ -267,17 +274,9 @@ END_TEST
 /* Who goes away in the middle of a list leaves nothing behind. */
 START_TEST(long_list_to_one_that_leaves)
 {
-	static const struct fake_sa sa = { "site", 1, IKE_STATE_ESTABLISHED, { "net" } };
 	struct peer slow, other;
 
-	fake_set(&lab.workers, &sa, 1);
-	lab.workers.copies = 20000;
-	peer_open(&slow, &lab);
-	peer_open(&other, &lab);
-	peer_register(&slow, "list-sa");
-	peer_packet(&slow, VICI_CMD_REQUEST, "list-sas", NULL);
-	fake_next(&lab.workers, FAKE_LIST);
-	ck_usable(&other);
+	long_list_begins(&slow, &other);
 	peer_close(&slow);
 	ck_usable(&other);
 	peer_close(&other);
